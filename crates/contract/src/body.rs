@@ -1,0 +1,148 @@
+//! Bodies: full bytes or streaming frames, trailers included.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+
+use crate::platform::{BoxError, FaultKind, Platform};
+
+/// A request on its way to a service.
+pub type Request = http::Request<Body>;
+/// An answer on its way back.
+pub type Response = http::Response<Body>;
+
+/// The body of every request and response between the parts of Partie.
+#[derive(Default)]
+pub struct Body(Inner);
+
+#[derive(Default)]
+enum Inner {
+    #[default]
+    Empty,
+    Full(Full<Bytes>),
+    /// Frames as they come. Dropping it tells the producer to stop.
+    Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+// === impl Body ===
+
+impl Body {
+    /// No bytes.
+    pub const fn empty() -> Self {
+        Self(Inner::Empty)
+    }
+
+    /// Frames as they come.
+    pub fn stream<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(Inner::Stream(Box::pin(body.map_err(Into::into))))
+    }
+
+    /// All bytes, if there are at most `limit` of them.
+    ///
+    /// # Errors
+    /// [`FaultKind::PayloadTooLarge`], or [`FaultKind::MalformedRequest`] when the sender broke off.
+    pub async fn collect(self, limit: usize) -> Result<Bytes, Platform> {
+        match self.0 {
+            Inner::Empty => Ok(Bytes::new()),
+            Inner::Full(full) => {
+                let bytes = full.collect().await.map_or_else(|never| match never {}, |body| body.to_bytes());
+                if bytes.len() > limit { Err(too_large(limit)) } else { Ok(bytes) }
+            }
+            Inner::Stream(mut stream) => {
+                let mut bytes = BytesMut::new();
+                while let Some(frame) = poll_fn(|cx| stream.as_mut().poll_frame(cx)).await {
+                    if let Ok(data) = frame.map_err(broken_off)?.into_data() {
+                        if bytes.len() + data.len() > limit {
+                            return Err(too_large(limit));
+                        }
+                        bytes.extend_from_slice(&data);
+                    }
+                }
+                Ok(bytes.freeze())
+            }
+        }
+    }
+}
+
+/// A producer that fails with one of our faults means exactly that fault.
+fn broken_off(error: BoxError) -> Platform {
+    match error.downcast::<Platform>() {
+        Ok(fault) => *fault,
+        Err(error) => {
+            Platform::new(FaultKind::MalformedRequest).with_detail("the body ended early").caused_by(error)
+        }
+    }
+}
+
+fn too_large(limit: usize) -> Platform {
+    Platform::new(FaultKind::PayloadTooLarge).with_detail(format!("at most {limit} bytes are accepted"))
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() { Self(Inner::Empty) } else { Self(Inner::Full(Full::new(bytes))) }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Inner::Empty => Poll::Ready(None),
+            Inner::Full(full) => Pin::new(full).poll_frame(cx).map_err(|never| match never {}),
+            Inner::Stream(stream) => stream.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Inner::Empty => true,
+            Inner::Full(full) => full.is_end_stream(),
+            Inner::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Inner::Empty => SizeHint::with_exact(0),
+            Inner::Full(full) => full.size_hint(),
+            Inner::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Inner::Empty => "Body(empty)",
+            Inner::Full(_) => "Body(full)",
+            Inner::Stream(_) => "Body(stream)",
+        })
+    }
+}

@@ -1,0 +1,463 @@
+//! The call: the one explicit context of every operation.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::caller::Caller;
+use crate::deadline::Deadline;
+use crate::operation::Operation;
+use crate::platform::{FaultKind, Platform};
+use crate::trace::Trace;
+use crate::wire;
+
+/// The longest time a read may wait for news.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The longest idempotency key, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// The context of one call: who calls, until when, in which trace, under which key.
+///
+/// It is cheap to clone, survives a spawn, and passing it on is how identity, deadline and trace propagate.
+#[derive(Clone)]
+pub struct Call {
+    caller: Caller,
+    /// The service that sent the call on the caller's behalf; `None` when it came from outside.
+    peer: Option<Arc<str>>,
+    deadline: Deadline,
+    trace: Trace,
+    request_id: Arc<str>,
+    key: Option<IdempotencyKey>,
+    attempt: u32,
+    if_match: Option<IfMatch>,
+    last_event_id: Option<Arc<str>>,
+    wait: Duration,
+    /// Shared with the server, which learns from it what became of the key.
+    marks: Arc<Marks>,
+    presence: Option<Arc<dyn Presence>>,
+}
+
+/// The key of a keyed operation. The server adds what the key is compared by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The client's key, 1 to 255 visible ASCII characters.
+    pub key: Arc<str>,
+    /// Principal, method and route template. Empty on the client's side.
+    pub scope: Arc<str>,
+    /// A digest of path parameters and canonical body. Zero on the client's side.
+    pub fingerprint: [u8; 32],
+}
+
+/// The precondition of a write: `If-Match`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMatch {
+    /// Any current version.
+    Any,
+    /// Exactly this row version.
+    Version(i64),
+}
+
+/// Told when a call only waits for news, so that "is anything going on?" has an answer.
+pub trait Presence: Send + Sync {
+    /// The call waits from now on.
+    fn park(&self);
+    /// The call works again.
+    fn resume(&self);
+}
+
+#[derive(Default)]
+struct Marks {
+    recorded: AtomicBool,
+    replayed: AtomicBool,
+}
+
+// === impl Call ===
+
+impl Call {
+    /// A call by nobody, with a deadline and a trace.
+    pub fn new(deadline: Deadline, trace: Trace) -> Self {
+        Self {
+            caller: Caller::Anonymous,
+            peer: None,
+            deadline,
+            trace,
+            request_id: format!("{:032x}", trace.trace_id()).into(),
+            key: None,
+            attempt: 1,
+            if_match: None,
+            last_event_id: None,
+            wait: Duration::ZERO,
+            marks: Arc::default(),
+            presence: None,
+        }
+    }
+
+    /// The call a request carries. Identity is not read here: it takes a verified token.
+    ///
+    /// # Errors
+    /// [`FaultKind::MalformedRequest`] for a header that cannot be read.
+    pub fn from_headers(headers: &HeaderMap, deadline: Deadline, fresh: Trace) -> Result<Self, Platform> {
+        let trace = text(headers, &wire::TRACEPARENT).and_then(|text| text.parse::<Trace>().ok());
+        let mut call = Self::new(deadline, trace.map_or(fresh, |trace| trace.child(fresh.span_id())));
+        if let Some(id) = text(headers, &wire::REQUEST_ID).filter(|id| is_plain(id, 128)) {
+            call.request_id = id.into();
+        }
+        call.key = key_from(headers)?;
+        call.if_match = if_match_from(headers)?;
+        if let Some(attempt) = text(headers, &wire::ATTEMPT).and_then(|text| text.parse().ok()) {
+            call.attempt = attempt;
+        }
+        call.last_event_id = text(headers, &wire::LAST_EVENT_ID).map(Into::into);
+        call.wait = wait_from(headers);
+        Ok(call)
+    }
+
+    /// Writes what the peer needs to know for this operation.
+    ///
+    /// # Errors
+    /// [`FaultKind::IdempotencyKeyMissing`] when a keyed operation is called without a key.
+    pub fn write_headers(&self, operation: &Operation, headers: &mut HeaderMap) -> Result<(), Platform> {
+        if let Some(identity) = self.caller.identity() {
+            set(headers, header::AUTHORIZATION, &format!("Bearer {}", identity.token));
+        }
+        if operation.keyed {
+            let key = self.key.as_ref().ok_or_else(|| {
+                Platform::new(FaultKind::IdempotencyKeyMissing)
+                    .with_detail(format!("{} was called without a key", operation.name))
+            })?;
+            set(headers, wire::IDEMPOTENCY_KEY, &key.key);
+        }
+        match self.if_match {
+            Some(IfMatch::Any) => set(headers, header::IF_MATCH, "*"),
+            Some(IfMatch::Version(version)) => set(headers, header::IF_MATCH, &format!("\"{version}\"")),
+            None => {}
+        }
+        if let Some(id) = &self.last_event_id {
+            set(headers, wire::LAST_EVENT_ID, id);
+        }
+        if !self.wait.is_zero() {
+            set(headers, wire::PREFER, &format!("wait={}", self.wait.as_secs()));
+        }
+        if self.attempt > 1 {
+            set(headers, wire::ATTEMPT, &self.attempt.to_string());
+        }
+        set(headers, wire::TRACEPARENT, &self.trace.to_string());
+        set(headers, wire::REQUEST_ID, &self.request_id);
+        set(headers, wire::TIMEOUT_MS, &self.deadline.remaining().as_millis().to_string());
+        Ok(())
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The caller's subject.
+    ///
+    /// # Errors
+    /// [`FaultKind::Unauthenticated`] for an anonymous call.
+    pub fn subject(&self) -> Result<&str, Platform> {
+        self.caller.subject().ok_or_else(|| Platform::new(FaultKind::Unauthenticated))
+    }
+
+    /// The service that sent the call, if a service did.
+    pub fn peer(&self) -> Option<&str> {
+        self.peer.as_deref()
+    }
+
+    /// Whether input is read tolerantly: the sender is a service, perhaps of another version, not a user.
+    pub fn is_internal(&self) -> bool {
+        self.peer.is_some() || self.caller.has_role("service")
+    }
+
+    /// Until when an answer is useful.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// The position in the trace.
+    pub fn trace(&self) -> Trace {
+        self.trace
+    }
+
+    /// The id under which logs know the request.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The idempotency key.
+    pub fn key(&self) -> Option<&IdempotencyKey> {
+        self.key.as_ref()
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The precondition.
+    pub fn if_match(&self) -> Option<IfMatch> {
+        self.if_match
+    }
+
+    /// The last event the reader of a stream has seen.
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.last_event_id.as_deref()
+    }
+
+    /// How long a read may wait for news: `Prefer: wait=N`, at most 30 s, and a little less than the deadline.
+    pub fn wait(&self) -> Duration {
+        self.wait.min(self.deadline.remaining().saturating_sub(Duration::from_millis(200)))
+    }
+
+    /// Awaits news without counting as work going on. Wrap the waiting part of a long poll in it.
+    pub async fn parked<F: Future>(&self, news: F) -> F::Output {
+        let _resume = self.presence.as_ref().map(|presence| {
+            presence.park();
+            Resume(presence.as_ref())
+        });
+        news.await
+    }
+
+    /// The same call as somebody.
+    #[must_use]
+    pub fn with_caller(mut self, caller: Caller) -> Self {
+        self.caller = caller;
+        self
+    }
+
+    /// The same call, sent by a service.
+    #[must_use]
+    pub fn with_peer(mut self, service: Arc<str>) -> Self {
+        self.peer = Some(service);
+        self
+    }
+
+    /// The same call under a key.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.key = Some(IdempotencyKey { key: key.into(), scope: "".into(), fingerprint: [0; 32] });
+        self.marks = Arc::default();
+        self
+    }
+
+    /// The same call, its key bound to what it is compared by.
+    #[must_use]
+    pub fn with_bound_key(mut self, scope: Arc<str>, fingerprint: [u8; 32]) -> Self {
+        if let Some(key) = &mut self.key {
+            key.scope = scope;
+            key.fingerprint = fingerprint;
+        }
+        self
+    }
+
+    /// The same call with a precondition.
+    #[must_use]
+    pub fn with_if_match(mut self, precondition: IfMatch) -> Self {
+        self.if_match = Some(precondition);
+        self
+    }
+
+    /// The same call, resuming a stream.
+    #[must_use]
+    pub fn with_last_event_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.last_event_id = Some(id.into());
+        self
+    }
+
+    /// The same call, willing to wait for news.
+    #[must_use]
+    pub fn with_wait(mut self, wait: Duration) -> Self {
+        self.wait = wait.min(LONGEST_WAIT);
+        self
+    }
+
+    /// The same call with at most this much time left.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.deadline = self.deadline.within(limit);
+        self
+    }
+
+    /// The same call as the next span of its trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Trace) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// The same call, its attempt counted by whoever retries.
+    #[must_use]
+    pub fn with_attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
+    }
+
+    /// The same call, observed by the server that runs it.
+    #[must_use]
+    pub fn with_presence(mut self, presence: Arc<dyn Presence>) -> Self {
+        self.presence = Some(presence);
+        self
+    }
+
+    /// Says that the key went into a committed transaction. The store calls it.
+    pub fn mark_recorded(&self) {
+        self.marks.recorded.store(true, Ordering::Release);
+    }
+
+    /// Says that the answer is a stored one. The store calls it.
+    pub fn mark_replayed(&self) {
+        self.marks.recorded.store(true, Ordering::Release);
+        self.marks.replayed.store(true, Ordering::Release);
+    }
+
+    /// Whether the key went into a committed transaction.
+    pub fn is_recorded(&self) -> bool {
+        self.marks.recorded.load(Ordering::Acquire)
+    }
+
+    /// Whether the answer is a stored one.
+    pub fn is_replayed(&self) -> bool {
+        self.marks.replayed.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("caller", &self.caller)
+            .field("peer", &self.peer)
+            .field("remaining", &self.deadline.remaining())
+            .field("request_id", &self.request_id)
+            .field("key", &self.key)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends a parked wait, also when the call is dropped in the middle of it.
+struct Resume<'a>(&'a dyn Presence);
+
+impl Drop for Resume<'_> {
+    fn drop(&mut self) {
+        self.0.resume();
+    }
+}
+
+// === header codecs ===
+
+fn text<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn set(headers: &mut HeaderMap, name: http::HeaderName, value: &str) {
+    // Values reach here validated or made by us; one that is not a header value could only be dropped.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Visible ASCII without spaces, so that logs and headers stay one line.
+fn is_plain(text: &str, limit: usize) -> bool {
+    !text.is_empty() && text.len() <= limit && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn key_from(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Platform> {
+    let mut values = headers.get_all(&wire::IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().map(|key| key.trim().trim_matches('"'));
+    match key.filter(|key| is_plain(key, LONGEST_KEY) && values.next().is_none()) {
+        Some(key) => Ok(Some(IdempotencyKey { key: key.into(), scope: "".into(), fingerprint: [0; 32] })),
+        None => Err(Platform::new(FaultKind::MalformedRequest)
+            .with_detail("Idempotency-Key must be one value of 1 to 255 visible ASCII characters")),
+    }
+}
+
+fn if_match_from(headers: &HeaderMap) -> Result<Option<IfMatch>, Platform> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let value = value.to_str().unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(Some(IfMatch::Any));
+    }
+    match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        // A tag we never gave out matches nothing.
+        Some(tag) => Ok(Some(IfMatch::Version(tag.parse().unwrap_or(i64::MIN)))),
+        None => {
+            Err(Platform::new(FaultKind::MalformedRequest)
+                .with_detail("If-Match must be * or one quoted tag"))
+        }
+    }
+}
+
+/// Preferences are hints: one that cannot be read is ignored (RFC 7240 section 2).
+fn wait_from(headers: &HeaderMap) -> Duration {
+    let seconds = headers
+        .get_all(&wire::PREFER)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|part| part.trim().strip_prefix("wait=")?.trim().parse().ok());
+    seconds.map_or(Duration::ZERO, Duration::from_secs).min(LONGEST_WAIT)
+}
+
+impl IfMatch {
+    /// Whether a row of that version may be changed.
+    ///
+    /// # Errors
+    /// [`FaultKind::PreconditionFailed`].
+    pub fn check(self, current: i64) -> Result<(), Platform> {
+        match self {
+            Self::Any => Ok(()),
+            Self::Version(version) if version == current => Ok(()),
+            Self::Version(_) => Err(Platform::new(FaultKind::PreconditionFailed)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(http::HeaderName::from_static(name), value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn read(pairs: &[(&'static str, &str)]) -> Result<Call, Platform> {
+        Call::from_headers(&headers(pairs), Deadline::after(Duration::from_secs(60)), Trace::new(7, 8))
+    }
+
+    #[test]
+    fn a_key_is_one_line_of_at_most_255_bytes() {
+        assert_eq!(&*read(&[("idempotency-key", "k-1")]).unwrap().key().unwrap().key, "k-1");
+        for bad in ["", " ", "a b", &"x".repeat(256)] {
+            let fault = read(&[("idempotency-key", bad)]).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::MalformedRequest, "{bad:?}");
+        }
+        assert!(read(&[("idempotency-key", "a"), ("idempotency-key", "b")]).is_err());
+    }
+
+    #[test]
+    fn waiting_is_capped_and_unreadable_preferences_are_ignored() {
+        for (prefer, seconds) in
+            [("wait=5", 5), ("respond-async, wait=7", 7), ("wait=9999", 30), ("wait=x", 0)]
+        {
+            assert_eq!(read(&[("prefer", prefer)]).unwrap().wait(), Duration::from_secs(seconds), "{prefer}");
+        }
+    }
+
+    #[test]
+    fn preconditions() {
+        assert_eq!(read(&[("if-match", "\"3\"")]).unwrap().if_match(), Some(IfMatch::Version(3)));
+        assert_eq!(read(&[("if-match", "*")]).unwrap().if_match(), Some(IfMatch::Any));
+        assert!(read(&[("if-match", "\"nonsense\"")]).unwrap().if_match().unwrap().check(1).is_err());
+        assert!(read(&[("if-match", "3")]).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! Contracts: the API of a service as a Rust trait, with every face of it taken from one static table.
+//!
+//! ```
+//! use partie_contract::{Call, Created, Entity, Outcome, Problem, contract, id};
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//!
+//! id! {
+//!     /// Names a dish.
+//!     pub struct DishId;
+//! }
+//!
+//! #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+//! pub struct NewDish {
+//!     #[schemars(length(min = 1, max = 80))]
+//!     pub name: String,
+//! }
+//!
+//! #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+//! pub struct Dish {
+//!     pub id: DishId,
+//!     pub name: String,
+//! }
+//!
+//! impl Entity for Dish {
+//!     const COLLECTION: &'static str = "/api/v1/dishes";
+//!     fn id(&self) -> String {
+//!         self.id.to_string()
+//!     }
+//! }
+//!
+//! #[derive(Debug, Problem)]
+//! pub enum DishError {
+//!     /// There is no such dish.
+//!     #[problem(404, "dish-not-found")]
+//!     NotFound,
+//! }
+//!
+//! /// What is on the menu.
+//! #[contract(service = "menu", version = 1)]
+//! pub trait Menu {
+//!     /// Add a dish.
+//!     #[post("/dishes", role = "cook", keyed)]
+//!     async fn add(&self, cx: &Call, dish: NewDish) -> Outcome<Created<Dish>, DishError>;
+//!
+//!     /// Read a dish.
+//!     #[get("/dishes/{id}", public)]
+//!     async fn dish(&self, cx: &Call, id: DishId) -> Outcome<Dish, DishError>;
+//! }
+//!
+//! assert_eq!(MENU.operations[1].path, "/api/v1/dishes/{id}");
+//! ```
+//!
+//! The macro emits the trait (with `Send` futures), `MENU` (the table), `MenuClient` (which implements the trait over
+//! a [`Channel`]) and `Menu::routes()`. It compiles without a server, a runtime or a database.
+//!
+//! Layout: `operation` is the table; `inbound` and `reply` bind arguments and answers; `routes` is the server's face,
+//! `client` the caller's; `fault`, `platform` and `problem` are what goes wrong; `call` is the context; `openapi` reads
+//! the table; the rest are the types contracts are written in.
+#![forbid(unsafe_code)]
+
+mod body;
+mod call;
+mod caller;
+mod client;
+mod deadline;
+mod event;
+mod fault;
+mod id;
+mod inbound;
+mod json;
+mod money;
+mod openapi;
+mod operation;
+mod page;
+mod platform;
+mod problem;
+mod reply;
+mod routes;
+mod schema;
+mod stream;
+mod time;
+mod trace;
+pub mod wire;
+
+pub use body::{Body, Request, Response};
+pub use call::{Call, IdempotencyKey, IfMatch, Presence};
+pub use caller::{Caller, Identity};
+pub use client::{Channel, Client, Outbound, Transport};
+pub use deadline::Deadline;
+pub use event::{CloudEvent, Event};
+pub use fault::{Abort, Fault, Foreign, Outcome, OutcomeExt};
+pub use id::{Id, InvalidId};
+pub use inbound::{Argument, Inbound, Params, PathParam};
+pub use money::{Currency, Money, MoneyError};
+pub use openapi::{json_schema, openapi};
+pub use operation::{Access, Content, Contract, Operation, Param, ReplySpec, SchemaFn, Verb};
+pub use page::{Cursor, Limit, Page};
+pub use partie_contract_macros::{Event, Problem, contract};
+pub use platform::{BoxError, FaultKind, Origin, Platform};
+pub use problem::{NoProblem, Problem, ProblemDetails, ProblemKind, Violation};
+pub use reply::{Accepted, Created, Entity, NoContent, Render, Rendered, Reply, Versioned};
+pub use routes::{Answer, BoxFuture, Endpoint, Routes};
+pub use schema::schema_of;
+pub use stream::{EventStream, StreamItem};
+pub use time::{InvalidTimestamp, Timestamp};
+pub use trace::{InvalidTrace, Trace};
+
+/// What the macros' output refers to. Not for people.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::id::parse_uuid;
+    pub use crate::routes::respond;
+    pub use schemars;
+    pub use serde;
+    pub use serde_json;
+    pub use uuid::Uuid;
+
+    /// The schema of every id.
+    pub fn uuid_schema() -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "uuid" })
+    }
+}

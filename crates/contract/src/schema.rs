@@ -1,0 +1,298 @@
+//! Finds everything that is wrong with a body at once, by the JSON Schema of its type.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value};
+
+use crate::operation::SchemaFn;
+use crate::problem::Violation;
+
+/// More than this many violations help nobody.
+const MOST: usize = 100;
+
+/// The generator all documents and checks share: JSON Schema 2020-12, OpenAPI's component paths.
+pub(crate) fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        })
+        .into_generator()
+}
+
+/// The schema of `T`, for a table.
+pub fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<T>()
+}
+
+/// All the ways in which a value does not fit a schema. Unknown members count when `strict`.
+///
+/// Only the keywords that schemars writes for Rust types are known; others are accepted, because the typed parser
+/// has the last word.
+pub(crate) fn violations(schema: SchemaFn, value: &Value, strict: bool) -> Vec<Violation> {
+    let mut generator = generator();
+    let root = schema(&mut generator).to_value();
+    let definitions = generator.take_definitions(true);
+    let mut checker = Checker { definitions: &definitions, strict, found: Vec::new() };
+    checker.check(&root, value, &mut String::new());
+    checker.found.sort();
+    checker.found.dedup();
+    checker.found
+}
+
+struct Checker<'s> {
+    definitions: &'s Map<String, Value>,
+    strict: bool,
+    found: Vec<Violation>,
+}
+
+// === impl Checker ===
+
+impl Checker<'_> {
+    fn check(&mut self, schema: &Value, value: &Value, at: &mut String) {
+        let Value::Object(schema) = schema else { return };
+        if self.found.len() >= MOST {
+            return;
+        }
+        if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
+            let name = target.rsplit('/').next().unwrap_or_default();
+            if let Some(target) = self.definitions.get(name) {
+                self.check(target, value, at);
+            }
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            if let Some(Value::Array(options)) = schema.get(keyword) {
+                self.one_of(options, value, at);
+            }
+        }
+        if let Some(Value::Array(all)) = schema.get("allOf") {
+            for part in all {
+                self.check(part, value, at);
+            }
+        }
+        if let Some(expected) = schema.get("type")
+            && !has_type(expected, value)
+        {
+            return self.report(at, format!("expected {}", type_name(expected)));
+        }
+        if let Some(Value::Array(options)) = schema.get("enum")
+            && !options.contains(value)
+        {
+            let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+            return self.report(at, format!("expected one of {}", options.join(", ")));
+        }
+        if let Some(expected) = schema.get("const")
+            && expected != value
+        {
+            return self.report(at, format!("expected {expected}"));
+        }
+        match value {
+            Value::Object(members) => self.object(schema, members, at),
+            Value::Array(items) => self.array(schema, items, at),
+            Value::String(text) => self.string(schema, text, at),
+            Value::Number(number) => self.number(schema, number.as_f64().unwrap_or(f64::NAN), at),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// The option with the fewest complaints speaks for all.
+    fn one_of(&mut self, options: &[Value], value: &Value, at: &mut String) {
+        let mut best: Option<Vec<Violation>> = None;
+        for option in options {
+            let mut inner = Checker { definitions: self.definitions, strict: self.strict, found: Vec::new() };
+            inner.check(option, value, at);
+            if inner.found.is_empty() {
+                return;
+            }
+            // "expected null" is never what the sender meant.
+            let is_null = option.get("type").and_then(Value::as_str) == Some("null");
+            if !is_null && best.as_ref().is_none_or(|best| inner.found.len() < best.len()) {
+                best = Some(inner.found);
+            }
+        }
+        self.found.extend(best.unwrap_or_default());
+    }
+
+    fn object(&mut self, schema: &Map<String, Value>, members: &Map<String, Value>, at: &mut String) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        if let Some(Value::Array(required)) = schema.get("required") {
+            for name in required.iter().filter_map(Value::as_str).filter(|name| !members.contains_key(*name))
+            {
+                self.within(at, name, |checker, at| checker.report(at, "is required"));
+            }
+        }
+        let additional = schema.get("additionalProperties");
+        for (name, value) in members {
+            match (properties.and_then(|known| known.get(name)), additional) {
+                (Some(schema), _) => self.within(at, name, |checker, at| checker.check(schema, value, at)),
+                (None, Some(schema @ Value::Object(_))) => {
+                    self.within(at, name, |checker, at| checker.check(schema, value, at));
+                }
+                (None, None | Some(Value::Bool(false))) if self.strict && properties.is_some() => {
+                    self.within(at, name, |checker, at| checker.report(at, "is not known here"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn array(&mut self, schema: &Map<String, Value>, items: &[Value], at: &mut String) {
+        let len = items.len() as f64;
+        if let Some(least) = bound(schema, "minItems").filter(|least| len < *least) {
+            self.report(at, format!("needs at least {least} entries"));
+        }
+        if let Some(most) = bound(schema, "maxItems").filter(|most| len > *most) {
+            return self.report(at, format!("takes at most {most} entries"));
+        }
+        if let Some(schema) = schema.get("items") {
+            for (index, item) in items.iter().enumerate() {
+                self.within(at, &index.to_string(), |checker, at| checker.check(schema, item, at));
+            }
+        }
+    }
+
+    fn string(&mut self, schema: &Map<String, Value>, text: &str, at: &str) {
+        let len = text.chars().count() as f64;
+        if let Some(least) = bound(schema, "minLength").filter(|least| len < *least) {
+            self.report(at, format!("needs at least {least} characters"));
+        }
+        if let Some(most) = bound(schema, "maxLength").filter(|most| len > *most) {
+            self.report(at, format!("takes at most {most} characters"));
+        }
+        let fits = match schema.get("format").and_then(Value::as_str) {
+            Some("uuid") => crate::id::parse_uuid(text).is_ok(),
+            Some("date-time") => text.parse::<crate::Timestamp>().is_ok(),
+            _ => true,
+        };
+        if !fits {
+            let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+            self.report(at, format!("expected a {format}"));
+        }
+    }
+
+    fn number(&mut self, schema: &Map<String, Value>, number: f64, at: &str) {
+        if let Some(least) = bound(schema, "minimum").filter(|least| number < *least) {
+            self.report(at, format!("must be at least {least}"));
+        }
+        if let Some(most) = bound(schema, "maximum").filter(|most| number > *most) {
+            self.report(at, format!("must be at most {most}"));
+        }
+        if let Some(limit) = bound(schema, "exclusiveMinimum").filter(|limit| number <= *limit) {
+            self.report(at, format!("must be more than {limit}"));
+        }
+    }
+
+    fn within(&mut self, at: &mut String, name: &str, check: impl FnOnce(&mut Self, &mut String)) {
+        let length = at.len();
+        at.push('/');
+        // RFC 6901 section 3
+        at.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        check(self, at);
+        at.truncate(length);
+    }
+
+    fn report(&mut self, at: &str, detail: impl Into<String>) {
+        self.found.push(Violation::new(at, detail));
+    }
+}
+
+fn bound(schema: &Map<String, Value>, keyword: &str) -> Option<f64> {
+    schema.get(keyword)?.as_f64()
+}
+
+fn has_type(expected: &Value, value: &Value) -> bool {
+    let is = |name: &str| match (name, value) {
+        ("null", Value::Null)
+        | ("boolean", Value::Bool(_))
+        | ("object", Value::Object(_))
+        | ("array", Value::Array(_))
+        | ("string", Value::String(_))
+        | ("number", Value::Number(_)) => true,
+        ("integer", Value::Number(number)) => number.is_i64() || number.is_u64(),
+        _ => false,
+    };
+    match expected {
+        Value::String(name) => is(name),
+        Value::Array(names) => names.iter().filter_map(Value::as_str).any(is),
+        _ => true,
+    }
+}
+
+fn type_name(expected: &Value) -> String {
+    match expected {
+        Value::String(name) => name.clone(),
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is read")]
+    struct Basket {
+        #[schemars(length(min = 1, max = 2))]
+        items: Vec<Line>,
+        note: Option<String>,
+        when: crate::Timestamp,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is read")]
+    struct Line {
+        #[schemars(range(min = 1, max = 99))]
+        quantity: u32,
+        kind: Kind,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Dish,
+        Drink,
+    }
+
+    fn found(value: &Value) -> Vec<String> {
+        violations(schema_of::<Basket>, value, true)
+            .into_iter()
+            .map(|v| format!("{} {}", v.pointer, v.detail))
+            .collect()
+    }
+
+    #[test]
+    fn a_good_body_has_no_violations() {
+        let good = json!({"items":[{"quantity":1,"kind":"dish"}],"note":null,"when":"2026-01-01T00:00:00Z"});
+        assert_eq!(found(&good), Vec::<String>::new());
+    }
+
+    #[test]
+    fn everything_wrong_is_found_at_once() {
+        let bad = json!({"items":[{"quantity":0,"kind":"dish"},{"quantity":"2","kind":"soup","x~/y":1}],
+            "note":7,"when":"soon","extra":true});
+        assert_eq!(
+            found(&bad),
+            [
+                "/extra is not known here",
+                "/items/0/quantity must be at least 1",
+                "/items/1/kind expected one of \"dish\", \"drink\"",
+                "/items/1/quantity expected integer",
+                "/items/1/x~0~1y is not known here",
+                "/note expected string or null",
+                "/when expected a date-time",
+            ]
+        );
+        assert_eq!(found(&json!({"items":[]})), ["/items needs at least 1 entries", "/when is required"]);
+        assert_eq!(found(&json!([])), [" expected object"]);
+    }
+
+    #[test]
+    fn tolerance_only_concerns_unknown_members() {
+        let value = json!({"items":[],"when":"2026-01-01T00:00:00Z","extra":true});
+        assert_eq!(violations(schema_of::<Basket>, &value, false).len(), 1);
+    }
+}

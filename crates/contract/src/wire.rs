@@ -1,0 +1,26 @@
+//! The header fields of a call, each named once.
+
+use http::HeaderName;
+
+/// The client's key of a keyed operation.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// `true` on an answer that was stored for this key earlier.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// `wait=N`: how many seconds a read may wait for news (RFC 7240).
+pub const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// The last event a stream's reader has seen.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// W3C trace context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The id under which logs know the request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Milliseconds left until the deadline. Between our own hops only; the edge strips it.
+pub const TIMEOUT_MS: HeaderName = HeaderName::from_static("partie-timeout-ms");
+/// Which attempt this is, from 1. Between our own hops only.
+pub const ATTEMPT: HeaderName = HeaderName::from_static("partie-attempt");
+/// The token of the calling service. Between our own hops only.
+pub const SERVICE_TOKEN: HeaderName = HeaderName::from_static("partie-service");
+/// The media type of problems (RFC 9457).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+/// The media type of event streams.
+pub const EVENT_STREAM: &str = "text/event-stream";

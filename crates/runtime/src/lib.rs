@@ -1,0 +1,21 @@
+//! The handles through which the parts of Partie reach time, randomness and threads, so that a test, a replay or a
+//! simulation can own them.
+//!
+//! * [`Clock`]: business time, real or stepped. [`monotonic`] and [`trust_now`] are the two clocks that stay real.
+//! * [`Ids`]: UUIDv7 ids and trace ids, from entropy or from a seed.
+//! * [`Activity`]: whether anything is going on, which is what lets virtual time move.
+//! * [`Compute`]: a bounded pool for work that would hold up a request thread.
+//! * [`Stop`]: tells everything that runs in the background to end, and waits for it.
+#![forbid(unsafe_code)]
+
+mod activity;
+mod clock;
+mod compute;
+mod ids;
+mod stop;
+
+pub use activity::{Activity, Busy};
+pub use clock::{Clock, Stepper, monotonic, trust_now};
+pub use compute::{Compute, Saturated};
+pub use ids::Ids;
+pub use stop::Stop;
