@@ -124,12 +124,13 @@ impl Call {
         if let Some(identity) = self.caller.identity() {
             set(headers, header::AUTHORIZATION, &format!("Bearer {}", identity.token));
         }
-        if operation.keyed {
-            let key = self.key.as_ref().ok_or_else(|| {
-                Platform::new(FaultKind::IdempotencyKeyMissing)
-                    .with_detail(format!("{} was called without a key", operation.name))
-            })?;
-            set(headers, wire::IDEMPOTENCY_KEY, &key.key);
+        match &self.key {
+            Some(key) if operation.keyed => set(headers, wire::IDEMPOTENCY_KEY, &key.key),
+            None if operation.keyed && !operation.key_optional => {
+                return Err(Platform::new(FaultKind::IdempotencyKeyMissing)
+                    .with_detail(format!("{} was called without a key", operation.full_name())));
+            }
+            _ => {}
         }
         match self.if_match {
             Some(IfMatch::Any) => set(headers, header::IF_MATCH, "*"),

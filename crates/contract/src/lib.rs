@@ -81,6 +81,7 @@ mod schema;
 mod stream;
 mod time;
 mod trace;
+mod value;
 pub mod wire;
 
 pub use body::{Body, Request, Response};
@@ -105,12 +106,13 @@ pub use schema::schema_of;
 pub use stream::{EventStream, StreamItem};
 pub use time::{InvalidTimestamp, Timestamp};
 pub use trace::{InvalidTrace, Trace};
+pub use value::{FromValue, InvalidValue, ToValue, Value};
 
 /// What the macros' output refers to. Not for people.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::id::parse_uuid;
-    pub use crate::routes::respond;
+    pub use crate::problem::{Member, own_code};
     pub use schemars;
     pub use serde;
     pub use serde_json;

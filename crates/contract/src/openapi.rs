@@ -69,7 +69,7 @@ impl Document {
     fn operation(&mut self, contract: &Contract, operation: &Operation) -> Value {
         let (summary, description) = split_doc(operation.doc);
         let mut out = json!({
-            "operationId": format!("{}_v{}_{}", contract.service, contract.version, operation.name),
+            "operationId": format!("{}_v{}", operation.full_name().replace('.', "_"), contract.version),
             "tags": [contract.service],
             "summary": summary,
             "parameters": self.parameters(operation),

@@ -15,6 +15,8 @@ pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 pub struct Contract {
     /// The service that serves it.
     pub service: &'static str,
+    /// The trait's name in snake case. A service may have several contracts of one version.
+    pub name: &'static str,
     /// The version in its paths, `/api/v{version}`; 0 for routes outside any version.
     pub version: u16,
     /// What it is about, from the trait's doc comment.
@@ -30,6 +32,8 @@ pub struct Contract {
 pub struct Operation {
     /// The service that serves it.
     pub service: &'static str,
+    /// Its contract's name.
+    pub contract: &'static str,
     /// The version of its contract.
     pub version: u16,
     /// The method's name, unique within the contract.
@@ -178,14 +182,18 @@ impl Operation {
         matches!(self.reply.content, Content::Events(_))
     }
 
-    /// A name for people and logs: `orders.place`.
+    /// A name for people and logs, unique within a version: `orders.place`; with the contract in between where it has
+    /// a name of its own, `restaurants.tickets.accept`.
     pub fn full_name(&self) -> String {
-        format!("{}.{}", self.service, self.name)
+        match (self.service, self.contract, self.name) {
+            (service, contract, name) if service == contract => format!("{service}.{name}"),
+            (service, contract, name) => format!("{service}.{contract}.{name}"),
+        }
     }
 }
 
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{} v{} {} {}", self.service, self.name, self.version, self.verb.as_str(), self.path)
+        write!(f, "{} v{} {} {}", self.full_name(), self.version, self.verb.as_str(), self.path)
     }
 }

@@ -3,10 +3,13 @@
 use std::fmt;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::operation::SchemaFn;
+use crate::platform::FaultKind;
+use crate::schema::schema_of;
 
 /// The domain errors of one contract. Derived on an enum with `#[derive(Problem)]`:
 ///
@@ -29,7 +32,7 @@ use crate::operation::SchemaFn;
 /// Fields are extension members of the problem. The doc comment of a variant is its title.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the error of a contract",
-    note = "derive it: `#[derive(Debug, Problem)] pub enum MyError {{ #[problem(404, \"not-found\")] NotFound }}`"
+    note = "derive it: `#[derive(Debug, Problem)] pub enum ThingError {{ #[problem(404, \"thing-not-found\")] NotFound }}`"
 )]
 pub trait Problem: fmt::Debug + Send + Sync + Sized + 'static {
     /// Every kind of problem this enum can be, one entry a variant, in order.
@@ -102,6 +105,56 @@ pub struct Violation {
     pub pointer: String,
     /// What is wrong there.
     pub detail: String,
+}
+
+/// What a member of a problem can be. The derive's output goes through this trait and no other.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a member of a problem",
+    note = "it needs `Serialize`, `Deserialize` and `JsonSchema`"
+)]
+pub trait Member: Sized {
+    /// Its schema.
+    const SCHEMA: SchemaFn;
+
+    /// Adds it. A value that cannot be JSON is left out.
+    fn put(&self, name: &'static str, members: &mut Map<String, Value>);
+
+    /// Takes it out. An absent member is read as `null`, so that an option may be absent.
+    fn take(name: &str, members: &mut Map<String, Value>) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + JsonSchema> Member for T {
+    const SCHEMA: SchemaFn = schema_of::<T>;
+
+    fn put(&self, name: &'static str, members: &mut Map<String, Value>) {
+        if let Ok(value) = serde_json::to_value(self) {
+            members.insert(name.to_owned(), value);
+        }
+    }
+
+    fn take(name: &str, members: &mut Map<String, Value>) -> Option<Self> {
+        serde_json::from_value(members.remove(name).unwrap_or_default()).ok()
+    }
+}
+
+/// Refuses a contract's code that already means something: `not-found` from a gateway is not a missing order.
+pub const fn own_code(code: &str) {
+    let mut kinds = FaultKind::ALL;
+    while let [kind, rest @ ..] = kinds {
+        assert!(!same(kind.code().as_bytes(), code.as_bytes()), "this code belongs to the platform");
+        kinds = rest;
+    }
+}
+
+const fn same(mut left: &[u8], mut right: &[u8]) -> bool {
+    while let ([a, left_rest @ ..], [b, right_rest @ ..]) = (left, right) {
+        if *a != *b {
+            return false;
+        }
+        (left, right) = (left_rest, right_rest);
+    }
+    left.is_empty() && right.is_empty()
 }
 
 fn about_blank() -> String {

@@ -105,6 +105,7 @@ pub struct NoContent;
 
 // === Reply for everything that renders ===
 
+#[diagnostic::do_not_recommend]
 impl<T: Render> Reply for T {
     const SPEC: ReplySpec = <T as Render>::SPEC;
 
@@ -128,6 +129,7 @@ impl<T: Render> Reply for T {
 
 // === Render for plain JSON and the wrappers ===
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Render for T {
     const SPEC: ReplySpec = ReplySpec { status: 200, content: Content::Json(schema_of::<T>), headers: &[] };
 

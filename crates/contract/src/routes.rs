@@ -8,11 +8,13 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::body::{Body, Response};
+use crate::call::Call;
+use crate::client::{Channel, Outbound};
 use crate::fault::{Fault, Outcome};
 use crate::inbound::Inbound;
-use crate::operation::Contract;
+use crate::operation::{Contract, ReplySpec};
 use crate::platform::{FaultKind, Platform};
-use crate::problem::{Problem, ProblemDetails};
+use crate::problem::{Problem, ProblemDetails, ProblemKind};
 use crate::reply::Reply;
 use crate::wire::PROBLEM_JSON;
 
@@ -28,21 +30,44 @@ pub struct Routes<S: ?Sized + 'static> {
     endpoints: &'static [Endpoint<S>],
 }
 
-/// What an operation returns, taken apart by type.
+/// What an operation returns: an [`Outcome`].
+///
+/// The macro's output goes through this trait and no other, so that one missing bound is one message.
 #[diagnostic::on_unimplemented(
-    message = "an operation returns `Outcome<T, E>`",
-    label = "this is not an `Outcome`"
+    message = "`{Self}` is not what an operation returns",
+    note = "an operation returns `Outcome<T, E>`"
 )]
-pub trait Answer {
-    /// The value's type.
-    type Reply: Reply;
-    /// The problem's type.
-    type Problem: Problem;
+pub trait Answer: Sized {
+    /// What success looks like.
+    const REPLY: ReplySpec;
+    /// The documented failures.
+    const PROBLEMS: &'static [ProblemKind];
+
+    /// The answer for the wire.
+    fn answer(self, inbound: Inbound) -> Response;
+
+    /// The answer from the wire. See [`Channel::call`].
+    fn call(channel: &Channel, cx: &Call, outbound: Outbound) -> impl Future<Output = Self> + Send;
 }
 
 impl<T: Reply, E: Problem> Answer for Outcome<T, E> {
-    type Reply = T;
-    type Problem = E;
+    const REPLY: ReplySpec = T::SPEC;
+    const PROBLEMS: &'static [ProblemKind] = E::KINDS;
+
+    fn answer(self, inbound: Inbound) -> Response {
+        match self.and_then(|value| value.into_response().map_err(Fault::from)) {
+            Ok(response) => response,
+            Err(Fault::Domain(error)) => {
+                let details = error.kind().details(error.members());
+                problem_response(details, Some(inbound.path), Some(inbound.call.request_id()))
+            }
+            Err(Fault::Platform(fault)) => inbound.refuse(fault),
+        }
+    }
+
+    fn call(channel: &Channel, cx: &Call, outbound: Outbound) -> impl Future<Output = Self> + Send {
+        channel.call(cx, outbound)
+    }
 }
 
 // === impl Routes ===
@@ -76,22 +101,6 @@ impl<S: ?Sized> Copy for Routes<S> {}
 impl<S: ?Sized> fmt::Debug for Routes<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.contract.fmt(f)
-    }
-}
-
-/// Awaits an operation and turns whatever comes of it into an answer.
-#[doc(hidden)]
-pub async fn respond<T: Reply, E: Problem>(
-    path: String,
-    request_id: Arc<str>,
-    outcome: impl Future<Output = Outcome<T, E>> + Send,
-) -> Response {
-    match outcome.await.and_then(|value| value.into_response().map_err(Fault::from)) {
-        Ok(response) => response,
-        Err(Fault::Domain(error)) => {
-            problem_response(error.kind().details(error.members()), Some(path), Some(&request_id))
-        }
-        Err(Fault::Platform(fault)) => fault.into_response(Some(path), Some(&request_id)),
     }
 }
 

@@ -6,16 +6,19 @@
 //! * [`Activity`]: whether anything is going on, which is what lets virtual time move.
 //! * [`Compute`]: a bounded pool for work that would hold up a request thread.
 //! * [`Stop`]: tells everything that runs in the background to end, and waits for it.
+//! * [`failpoint`]: a named place where a test may let the process die.
 #![forbid(unsafe_code)]
 
 mod activity;
 mod clock;
 mod compute;
+mod failpoint;
 mod ids;
 mod stop;
 
 pub use activity::{Activity, Busy};
 pub use clock::{Clock, Stepper, monotonic, trust_now};
 pub use compute::{Compute, Saturated};
+pub use failpoint::failpoint;
 pub use ids::Ids;
 pub use stop::Stop;
