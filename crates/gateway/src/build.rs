@@ -1,0 +1,118 @@
+//! From settings and parts to an edge.
+
+use std::fmt;
+use std::sync::Arc;
+
+use partie_contract::{Contract, Identity, Operation, openapi};
+use partie_identity::Verifier;
+use partie_mesh::Mesh;
+use serde_json::Value;
+
+use crate::config::Gateway;
+use crate::edge::Edge;
+use crate::routes::Routes;
+
+/// Gives out the identity of the demo customer, with a token that is good now; nothing when none can be issued.
+pub type DemoIdentity = Arc<dyn Fn() -> Option<Arc<Identity>> + Send + Sync>;
+
+/// What the gateway is built from.
+pub struct Parts {
+    /// The title of the OpenAPI document: the system's name.
+    pub title: String,
+    /// What is served behind it.
+    pub contracts: Vec<&'static Contract>,
+    /// The way to the services.
+    pub mesh: Mesh,
+    /// Who judges tokens.
+    pub verifier: Arc<Verifier>,
+    /// The public keys of the tokens, as a JWK set.
+    pub jwks: Value,
+    /// Whether each service can do its work now.
+    pub ready: Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>,
+    /// The metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// With development defaults: who an anonymous write from this machine on a compat route is by.
+    pub demo: Option<DemoIdentity>,
+}
+
+/// Whether one service can do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// The service.
+    pub service: String,
+    /// Why it cannot, for people; `None` if it can.
+    pub problem: Option<String>,
+}
+
+/// Contracts that cannot stand behind one door.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two operations with the same method and address.
+    #[error("{first} and {second} are both {verb} {path}: give one of them another address")]
+    Duplicate {
+        /// The method.
+        verb: &'static str,
+        /// The template, as the second has it.
+        path: &'static str,
+        /// The operation that came first, `orders.place`.
+        first: String,
+        /// The operation that came second.
+        second: String,
+    },
+    /// A template that is not one, or that cannot be told from another.
+    #[error("{operation} cannot be routed by {path}: {reason}")]
+    Template {
+        /// The operation, `orders.place`.
+        operation: String,
+        /// Its template.
+        path: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A template on one of the gateway's own addresses.
+    #[error("{operation} is at {path}, which is the gateway's own: give it another address")]
+    Own {
+        /// The operation, `orders.place`.
+        operation: String,
+        /// Its template.
+        path: &'static str,
+    },
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// The edge for these parts.
+    ///
+    /// # Errors
+    /// When two operations have the same address, or one has an impossible one.
+    pub fn build(&self, parts: Parts) -> Result<Edge, BuildError> {
+        let routes = Routes::new(&parts.contracts, &parts.mesh)?;
+        let document = openapi(&parts.title, &parts.contracts).to_string();
+        Ok(Edge::new(self.clone(), routes, document, parts))
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("title", &self.title)
+            .field("contracts", &self.contracts.len())
+            .field("mesh", &self.mesh)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl BuildError ===
+
+impl BuildError {
+    pub(crate) fn duplicate(first: &Operation, second: &Operation) -> Self {
+        Self::Duplicate {
+            verb: second.verb.as_str(),
+            path: second.path,
+            first: first.full_name(),
+            second: second.full_name(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The edge: one door to all services, with routes taken from their contracts.
+//!
+//! [`Gateway`] is the configuration, [`Parts`] is what it is built from, and what comes out is a
+//! [`Serve`](partie_mesh::Serve) for a [`Listener`](partie_mesh::Listener).
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use partie_gateway::{Gateway, Parts};
+//! use partie_identity::Signer;
+//! use partie_mesh::{Handles, Mesh, MeshConfig};
+//!
+//! # let dir = std::env::temp_dir().join(format!("partie-gateway-doc-{}", std::process::id()));
+//! let signer = Signer::development(&dir)?;
+//! let mut gateway = Gateway::default();
+//! gateway.listen.set_port(0);
+//! let handles = Handles::default();
+//! let listener = gateway.bind(handles.clone())?;
+//! let edge = gateway.build(Parts {
+//!     title: "food".into(),
+//!     contracts: vec![], // &ORDERS, &MENU
+//!     mesh: Mesh::new(MeshConfig::default(), handles),
+//!     verifier: Arc::new(signer.verifier("food")),
+//!     jwks: signer.jwks(),
+//!     ready: Arc::new(Vec::new),
+//!     metrics: Arc::new(String::new),
+//!     demo: None,
+//! })?;
+//! assert_ne!(listener.local_addr().port(), 0);
+//! let running = listener.run(Arc::new(edge), Default::default()); // a future: spawn or await it
+//! # drop(running);
+//! # std::fs::remove_dir_all(&dir)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Layout: `edge` is the road of every request, as a list of steps; `routes` finds the operation, `path` decides what
+//! an address may look like, `identity` who calls, `headers` what goes on, `body` how much; `answer` is what
+//! the gateway says itself; `own` are the gateway's own addresses;
+//! `log` has the access log.
+//!
+//! What the gateway promises to the services behind it: the address it routed by is the address they get, byte for
+//! byte; a header that claims an identity was written by the gateway or is not there; every request has an id, a trace
+//! and a deadline.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod body;
+mod build;
+mod config;
+mod edge;
+mod headers;
+mod identity;
+mod log;
+mod own;
+mod path;
+mod routes;
+
+pub use build::{BuildError, DemoIdentity, Parts, Readiness};
+pub use config::Gateway;
+pub use edge::Edge;

@@ -1,0 +1,99 @@
+//! The gateway's own addresses: health, metrics, keys, and the description of everything behind it.
+
+use std::sync::Arc;
+
+use partie_contract::{FaultKind, Platform, Response};
+use serde_json::{Map, Value, json};
+
+use crate::answer::{document, problem};
+use crate::build::{Parts, Readiness};
+
+const JSON: &str = "application/json";
+
+/// One of the gateway's own addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// Alive.
+    Health,
+    /// Able to do its work, service by service.
+    Ready,
+    Metrics,
+    Jwks,
+    OpenApi,
+}
+
+/// What they show.
+pub(crate) struct Pages {
+    title: String,
+    jwks: String,
+    openapi: bytes::Bytes,
+    ready: Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+// === impl Own ===
+
+impl Own {
+    pub(crate) const ALLOW: &'static str = "GET, HEAD, OPTIONS";
+
+    pub(crate) fn find(path: &str) -> Option<Self> {
+        match path {
+            "/health" => Some(Self::Health),
+            "/health/ready" => Some(Self::Ready),
+            "/metrics" => Some(Self::Metrics),
+            "/.well-known/jwks.json" => Some(Self::Jwks),
+            "/openapi.json" => Some(Self::OpenApi),
+            _ => None,
+        }
+    }
+}
+
+// === impl Pages ===
+
+impl Pages {
+    pub(crate) fn new(openapi: String, parts: &Parts) -> Self {
+        Self {
+            title: parts.title.clone(),
+            jwks: parts.jwks.to_string(),
+            openapi: openapi.into(),
+            ready: Arc::clone(&parts.ready),
+            metrics: Arc::clone(&parts.metrics),
+        }
+    }
+
+    pub(crate) fn show(&self, own: Own, path: &str, request_id: &str) -> Response {
+        match own {
+            Own::Health => document(
+                JSON,
+                json!({ "status": "healthy", "emoji": "\u{1F49A}", "system": self.title })
+                    .to_string()
+                    .into_bytes(),
+            ),
+            Own::Ready => self.ready(path, request_id),
+            Own::Metrics => {
+                document("text/plain; version=0.0.4; charset=utf-8", (self.metrics)().into_bytes())
+            }
+            Own::Jwks => document("application/jwk-set+json", self.jwks.clone().into_bytes()),
+            Own::OpenApi => document(JSON, self.openapi.clone()),
+        }
+    }
+
+    fn ready(&self, path: &str, request_id: &str) -> Response {
+        let services = (self.ready)();
+        let state = |service: &Readiness| {
+            let state = service.problem.as_deref().unwrap_or("ready");
+            (service.service.clone(), Value::from(state))
+        };
+        let states: Map<String, Value> = services.iter().map(state).collect();
+        let waiting: Vec<&str> =
+            services.iter().filter(|s| s.problem.is_some()).map(|s| s.service.as_str()).collect();
+        if waiting.is_empty() {
+            let body = json!({ "status": "ready", "services": states });
+            return document(JSON, body.to_string().into_bytes());
+        }
+        let fault = Platform::new(FaultKind::UpstreamUnavailable)
+            .with_detail(format!("not ready: {}", waiting.join(", ")));
+        let members = Map::from_iter([("services".to_owned(), Value::Object(states))]);
+        problem(fault, path, request_id, members)
+    }
+}

@@ -1,0 +1,41 @@
+//! What the tests of this crate share: a known key, and a way to sign whatever an attacker might.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::Ed25519KeyPair;
+
+use crate::signer::Signer;
+
+/// A moment of trust time.
+pub(crate) const NOW: i64 = 1_800_000_000;
+/// The private key of RFC 8037 appendix A.1.
+pub(crate) const SEED: [u8; 32] = *b"\x9d\x61\xb1\x9d\xef\xfd\x5a\x60\xba\x84\x4a\xf4\x92\xec\x2c\xc4\
+    \x44\x49\xc5\x69\x7b\x32\x69\x19\x70\x3b\xac\x03\x1c\xae\x7f\x60";
+/// Its thumbprint, by appendix A.3.
+pub(crate) const KID: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+/// The key of somebody else.
+pub(crate) const OTHER_SEED: [u8; 32] = [7; 32];
+
+/// A signer with the known key, whose issuer is not the development one.
+pub(crate) fn signer() -> Signer {
+    Signer::from_pkcs8(&pkcs8(&SEED), "https://id.example").unwrap()
+}
+
+/// A private key as OpenSSL writes it: PKCS#8 version 1.
+pub(crate) fn pkcs8(seed: &[u8; 32]) -> Vec<u8> {
+    let mut document = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    document.extend_from_slice(seed);
+    document
+}
+
+/// Base64url of a text.
+pub(crate) fn encode(text: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// The two texts, correctly signed with a key.
+pub(crate) fn sign(seed: &[u8; 32], header: &str, claims: &str) -> String {
+    let signed = format!("{}.{}", encode(header), encode(claims));
+    let key = Ed25519KeyPair::from_seed_unchecked(seed).unwrap();
+    format!("{signed}.{}", encode(key.sign(signed.as_bytes())))
+}

@@ -1,0 +1,109 @@
+//! A service's own identity, for work that no user asked for.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use partie_contract::{Caller, Identity};
+use partie_runtime::trust_now;
+
+use crate::signer::{Grant, IssueError, Signer};
+
+/// How long such a token is good for.
+const LIFETIME: Duration = Duration::from_secs(600);
+/// A token is replaced when less than this is left of it, in seconds: whoever gets one can use it for minutes.
+const LEAST: i64 = 300;
+
+/// The tokens of one service, `sub` `service:NAME` with the role `service`. Cheap to clone and to read.
+#[derive(Clone)]
+pub struct ServiceTokens(Arc<Inner>);
+
+struct Inner {
+    signer: Signer,
+    grant: Grant,
+    current: RwLock<Arc<Identity>>,
+}
+
+// === impl ServiceTokens ===
+
+impl ServiceTokens {
+    /// The tokens of a service within a system, which is their audience. The first one is issued now.
+    ///
+    /// # Errors
+    /// [`IssueError`] when the name cannot be part of a subject.
+    pub fn new(signer: Signer, audience: &str, service: &str) -> Result<Self, IssueError> {
+        let grant = Grant::new(audience, format!("service:{service}"), LIFETIME).role("service");
+        let current = RwLock::new(Arc::new(signer.issue_at(&grant, trust_now())?));
+        Ok(Self(Arc::new(Inner { signer, grant, current })))
+    }
+
+    /// The identity with a token that is good for five minutes at least.
+    pub fn identity(&self) -> Arc<Identity> {
+        self.identity_at(trust_now())
+    }
+
+    /// The identity as the caller of a call.
+    pub fn caller(&self) -> Caller {
+        Caller::Verified(self.identity())
+    }
+
+    fn identity_at(&self, now: i64) -> Arc<Identity> {
+        let is_fresh = |identity: &Identity| {
+            // A clock that was set back leaves a token from the future, which others do not take yet.
+            (LEAST..=LIFETIME.as_secs() as i64).contains(&identity.expires.saturating_sub(now))
+        };
+        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        if is_fresh(&current) {
+            return current;
+        }
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        if !is_fresh(&current) {
+            match self.0.signer.issue_at(&self.0.grant, now) {
+                Ok(next) => *current = Arc::new(next),
+                // The grant was good before, so the system is out of random numbers. Whoever verifies has the last word.
+                Err(error) => tracing::error!(subject = self.0.grant.subject, %error, "no new service token"),
+            }
+        }
+        Arc::clone(&current)
+    }
+}
+
+impl fmt::Debug for ServiceTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServiceTokens({})", self.0.grant.subject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{NOW, signer};
+
+    #[test]
+    fn it_is_a_service_to_whoever_verifies() {
+        let tokens = ServiceTokens::new(signer(), "food", "orders").unwrap();
+        let caller = tokens.caller();
+        assert_eq!(caller.subject(), Some("service:orders"));
+        let verified = signer().verifier("food").verify(&tokens.identity().token).unwrap();
+        assert_eq!(caller.identity(), Some(&*verified));
+        assert!(caller.has_role("service"));
+        assert_eq!(ServiceTokens::new(signer(), "food", &"x".repeat(300)).unwrap_err(), IssueError::Subject);
+    }
+
+    #[test]
+    fn a_token_is_kept_until_it_has_five_minutes_left_and_then_replaced() {
+        let tokens = ServiceTokens::new(signer(), "food", "orders").unwrap();
+        let first = tokens.identity_at(NOW);
+        assert!(Arc::ptr_eq(&first, &tokens.identity_at(NOW + 300)));
+        let second = tokens.identity_at(NOW + 301);
+        assert_eq!(second.expires, NOW + 301 + 600);
+        assert!(Arc::ptr_eq(&second, &tokens.identity_at(NOW + 302)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_gives_a_new_token() {
+        let tokens = ServiceTokens::new(signer(), "food", "orders").unwrap();
+        tokens.identity_at(NOW);
+        assert_eq!(tokens.identity_at(NOW - 100_000).expires, NOW - 100_000 + 600);
+    }
+}

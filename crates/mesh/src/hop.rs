@@ -1,0 +1,78 @@
+//! Hop-by-hop header fields: what belongs to one connection and must not travel further.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Fields that concern one connection (RFC 9110 section 7.6.1), and `Expect`, which the next hop decides for itself.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+    HeaderName::from_static("http2-settings"),
+];
+
+/// Removes the fields that belong to one connection, and every field any `Connection` line names.
+///
+/// Do this before adding fields of one's own: a client that sends `Connection: x-user-id` must not be able to take
+/// away what was added. `TE: trailers` stays, since trailers are forwarded.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named {
+            // Framing and addressing are ours to decide; everything else goes as the sender wishes.
+            if name != header::CONTENT_LENGTH && name != header::HOST && name != header::TE {
+                headers.remove(name);
+            }
+        }
+    }
+    // Most heads have none of them, and looking is cheaper than removing.
+    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            headers.remove(name);
+        }
+    }
+    if let Some(te) = headers.remove(header::TE) {
+        let trailers = te.to_str().is_ok_and(|te| te.split(',').any(|t| t.trim() == "trailers"));
+        if trailers {
+            headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_line_counts() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-first"),
+            ("connection", "X-Second"),
+            ("connection", "content-length, te"),
+            ("x-first", "1"),
+            ("x-second", "2"),
+            ("x-third", "3"),
+            ("keep-alive", "timeout=5"),
+            ("te", "gzip, trailers"),
+            ("content-length", "4"),
+            ("upgrade", "websocket"),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        strip_hop_by_hop(&mut headers);
+        let mut left: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
+        left.sort_unstable();
+        assert_eq!(left, [("content-length", "4"), ("te", "trailers"), ("x-third", "3")]);
+    }
+}

@@ -1,0 +1,57 @@
+//! The data plane of every call between services: one client stack, two transports, and the listener they meet at.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use partie_contract::{Body, BoxFuture, Deadline, Request, Response};
+//! use partie_mesh::{Handles, Mesh, MeshConfig, Peer, Serve};
+//!
+//! struct Hello;
+//!
+//! impl Serve for Hello {
+//!     fn serve(self: Arc<Self>, _: Peer, _: Request) -> BoxFuture<'static, Response> {
+//!         Box::pin(async { Response::new(Body::from("hello")) })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let mesh = Mesh::new(MeshConfig::default(), Handles::default());
+//! mesh.attach("hello", Arc::new(Hello));
+//! let peer = Peer::InProcess("example".into());
+//! let deadline = Deadline::after(Duration::from_secs(1));
+//! let answer = mesh.forward("hello", peer, Request::default(), deadline).await.unwrap();
+//! assert_eq!(answer.into_body().collect(100).await.unwrap(), "hello");
+//! # }
+//! ```
+//!
+//! Layout: `serve` is what can be called; `mesh` knows services by name; `stack` is the road of every call, as a list
+//! of steps; `transport` is its last step, in this process or over HTTP/1.1; `listener` is the other end of the wire;
+//! `dispatch` runs a request where it arrived.
+//!
+//! A caller's code does not change with where a service runs: both transports carry the same bytes, and a table of
+//! calls answered over both is a test.
+#![forbid(unsafe_code)]
+
+mod dispatch;
+pub mod duration;
+mod handles;
+mod hop;
+mod in_flight;
+mod listener;
+mod mesh;
+mod origin;
+mod request_id;
+mod serve;
+mod stack;
+mod transport;
+
+pub use handles::{Detached, Handles};
+pub use hop::strip_hop_by_hop;
+pub use in_flight::InFlight;
+pub use listener::{BindError, Limits, Listener, RunError};
+pub use mesh::{Mesh, MeshConfig, Target};
+pub use origin::Origin;
+pub use request_id::request_id;
+pub use serve::{Peer, Serve};

@@ -1,0 +1,110 @@
+//! One connection: its requests one after the other, and its end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::{HeaderValue, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use partie_contract::{Deadline, Platform, wire};
+use tokio::net::TcpStream;
+
+use super::answer::Outgoing;
+use super::drain::Drain;
+use super::limits::Limits;
+use super::request;
+use super::seats::Seat;
+use super::socket::{Phase, Socket};
+use crate::dispatch::dispatch;
+use crate::handles::Handles;
+use crate::hop::strip_hop_by_hop;
+use crate::in_flight::InFlight;
+use crate::request_id::request_id;
+use crate::serve::{Peer, Serve};
+use crate::stack::is_event_stream;
+
+pub(super) struct Connection {
+    pub(super) peer: SocketAddr,
+    /// Given back when the connection is dropped.
+    pub(super) _seat: Seat,
+    pub(super) serve: Arc<dyn Serve>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) drain: Drain,
+    pub(super) handles: Handles,
+}
+
+// === impl Connection ===
+
+impl Connection {
+    pub(super) async fn run(self, stream: TcpStream) {
+        let peer = self.peer;
+        let phase = Phase::default();
+        let socket = Socket::new(stream, phase.clone(), &self.limits, self.handles.ids.clone());
+        let (closing, cut) = (self.drain.closing(), self.drain.cut());
+        let mut builder = http1::Builder::new();
+        builder
+            .max_headers(self.limits.headers)
+            .max_header_size(self.limits.head)
+            .max_buf_size(self.limits.head.max(8 << 10))
+            // The socket has its own clocks: hyper's would also run while a connection waits for its next request.
+            .header_read_timeout(None);
+        let this = Arc::new(self);
+        let service = service_fn(move |request| {
+            phase.request_began();
+            let (this, phase) = (Arc::clone(&this), phase.clone());
+            async move { Ok::<_, Infallible>(this.answer(request, phase).await) }
+        });
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+        let (mut closing, mut cut) = (pin!(closing), pin!(cut));
+        let mut told = false;
+        let ended = loop {
+            tokio::select! {
+                biased;
+                () = &mut cut => return,
+                () = &mut closing, if !told => {
+                    told = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                ended = connection.as_mut() => break ended,
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+        phase: Phase,
+    ) -> http::Response<Outgoing> {
+        let ids = &self.handles.ids;
+        let id = request_id(request.headers(), ids);
+        let uri = request.uri().clone();
+        let problem = |fault: Platform| fault.into_response(Some(uri.path().to_owned()), id.to_str().ok());
+        let (mut answer, in_flight) = match request::admit(request, &self.limits, &phase) {
+            Err(fault) => (problem(fault), None),
+            Ok(mut request) => {
+                request.headers_mut().insert(wire::REQUEST_ID, id.clone());
+                let in_flight = InFlight::of(&mut request, &self.handles.activity);
+                let (serve, peer) = (Arc::clone(&self.serve), Peer::Network(self.peer));
+                let deadline = Deadline::after(self.limits.answer);
+                let answer = dispatch(serve, peer, request, deadline, &self.handles).await;
+                (answer.unwrap_or_else(problem), Some(in_flight))
+            }
+        };
+        let events = is_event_stream(&answer).then(|| (self.limits.heartbeat, self.drain.clone()));
+        let headers = answer.headers_mut();
+        strip_hop_by_hop(headers);
+        // What was refused unread may be followed by anything.
+        if self.drain.is_lame() || in_flight.is_none() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        headers.entry(wire::REQUEST_ID).or_insert(id);
+        answer.map(|body| Outgoing::new(body, phase, in_flight, events))
+    }
+}

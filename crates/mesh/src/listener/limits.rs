@@ -1,0 +1,74 @@
+//! What a listener puts up with.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::duration;
+
+/// Bounds of connections, requests and waits. The defaults suit an edge; each field says what happens beyond it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Open connections. The next one gets a 503 and is closed.
+    pub connections: usize,
+    /// Open connections from one IPv4 address or one IPv6 /64.
+    pub connections_per_address: usize,
+    /// Connections the kernel holds until they are accepted.
+    pub backlog: i32,
+    /// Header fields. More are a 431.
+    pub headers: usize,
+    /// Request line and header fields, in bytes. More is a 431.
+    pub head: usize,
+    /// Path and query, in bytes. More is a 414.
+    pub uri: usize,
+    /// How long a new connection may say nothing.
+    #[serde(with = "duration")]
+    pub first_byte: Duration,
+    /// From the first to the last byte of a head. Then a 408.
+    #[serde(with = "duration")]
+    pub header: Duration,
+    /// For the whole body, however steadily it trickles in. Then a 408.
+    #[serde(with = "duration")]
+    pub body: Duration,
+    /// From a request to the head of its answer: a safety net behind the deadlines of operations. Then a 504.
+    #[serde(with = "duration")]
+    pub answer: Duration,
+    /// How long a reader may take nothing of an answer. Then it is disconnected.
+    #[serde(with = "duration")]
+    pub write_stall: Duration,
+    /// How long a connection may wait for its next request.
+    #[serde(with = "duration")]
+    pub idle: Duration,
+    /// How often an event stream without events says that it is alive.
+    #[serde(with = "duration")]
+    pub heartbeat: Duration,
+    /// After the stop: how long new requests are still answered, on connections that then close.
+    #[serde(with = "duration")]
+    pub lame_duck: Duration,
+    /// After the lame duck: how long requests under way may take before they are cut off.
+    #[serde(with = "duration")]
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: 1_024,
+            backlog: 1_024,
+            headers: 100,
+            head: 64 << 10,
+            uri: 8 << 10,
+            first_byte: Duration::from_secs(10),
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            answer: Duration::from_secs(120),
+            write_stall: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(15),
+            lame_duck: Duration::from_millis(250),
+            drain: Duration::from_secs(30),
+        }
+    }
+}

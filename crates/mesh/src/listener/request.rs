@@ -1,0 +1,147 @@
+//! What a request has to be before anybody looks at its meaning.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Uri, Version, header};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use partie_contract::{Body, BoxError, FaultKind, Platform, Request};
+use partie_runtime::Ids;
+use tokio::time::Sleep;
+
+use super::limits::Limits;
+use super::socket::Phase;
+use crate::request_id::request_id;
+
+/// What the parser lets through and the rules do not: addresses and `Host` (RFC 9112 section 3).
+pub(super) fn admit(
+    request: http::Request<Incoming>,
+    limits: &Limits,
+    phase: &Phase,
+) -> Result<Request, Platform> {
+    let (mut head, body) = request.into_parts();
+    let body = Upload { body, limit: limits.body, sleep: None, phase: phase.clone() };
+    check_host(&head)?;
+    check_coding(&head.headers)?;
+    let uri = std::mem::take(&mut head.uri);
+    let absolute = uri.scheme_str().is_some_and(|scheme| matches!(scheme, "http" | "https"));
+    if head.method == Method::CONNECT || (uri.authority().is_some() && !absolute) {
+        return Err(malformed("this server is no proxy"));
+    }
+    let target = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    if target.as_str().len() > limits.uri {
+        let detail = format!("at most {} bytes are accepted", limits.uri);
+        return Err(Platform::new(FaultKind::UriTooLong).with_detail(detail));
+    }
+    // Absolute form means the same as origin form (section 3.2.2); from here on there is only the latter.
+    head.uri = if absolute { Uri::from(target) } else { uri };
+    let body = if body.is_end_stream() { Body::empty() } else { Body::stream(body) };
+    Ok(Request::from_parts(head, body))
+}
+
+fn check_host(head: &http::request::Parts) -> Result<(), Platform> {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => {
+            let empty = host.is_empty();
+            if empty || http::uri::Authority::try_from(host.as_bytes()).is_ok() {
+                Ok(())
+            } else {
+                Err(malformed("Host is not a host"))
+            }
+        }
+        (None, _) if head.version == Version::HTTP_10 => Ok(()),
+        (None, _) => Err(malformed("Host is missing")),
+        (Some(_), Some(_)) => Err(malformed("there is more than one Host")),
+    }
+}
+
+/// The parser takes whatever ends in `chunked`. We know no other coding, and a body that came in two could be read in
+/// two ways by whoever gets it from us (section 6.1).
+fn check_coding(headers: &HeaderMap) -> Result<(), Platform> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Ok(());
+    }
+    Err(malformed("Transfer-Encoding must be chunked"))
+}
+
+fn malformed(detail: &'static str) -> Platform {
+    Platform::new(FaultKind::MalformedRequest).with_detail(detail)
+}
+
+/// A whole answer as bytes, for the moments in which there is no request to answer. The connection closes after it.
+pub(super) fn raw_answer(fault: Platform, ids: &Ids) -> Bytes {
+    let id = request_id(&HeaderMap::new(), ids);
+    let id = id.to_str().unwrap_or_default();
+    let answer = fault.into_response(None, Some(id));
+    let (head, body) = answer.into_parts();
+    let mut out = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+    for (name, value) in &head.headers {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    let body = futures_util::FutureExt::now_or_never(body.collect(usize::MAX));
+    let body = body.and_then(Result::ok).unwrap_or_default();
+    let rest = format!("x-request-id: {id}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    out.extend_from_slice(rest.as_bytes());
+    out.extend_from_slice(&body);
+    out.into()
+}
+
+/// A body on its way in, with one deadline for all of it: bytes that trickle in do not buy time.
+struct Upload {
+    body: Incoming,
+    limit: Duration,
+    /// Set when the body is first waited for.
+    sleep: Option<Pin<Box<Sleep>>>,
+    phase: Phase,
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            self.phase.leave_unread();
+        }
+    }
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.body).poll_frame(cx).map_err(|error| {
+            Platform::new(FaultKind::MalformedRequest)
+                .with_detail("the body ended early")
+                .caused_by(error)
+                .into()
+        });
+        if polled.is_pending() {
+            let sleep = this.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(this.limit)));
+            if sleep.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Some(Err(Platform::new(FaultKind::RequestTimeout).into())));
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

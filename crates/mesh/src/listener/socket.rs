@@ -1,0 +1,265 @@
+//! The socket under the HTTP parser: it has the clocks of a connection, and turns the parser's own answers into problems.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use partie_contract::{FaultKind, Platform};
+use partie_runtime::Ids;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::limits::Limits;
+use super::request::raw_answer;
+
+/// Where a connection is in the cycle of its requests. Shared by the socket, which sees bytes, and by the service,
+/// which sees requests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Phase(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    phase: AtomicU8,
+    /// Whether the client may still be sending what nobody will read.
+    unread: AtomicBool,
+}
+
+/// Nothing of a request is there.
+const WAITING: u8 = 0;
+/// Some of a head is there.
+const HEAD: u8 = 1;
+/// A request is being answered.
+const ANSWERING: u8 = 2;
+/// All of the answer was handed to the parser, but perhaps not to the kernel.
+const ENDED: u8 = 3;
+
+/// How long what a client still sends is read and thrown away, so that it gets to see our last answer. Closing with
+/// unread bytes would reset the connection and take the answer with it.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The clocks of [`Limits`], on a connection.
+pub(super) struct Socket {
+    stream: TcpStream,
+    phase: Phase,
+    clocks: Clocks,
+    /// One timer for the waits of the reading side. Set only when there is something to wait for.
+    read: Pin<Box<Sleep>>,
+    /// In which phase that timer was set.
+    read_for: Option<u8>,
+    stall: Option<Pin<Box<Sleep>>>,
+    /// Set when our side is closed and theirs is not.
+    linger: Option<Pin<Box<Sleep>>>,
+    /// What is left of an answer of our own that takes the place of the parser's.
+    instead: Option<Bytes>,
+    ids: Ids,
+}
+
+struct Clocks {
+    waiting: Duration,
+    idle: Duration,
+    header: Duration,
+    stall: Duration,
+}
+
+// === impl Phase ===
+
+impl Phase {
+    pub(super) fn request_began(&self) {
+        self.set(ANSWERING);
+    }
+
+    pub(super) fn answer_ended(&self) {
+        self.set(ENDED);
+    }
+
+    /// A body was not read to its end.
+    pub(super) fn leave_unread(&self) {
+        self.0.unread.store(true, Ordering::Release);
+    }
+
+    fn get(&self) -> u8 {
+        self.0.phase.load(Ordering::Acquire)
+    }
+
+    fn set(&self, phase: u8) {
+        self.0.phase.store(phase, Ordering::Release);
+    }
+}
+
+// === impl Socket ===
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, phase: Phase, limits: &Limits, ids: Ids) -> Self {
+        let clocks = Clocks {
+            waiting: limits.first_byte,
+            idle: limits.idle,
+            header: limits.header,
+            stall: limits.write_stall,
+        };
+        let read = Box::pin(tokio::time::sleep(clocks.waiting));
+        Self { stream, phase, clocks, read, read_for: None, stall: None, linger: None, instead: None, ids }
+    }
+
+    /// Runs the clock of the phase while nothing arrives.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let phase = self.phase.get();
+        let limit = match phase {
+            WAITING => self.clocks.waiting,
+            HEAD => self.clocks.header,
+            _ => return Poll::Pending,
+        };
+        if self.read_for != Some(phase) {
+            self.read_for = Some(phase);
+            self.read.as_mut().reset(now() + limit);
+        }
+        ready!(self.read.as_mut().poll(cx));
+        if phase == WAITING {
+            // Nobody is owed an answer: as if the client had closed.
+            return Poll::Ready(Ok(()));
+        }
+        let answer = raw_answer(Platform::new(FaultKind::RequestTimeout), &self.ids);
+        // Best effort: the connection closes in any case.
+        let written = Pin::new(&mut self.stream).poll_write(cx, &answer);
+        tracing::debug!(sent = written.is_ready(), "a head took too long");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Gives up on a reader that takes nothing.
+    fn stalled(&mut self, polled: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if polled.is_ready() {
+            self.stall = None;
+            return polled;
+        }
+        let limit = self.clocks.stall;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        ready!(stall.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reader took nothing for too long")))
+    }
+
+    /// An answer while no request is being answered is the parser's own, to what it could not parse: a bare status.
+    /// Whoever talks to us gets a problem instead.
+    fn poll_write_instead(&mut self, cx: &mut Context<'_>, theirs: &[u8]) -> Poll<io::Result<usize>> {
+        self.phase.leave_unread();
+        let mut ours = match self.instead.take() {
+            Some(rest) => rest,
+            None => raw_answer(unparsable(theirs), &self.ids),
+        };
+        while !ours.is_empty() {
+            let polled = Pin::new(&mut self.stream).poll_write(cx, &ours);
+            match self.stalled(polled, cx) {
+                Poll::Ready(Ok(written)) => ours.advance(written),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.instead = Some(ours);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(theirs.len()))
+    }
+
+    fn is_unparsable(&self) -> bool {
+        matches!(self.phase.get(), WAITING | HEAD)
+    }
+}
+
+/// What the parser meant by its status.
+fn unparsable(answer: &[u8]) -> Platform {
+    Platform::new(match answer.get(9..12) {
+        Some(b"414") => FaultKind::UriTooLong,
+        Some(b"431") => FaultKind::HeadersTooLarge,
+        _ => FaultKind::MalformedRequest,
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "tokio's timers count in tokio's time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        match polled {
+            Poll::Pending => self.poll_patience(cx),
+            Poll::Ready(Ok(())) => {
+                if buf.filled().len() > before && self.phase.get() == WAITING {
+                    self.phase.set(HEAD);
+                }
+                Poll::Ready(Ok(()))
+            }
+            failed => failed,
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_unparsable() {
+            return self.poll_write_instead(cx, buf);
+        }
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.stalled(polled, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.is_unparsable() {
+            let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+            return self.poll_write_instead(cx, first);
+        }
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.stalled(polled, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() && self.phase.get() == ENDED {
+            self.phase.set(WAITING);
+            self.read_for = None;
+            self.clocks.waiting = self.clocks.idle;
+            // The parser waits for bytes already and will not ask again: let the clock wake it.
+            if self.poll_patience(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            if !self.phase.0.unread.load(Ordering::Acquire) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let this = &mut *self;
+        let linger = this.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        let mut thrown_away = [0; 4096];
+        while linger.as_mut().poll(cx).is_pending() {
+            let mut buf = ReadBuf::new(&mut thrown_away);
+            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf))?;
+            if buf.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,18 @@
+//! The id under which logs know a request.
+
+use http::{HeaderMap, HeaderValue};
+use partie_contract::wire;
+use partie_runtime::Ids;
+
+/// The client's id if it is plain, else a fresh one: 1 to 128 visible ASCII characters, so that it is one word of one
+/// line wherever it is written.
+pub fn request_id(headers: &HeaderMap, ids: &Ids) -> HeaderValue {
+    let plain =
+        |id: &&HeaderValue| (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    headers.get(wire::REQUEST_ID).filter(plain).cloned().unwrap_or_else(|| fresh(ids))
+}
+
+fn fresh(ids: &Ids) -> HeaderValue {
+    let id = format!("{:032x}", ids.trace().trace_id());
+    HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}

@@ -1,0 +1,87 @@
+//! The body of an answer: under the same deadline and the same bulkhead as its head.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use partie_contract::{Body, BoxError, Deadline, FaultKind, Platform, Response};
+use tokio::time::Sleep;
+
+use super::bulkhead::Permit;
+use super::is_event_stream;
+
+/// Up to this size, in bytes, a body of known length is awaited together with the head: no timer of its own, and the
+/// connection is free again before the caller looks at the answer.
+const SMALL: u64 = 64 << 10;
+
+/// Lets the deadline and the permit end with the body.
+pub(super) async fn cover(
+    answer: Response,
+    deadline: Deadline,
+    permit: Permit,
+) -> Result<Response, Platform> {
+    if is_event_stream(&answer) {
+        return Ok(answer);
+    }
+    let (head, body) = answer.into_parts();
+    let sleep = || tokio::time::sleep_until(deadline.instant().into());
+    let body = match body.size_hint().exact() {
+        Some(0) => body,
+        Some(length) if length <= SMALL => {
+            let whole = tokio::select! {
+                whole = BodyExt::collect(body) => whole.map_err(broken_off)?,
+                () = sleep() => return Err(too_late()),
+            };
+            if whole.trailers().is_none() { whole.to_bytes().into() } else { Body::stream(whole) }
+        }
+        _ => Body::stream(Covered { body, sleep: Box::pin(sleep()), _permit: permit }),
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+/// A body that fails when the deadline passes before its end.
+struct Covered {
+    body: Body,
+    sleep: Pin<Box<Sleep>>,
+    /// The call is under way until the body is.
+    _permit: Permit,
+}
+
+impl http_body::Body for Covered {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending if self.sleep.as_mut().poll(cx).is_ready() => {
+                Poll::Ready(Some(Err(too_late().into())))
+            }
+            polled => polled,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn too_late() -> Platform {
+    Platform::new(FaultKind::UpstreamTimeout).with_detail("the deadline passed in the middle of the answer")
+}
+
+/// A transport fails with our own faults; anything else comes from a service in this process.
+fn broken_off(error: BoxError) -> Platform {
+    match error.downcast::<Platform>() {
+        Ok(fault) => *fault,
+        Err(error) => Platform::new(FaultKind::UpstreamFailed).caused_by(error).from_upstream(),
+    }
+}

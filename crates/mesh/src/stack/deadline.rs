@@ -1,0 +1,36 @@
+//! The deadline of a call: checked at entry, sent along, and enforced.
+
+use std::future::Future;
+
+use http::{HeaderMap, HeaderValue};
+use partie_contract::{Deadline, FaultKind, Platform, wire};
+
+/// Refuses a call that starts too late.
+pub(super) fn check(deadline: Deadline, service: &str) -> Result<(), Platform> {
+    if deadline.has_passed() {
+        return Err(Platform::new(FaultKind::UpstreamTimeout)
+            .with_detail(format!("the deadline had passed before {service} was called")));
+    }
+    Ok(())
+}
+
+/// Writes what is left.
+pub(super) fn write(deadline: Deadline, headers: &mut HeaderMap) {
+    let left = deadline.remaining().as_millis();
+    headers.insert(wire::TIMEOUT_MS, HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX)));
+}
+
+/// Gives up at the deadline.
+pub(super) async fn bound<F: Future>(
+    deadline: Deadline,
+    service: &str,
+    work: F,
+) -> Result<F::Output, Platform> {
+    tokio::time::timeout_at(deadline.instant().into(), work).await.map_err(|_| late(service))
+}
+
+/// The service took too long.
+pub(crate) fn late(service: &str) -> Platform {
+    Platform::new(FaultKind::UpstreamTimeout)
+        .with_detail(format!("{service} did not answer before the deadline"))
+}

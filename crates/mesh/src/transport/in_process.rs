@@ -1,0 +1,23 @@
+//! To a service in this process: the same request and answer as over the wire, without a wire.
+
+use std::sync::Arc;
+
+use partie_contract::{Deadline, FaultKind, Platform, Request, Response};
+
+use crate::dispatch::dispatch;
+use crate::mesh::TargetState;
+use crate::serve::{Peer, Serve};
+use crate::stack::late;
+
+pub(super) async fn send(
+    serve: Arc<dyn Serve>,
+    from: Peer,
+    request: Request,
+    target: &TargetState,
+    deadline: Deadline,
+) -> Result<Response, Platform> {
+    dispatch(serve, from, request, deadline, &target.handles).await.map_err(|fault| match fault.kind() {
+        FaultKind::UpstreamTimeout => late(&target.service),
+        _ => fault,
+    })
+}

@@ -1,0 +1,15 @@
+//! The tests of the data plane, against real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bulkhead;
+mod calls;
+mod clocks;
+mod deadline;
+mod disconnect;
+mod drain;
+mod parity;
+mod pool;
+mod sockets;
+mod streams;
+mod strictness;
+mod support;

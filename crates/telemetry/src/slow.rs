@@ -1,0 +1,137 @@
+//! Notices polls that hold up the worker they run on.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use metrics::{Counter, Unit};
+
+use crate::metrics::Definition;
+
+/// A poll longer than this keeps every other request of the worker waiting.
+const SLOW: Duration = Duration::from_millis(10);
+
+const POLLS: Definition =
+    Definition::new("partie.polls.slow", Unit::Count, "Polls that held up their worker for over 10 ms");
+
+/// The slow polls of one operation of one version of one service. Cheap to clone; make it once and keep it.
+#[derive(Clone)]
+pub struct SlowPolls(Arc<Handles>);
+
+struct Handles {
+    name: Box<str>,
+    counter: Counter,
+    seen: AtomicU64,
+}
+
+/// Runs the future and counts its polls of over 10 ms. The 1st, 2nd, 4th, 8th and so on are logged as well: enough to
+/// be noticed, too few to flood the log.
+///
+/// It costs two looks at the clock a poll.
+pub async fn warn_slow<F: Future>(slow: &SlowPolls, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let before = now();
+        let polled = future.as_mut().poll(context);
+        let took = now().duration_since(before);
+        if took > SLOW {
+            slow.note(took);
+        }
+        polled
+    })
+    .await
+}
+
+/// What is measured here is this thread's real time, under a virtual clock too.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "telemetry lies below runtime, and simulation must not bend it"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+// === impl SlowPolls ===
+
+impl SlowPolls {
+    /// The counter of an operation, labelled `service`, `version` and `operation`.
+    pub fn for_operation(service: &str, version: u16, operation: &str) -> Self {
+        let version = version.to_string();
+        let counter = POLLS.counter(&[("service", service), ("version", &version), ("operation", operation)]);
+        let name = format!("{service}.{operation} v{version}").into();
+        Self(Arc::new(Handles { name, counter, seen: AtomicU64::new(0) }))
+    }
+
+    /// How many there were in this process.
+    pub fn seen(&self) -> u64 {
+        self.0.seen.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    fn note(&self, took: Duration) {
+        self.0.counter.increment(1);
+        let seen = self.0.seen.fetch_add(1, Ordering::Relaxed) + 1;
+        if seen.is_power_of_two() {
+            tracing::warn!(
+                operation = &*self.0.name,
+                took_ms = took.as_millis() as u64,
+                seen,
+                "a poll held up its worker; move the work to the compute pool"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for SlowPolls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SlowPolls({}: {})", self.0.name, self.seen())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn run<F: Future>(future: F) -> F::Output {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+        }
+    }
+
+    fn busy(duration: Duration) {
+        let until = now() + duration;
+        while now() < until {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[test]
+    fn only_polls_over_the_limit_count_not_long_waits_of_short_polls() {
+        let slow = SlowPolls::for_operation("slow-test", 1, "waits");
+        let mut polls = 0;
+        let waits = poll_fn(|_| {
+            polls += 1;
+            busy(Duration::from_millis(1));
+            if polls < 15 { Poll::Pending } else { Poll::Ready(7) }
+        });
+        assert_eq!(run(warn_slow(&slow, waits)), 7);
+        // A machine under load may stretch a poll, but not most of them.
+        assert!(slow.seen() < 8, "{slow:?}");
+
+        let blocks = SlowPolls::for_operation("slow-test", 1, "blocks");
+        run(warn_slow(&blocks, async { busy(Duration::from_millis(11)) }));
+        assert_eq!(blocks.seen(), 1);
+        let text = crate::Metrics::install().render();
+        let line = "partie_polls_slow_total{service=\"slow-test\",version=\"1\",operation=\"blocks\"} 1";
+        assert!(text.contains(line), "{text}");
+    }
+}
