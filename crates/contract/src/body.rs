@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 
 use crate::platform::{BoxError, FaultKind, Platform};
 
@@ -17,14 +17,11 @@ pub type Request = http::Request<Body>;
 pub type Response = http::Response<Body>;
 
 /// The body of every request and response between the parts of Partie.
-#[derive(Default)]
 pub struct Body(Inner);
 
-#[derive(Default)]
 enum Inner {
-    #[default]
-    Empty,
-    Full(Full<Bytes>),
+    /// All of it; nothing when it has been read.
+    Whole(Bytes),
     /// Frames as they come. Dropping it tells the producer to stop.
     Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
 }
@@ -34,7 +31,7 @@ enum Inner {
 impl Body {
     /// No bytes.
     pub const fn empty() -> Self {
-        Self(Inner::Empty)
+        Self(Inner::Whole(Bytes::new()))
     }
 
     /// Frames as they come.
@@ -46,17 +43,22 @@ impl Body {
         Self(Inner::Stream(Box::pin(body.map_err(Into::into))))
     }
 
+    /// The bytes, if they are here already.
+    pub fn into_whole(self) -> Option<Bytes> {
+        match self.0 {
+            Inner::Whole(bytes) => Some(bytes),
+            Inner::Stream(_) => None,
+        }
+    }
+
     /// All bytes, if there are at most `limit` of them.
     ///
     /// # Errors
     /// [`FaultKind::PayloadTooLarge`], or [`FaultKind::MalformedRequest`] when the sender broke off.
     pub async fn collect(self, limit: usize) -> Result<Bytes, Platform> {
         match self.0 {
-            Inner::Empty => Ok(Bytes::new()),
-            Inner::Full(full) => {
-                let bytes = full.collect().await.map_or_else(|never| match never {}, |body| body.to_bytes());
-                if bytes.len() > limit { Err(too_large(limit)) } else { Ok(bytes) }
-            }
+            Inner::Whole(bytes) if bytes.len() > limit => Err(too_large(limit)),
+            Inner::Whole(bytes) => Ok(bytes),
             Inner::Stream(mut stream) => {
                 let mut bytes = BytesMut::new();
                 while let Some(frame) = poll_fn(|cx| stream.as_mut().poll_frame(cx)).await {
@@ -87,9 +89,15 @@ fn too_large(limit: usize) -> Platform {
     Platform::new(FaultKind::PayloadTooLarge).with_detail(format!("at most {limit} bytes are accepted"))
 }
 
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_empty() { Self(Inner::Empty) } else { Self(Inner::Full(Full::new(bytes))) }
+        Self(Inner::Whole(bytes))
     }
 }
 
@@ -114,24 +122,22 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
-            Inner::Empty => Poll::Ready(None),
-            Inner::Full(full) => Pin::new(full).poll_frame(cx).map_err(|never| match never {}),
+            Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Inner::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Inner::Stream(stream) => stream.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Inner::Empty => true,
-            Inner::Full(full) => full.is_end_stream(),
+            Inner::Whole(bytes) => bytes.is_empty(),
             Inner::Stream(stream) => stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Inner::Empty => SizeHint::with_exact(0),
-            Inner::Full(full) => full.size_hint(),
+            Inner::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Inner::Stream(stream) => stream.size_hint(),
         }
     }
@@ -139,9 +145,9 @@ impl http_body::Body for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Inner::Empty => "Body(empty)",
-            Inner::Full(_) => "Body(full)",
+        f.write_str(match &self.0 {
+            Inner::Whole(bytes) if bytes.is_empty() => "Body(empty)",
+            Inner::Whole(_) => "Body(whole)",
             Inner::Stream(_) => "Body(stream)",
         })
     }

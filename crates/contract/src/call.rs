@@ -238,6 +238,13 @@ impl Call {
         self
     }
 
+    /// The same call under the id of the request that started it all, so that logs find the whole story.
+    #[must_use]
+    pub fn with_request_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.request_id = id.into();
+        self
+    }
+
     /// The same call under a key.
     #[must_use]
     pub fn with_key(mut self, key: impl Into<Arc<str>>) -> Self {

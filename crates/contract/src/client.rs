@@ -4,20 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
-use serde_json::Map;
 
 use crate::body::{Body, Request, Response};
 use crate::call::Call;
 use crate::fault::{Fault, Outcome};
 use crate::operation::{Contract, Operation};
-use crate::platform::Platform;
+use crate::platform::{FaultKind, Platform};
 use crate::problem::{Problem, ProblemDetails};
 use crate::reply::Reply;
-use crate::routes::BoxFuture;
+use crate::routes::{Answer, BoxFuture};
 use crate::wire::PROBLEM_JSON;
 
+/// How large an answer a client reads, in bytes.
+const LARGEST_ANSWER: usize = 16 << 20;
 /// How large a problem a client reads, in bytes.
 const LARGEST_PROBLEM: usize = 64 << 10;
 
@@ -56,7 +57,9 @@ pub struct Outbound {
     /// What is left of the path template.
     rest: &'static str,
     query: String,
-    body: Result<Vec<u8>, Platform>,
+    body: Vec<u8>,
+    /// The first thing that cannot be sent.
+    broken: Option<Platform>,
 }
 
 // === impl Channel ===
@@ -72,14 +75,27 @@ impl Channel {
     /// # Errors
     /// The contract's problem, or a platform fault.
     pub async fn call<T: Reply, E: Problem>(&self, cx: &Call, outbound: Outbound) -> Outcome<T, E> {
+        Outcome::read(self.exchange(cx, outbound).await)
+    }
+
+    /// Sends the request and reads the answer, whatever it says. Only a stream's body is left to come.
+    ///
+    /// # Errors
+    /// A platform fault when there is no answer.
+    pub async fn exchange(&self, cx: &Call, outbound: Outbound) -> Result<Response, Platform> {
         let operation = outbound.operation;
         let mut request = outbound.into_request()?;
         cx.write_headers(operation, request.headers_mut())?;
-        let response = self.0.send(cx.clone(), operation, request).await?;
-        if response.status().is_success() {
-            return Ok(T::from_response(response).await?);
-        }
-        Err(fault_from(response).await)
+        let (head, body) = self.0.send(cx.clone(), operation, request).await?.into_parts();
+        let limit = match head.status.is_success() {
+            true if operation.is_stream() => return Ok(Response::from_parts(head, body)),
+            true => LARGEST_ANSWER,
+            false if is_problem(&head.headers) => LARGEST_PROBLEM,
+            // Somebody's error page: its status says all we use.
+            false => return Ok(Response::from_parts(head, Body::empty())),
+        };
+        let whole = body.collect(limit).await.map_err(Platform::from_upstream)?;
+        Ok(Response::from_parts(head, whole.into()))
     }
 }
 
@@ -90,40 +106,24 @@ impl fmt::Debug for Channel {
 }
 
 /// The contract's own problem if the code is one of its, else a fault of the platform.
-async fn fault_from<E: Problem>(response: Response) -> Fault<E> {
-    let (parts, body) = response.into_parts();
-    let is_problem = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
+pub(crate) fn fault_from<E: Problem>(response: Response) -> Fault<E> {
+    let (head, body) = response.into_parts();
     let retry_after =
-        parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut details = ProblemDetails {
-        type_uri: String::new(),
-        title: String::new(),
-        status: parts.status.as_u16(),
-        detail: None,
-        instance: None,
-        code: String::new(),
-        errors: Vec::new(),
-        request_id: None,
-        members: Map::new(),
-    };
-    if is_problem {
-        match body.collect(LARGEST_PROBLEM).await {
-            Ok(bytes) => {
-                if let Ok(read) = serde_json::from_slice::<ProblemDetails>(&bytes) {
-                    details = ProblemDetails { status: details.status, ..read };
-                }
-            }
-            Err(fault) => return Fault::Platform(fault.from_upstream()),
-        }
-    }
+        head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let body = body.into_whole().filter(|_| is_problem(&head.headers)).unwrap_or_default();
+    let mut details = serde_json::from_slice(&body).unwrap_or_else(|_| ProblemDetails::bare());
+    details.status = head.status.as_u16();
     let known = E::KINDS.iter().any(|kind| kind.code == details.code);
     match known.then(|| E::decode(&details.code, details.members.clone())).flatten() {
         Some(error) => Fault::Domain(error),
         None => Fault::Platform(Platform::from_details(details, retry_after.map(Duration::from_secs))),
     }
+}
+
+fn is_problem(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(PROBLEM_JSON.as_bytes()))
 }
 
 // === impl Outbound ===
@@ -136,16 +136,24 @@ impl Outbound {
             path: String::new(),
             rest: operation.path,
             query: String::new(),
-            body: Ok(Vec::new()),
+            body: Vec::new(),
+            broken: None,
         }
     }
 
-    /// Fills the next place of the path template. The value becomes one segment, whatever it contains.
+    /// Fills the next place of the path template. The value becomes one segment, whatever it contains; an empty one, `.`
+    /// and `..` cannot, and fail the call with [`FaultKind::MalformedRequest`].
     #[must_use]
     pub fn param(mut self, value: impl fmt::Display) -> Self {
+        let value = value.to_string();
+        if matches!(value.as_str(), "" | "." | "..") {
+            // RFC 3986 section 5.2.4: somebody on the way would resolve them away.
+            let detail = format!("`{value}` cannot be a part of the address");
+            self.broken.get_or_insert_with(|| Platform::new(FaultKind::MalformedRequest).with_detail(detail));
+        }
         if let Some((before, rest)) = self.rest.split_once('{') {
             self.path.push_str(before);
-            encode_segment(&value.to_string(), &mut self.path);
+            encode_segment(&value, &mut self.path);
             self.rest = rest.split_once('}').map_or("", |(_, rest)| rest);
         }
         self
@@ -156,7 +164,7 @@ impl Outbound {
     pub fn query(mut self, query: &impl Serialize) -> Self {
         match serde_urlencoded::to_string(query) {
             Ok(query) => self.query = query,
-            Err(error) => self.body = Err(Platform::internal(error)),
+            Err(error) => self.broken = Some(Platform::internal(error)),
         }
         self
     }
@@ -164,23 +172,28 @@ impl Outbound {
     /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_vec(body).map_err(Platform::internal);
+        match serde_json::to_vec(body) {
+            Ok(body) => self.body = body,
+            Err(error) => self.broken = Some(Platform::internal(error)),
+        }
         self
     }
 
     fn into_request(mut self) -> Result<Request, Platform> {
+        if let Some(fault) = self.broken {
+            return Err(fault);
+        }
         self.path.push_str(self.rest);
         if !self.query.is_empty() {
             self.path.push('?');
             self.path.push_str(&self.query);
         }
-        let body = self.body?;
         let mut request = Request::new(Body::empty());
         *request.method_mut() = self.operation.verb.method();
         *request.uri_mut() = self.path.parse().map_err(Platform::internal)?;
-        if !body.is_empty() {
+        if !self.body.is_empty() {
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = body.into();
+            *request.body_mut() = self.body.into();
         }
         Ok(request)
     }

@@ -34,9 +34,9 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
     fn subject(&self) -> String;
 }
 
-/// The envelope on every broker.
+/// The envelope on every broker, around data of any type or of a known one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CloudEvent {
+pub struct CloudEvent<D = serde_json::Value> {
     /// `1.0`.
     pub specversion: String,
     /// Stable under resending; consumers drop duplicates by it.
@@ -65,7 +65,7 @@ pub struct CloudEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// The event itself.
-    pub data: serde_json::Value,
+    pub data: D,
 }
 
 fn first_version() -> u16 {

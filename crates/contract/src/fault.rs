@@ -93,7 +93,7 @@ impl<T, E> OutcomeExt<T, E> for Outcome<T, E> {
 }
 
 // === The conversions. All of them; see docs/decisions. Never add `From<Fault<X>> for Fault<Y>`: it would take away
-// the inference that lets a closure's error type go unwritten. tests/it/inference.rs guards it. ===
+// the inference that lets a closure's error type go unwritten. tests/ui/pass/closure_needs_no_annotation.rs guards it. ===
 
 impl<E: Problem> From<E> for Fault<E> {
     fn from(error: E) -> Self {

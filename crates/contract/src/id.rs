@@ -28,6 +28,12 @@ pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
     if text.len() == 36 { Uuid::try_parse(text).map_err(|_| InvalidId) } else { Err(InvalidId) }
 }
 
+/// The schema of every id.
+#[doc(hidden)]
+pub fn uuid_schema() -> schemars::Schema {
+    schemars::json_schema!({ "type": "string", "format": "uuid" })
+}
+
 /// Declares id types.
 ///
 /// ```

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::body::Response;
@@ -14,7 +15,7 @@ use crate::json;
 use crate::operation::{Operation, SchemaFn};
 use crate::platform::{FaultKind, Platform};
 use crate::problem::Violation;
-use crate::schema::{schema_of, violations};
+use crate::schema::{Known, Mode, schema_of};
 
 /// A request at the door of its operation: routed, identified, read whole.
 #[derive(Debug)]
@@ -39,12 +40,13 @@ pub struct Params(Vec<(&'static str, String)>);
 
 /// What a path parameter can be.
 ///
-/// The macro's output goes through this trait and no other, so that one missing bound is one message.
+/// The macro's output goes through this trait and no other, and it has no supertraits, so that whatever is missing is
+/// one message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a path parameter",
     note = "it needs `FromStr`, `Display` and `JsonSchema`; ids made by `id!` have them"
 )]
-pub trait PathParam: FromStr<Err: fmt::Display> + fmt::Display + JsonSchema + Send {
+pub trait PathParam: Sized {
     /// Its schema.
     const SCHEMA: SchemaFn;
 
@@ -72,15 +74,13 @@ impl<T: FromStr<Err: fmt::Display> + fmt::Display + JsonSchema + Send> PathParam
     }
 }
 
-/// What a body or a query can be.
-///
-/// The macro's output goes through this trait and no other, so that one missing bound is one message.
+/// What a body or a query can be. As [`PathParam`], it is all the macro's output asks for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the argument of an operation",
     note = "an argument that is not in the path is the body (POST, PUT, PATCH) or the query (GET, DELETE)",
     note = "it needs `Serialize`, `Deserialize` and `JsonSchema`"
 )]
-pub trait Argument: DeserializeOwned + serde::Serialize + JsonSchema + Send {
+pub trait Argument: Sized {
     /// Its schema.
     const SCHEMA: SchemaFn;
 
@@ -106,7 +106,7 @@ pub trait Argument: DeserializeOwned + serde::Serialize + JsonSchema + Send {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + serde::Serialize + JsonSchema + Send> Argument for T {
+impl<T: DeserializeOwned + Serialize + JsonSchema + Send> Argument for T {
     const SCHEMA: SchemaFn = schema_of::<T>;
 
     fn from_body(inbound: &mut Inbound) -> Result<Self, Platform> {
@@ -157,7 +157,7 @@ impl Inbound {
     ///
     /// # Errors
     /// [`FaultKind::MalformedRequest`] when it is not one.
-    pub fn param<T: PathParam>(&self, name: &'static str) -> Result<T, Platform> {
+    pub fn param<T: FromStr<Err: fmt::Display>>(&self, name: &'static str) -> Result<T, Platform> {
         let raw = self.params.get(name).unwrap_or_default();
         raw.parse::<T>().map_err(|error| {
             Platform::new(FaultKind::MalformedRequest).with_detail(format!("{name} in the path: {error}"))
@@ -168,7 +168,7 @@ impl Inbound {
     ///
     /// # Errors
     /// [`FaultKind::MalformedRequest`] for broken escapes, [`FaultKind::ValidationFailed`] for what does not fit.
-    pub fn query<T: Argument>(&self) -> Result<T, Platform> {
+    pub fn query<T: DeserializeOwned + JsonSchema>(&self) -> Result<T, Platform> {
         let raw = self.query.as_deref().unwrap_or_default();
         check_escapes(raw)?;
         let mut unknown = Vec::new();
@@ -180,7 +180,7 @@ impl Inbound {
         });
         match value {
             Ok(_) if !unknown.is_empty() && !self.call.is_internal() => Err(Platform::invalid(unknown)),
-            Ok(value) => Ok(value),
+            Ok(value) => refuse_if_any(out_of_bounds::<T>(raw)).map(|()| value),
             Err(error) => {
                 Err(Platform::invalid(vec![Violation::new(pointer_of(&track.path()), error.to_string())]))
             }
@@ -191,7 +191,7 @@ impl Inbound {
     ///
     /// # Errors
     /// [`FaultKind::MalformedBody`] for what is not JSON, [`FaultKind::ValidationFailed`] for what does not fit.
-    pub fn body<T: Argument>(&self) -> Result<T, Platform> {
+    pub fn body<T: DeserializeOwned + JsonSchema>(&self) -> Result<T, Platform> {
         let strict = !self.call.is_internal();
         json::check(&self.body).map_err(malformed)?;
         let mut unknown = false;
@@ -199,10 +199,21 @@ impl Inbound {
         let value: Result<T, _> = serde_ignored::deserialize(&mut parser, |_| unknown = true);
         let value = value.and_then(|value| parser.end().map(|()| value));
         match value {
-            Ok(value) if !(strict && unknown) => Ok(value),
+            Ok(value) if !(strict && unknown) => self.check_bounds::<T>().map(|()| value),
             Err(error) if !error.is_data() => Err(malformed(error)),
             other => Err(self.explain::<T>(strict, other.err())),
         }
+    }
+
+    /// What only the schema states of a body the parser took: bounds, and that a list is no object, although serde
+    /// reads structs from both.
+    fn check_bounds<T: JsonSchema>(&self) -> Result<(), Platform> {
+        let known = Known::of(schema_of::<T>);
+        if !known.is_bounded() && !self.body.contains(&b'[') {
+            return Ok(());
+        }
+        let value = serde_json::from_slice(&self.body).map_err(malformed)?;
+        refuse_if_any(known.violations(&value, Mode::Parsed))
     }
 
     /// An operation without a body takes nothing or an empty object.
@@ -210,7 +221,7 @@ impl Inbound {
     /// # Errors
     /// As [`body`](Self::body).
     pub fn no_body(&self) -> Result<(), Platform> {
-        #[derive(serde::Serialize, serde::Deserialize, JsonSchema)]
+        #[derive(serde::Deserialize, JsonSchema)]
         struct Nothing {}
         if self.body.is_empty() { Ok(()) } else { self.body::<Nothing>().map(|_| ()) }
     }
@@ -221,12 +232,13 @@ impl Inbound {
     }
 
     /// The slow path: the body is JSON but not a `T`. Says everything that is wrong with it.
-    fn explain<T: Argument>(&self, strict: bool, error: Option<serde_json::Error>) -> Platform {
+    fn explain<T: DeserializeOwned + JsonSchema>(&self, strict: bool, error: Option<serde_json::Error>) -> Platform {
         let value: serde_json::Value = match serde_json::from_slice(&self.body) {
             Ok(value) => value,
             Err(error) => return malformed(error),
         };
-        let mut found = violations(schema_of::<T>, &value, strict);
+        let mode = if strict { Mode::Strict } else { Mode::Tolerant };
+        let mut found = Known::of(schema_of::<T>).violations(&value, mode);
         if found.is_empty() {
             // A rule that no schema states: ask the parser where it stopped.
             let parsed: Result<T, _> = serde_path_to_error::deserialize(&value);
@@ -240,6 +252,28 @@ impl Inbound {
         }
         Platform::invalid(found)
     }
+}
+
+/// What only the schema states of a query the parser took.
+fn out_of_bounds<T: JsonSchema>(query: &str) -> Vec<Violation> {
+    let known = Known::of(schema_of::<T>);
+    if !known.is_bounded() {
+        return Vec::new();
+    }
+    let mut members = serde_json::Map::new();
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        let value = match known.property_type(&name) {
+            Some("string") => Some(text.into_owned().into()),
+            Some("integer" | "number") => serde_json::from_str(&text).ok(),
+            _ => None,
+        };
+        members.extend(value.map(|value| (name.into_owned(), value)));
+    }
+    known.violations(&members.into(), Mode::Parsed)
+}
+
+fn refuse_if_any(found: Vec<Violation>) -> Result<(), Platform> {
+    if found.is_empty() { Ok(()) } else { Err(Platform::invalid(found)) }
 }
 
 fn malformed(error: impl fmt::Display) -> Platform {

@@ -111,15 +111,11 @@ pub use value::{FromValue, InvalidValue, ToValue, Value};
 /// What the macros' output refers to. Not for people.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::id::parse_uuid;
-    pub use crate::problem::{Member, own_code};
+    pub use crate::id::{parse_uuid, uuid_schema};
+    pub use crate::problem::{Member, Members, own_code};
+    pub use partie_contract_macros::{EventViaPartie, ProblemViaPartie, contract_via_partie};
     pub use schemars;
     pub use serde;
     pub use serde_json;
     pub use uuid::Uuid;
-
-    /// The schema of every id.
-    pub fn uuid_schema() -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "uuid" })
-    }
 }

@@ -107,6 +107,9 @@ pub struct Violation {
     pub detail: String,
 }
 
+/// The extension members of a problem.
+pub type Members = Map<String, Value>;
+
 /// What a member of a problem can be. The derive's output goes through this trait and no other.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a member of a problem",
@@ -142,7 +145,7 @@ impl<T: Serialize + DeserializeOwned + JsonSchema> Member for T {
 pub const fn own_code(code: &str) {
     let mut kinds = FaultKind::ALL;
     while let [kind, rest @ ..] = kinds {
-        assert!(!same(kind.code().as_bytes(), code.as_bytes()), "this code belongs to the platform");
+        assert!(!same(kind.code().as_bytes(), code.as_bytes()), "this code belongs to the platform; a contract has its own");
         kinds = rest;
     }
 }
@@ -188,12 +191,9 @@ impl ProblemKind {
             type_uri: format!("urn:partie:problem:{}", self.code),
             title: self.title.to_owned(),
             status: self.status,
-            detail: None,
-            instance: None,
             code: self.code.to_owned(),
-            errors: Vec::new(),
-            request_id: None,
             members,
+            ..ProblemDetails::bare()
         }
     }
 }
@@ -201,6 +201,25 @@ impl ProblemKind {
 impl fmt::Debug for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.status, self.code)
+    }
+}
+
+// === impl ProblemDetails ===
+
+impl ProblemDetails {
+    /// What a peer's answer says that is no problem document.
+    pub(crate) fn bare() -> Self {
+        Self {
+            type_uri: about_blank(),
+            title: String::new(),
+            status: 0,
+            detail: None,
+            instance: None,
+            code: String::new(),
+            errors: Vec::new(),
+            request_id: None,
+            members: Map::new(),
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Replies: the return type of an operation says its status.
 
-use std::future::Future;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
@@ -13,9 +11,6 @@ use crate::operation::{Content, ReplySpec};
 use crate::page::{Page, PageBody};
 use crate::platform::{FaultKind, Platform};
 use crate::schema::schema_of;
-
-/// How large an answer a client reads, in bytes.
-const LARGEST_ANSWER: usize = 16 << 20;
 
 /// What an operation can return.
 #[diagnostic::on_unimplemented(
@@ -32,8 +27,11 @@ pub trait Reply: Sized + Send + 'static {
     /// [`FaultKind::Internal`] if the value cannot be JSON.
     fn into_response(self) -> Result<Response, Platform>;
 
-    /// The value from the wire.
-    fn from_response(response: Response) -> impl Future<Output = Result<Self, Platform>> + Send;
+    /// The value from the wire. The body is whole unless the row says events.
+    ///
+    /// # Errors
+    /// [`FaultKind::UpstreamFailed`] if the answer is not one of this type.
+    fn from_response(response: Response) -> Result<Self, Platform>;
 }
 
 /// A reply that is known whole, so that it can be stored with an idempotency key and replayed.
@@ -113,7 +111,7 @@ impl<T: Render> Reply for T {
         Ok(self.render()?.into_response())
     }
 
-    async fn from_response(response: Response) -> Result<Self, Platform> {
+    fn from_response(response: Response) -> Result<Self, Platform> {
         let (parts, body) = response.into_parts();
         let text = |name: HeaderName| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
         let rendered = Rendered {
@@ -121,7 +119,7 @@ impl<T: Render> Reply for T {
             location: text(header::LOCATION),
             etag: text(header::ETAG),
             link: text(header::LINK),
-            body: body.collect(LARGEST_ANSWER).await.map_err(Platform::from_upstream)?,
+            body: body.into_whole().ok_or_else(|| Platform::new(FaultKind::UpstreamFailed).from_upstream())?,
         };
         Self::parse(&rendered)
     }

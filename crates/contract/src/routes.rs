@@ -8,8 +8,7 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::body::{Body, Response};
-use crate::call::Call;
-use crate::client::{Channel, Outbound};
+use crate::client::fault_from;
 use crate::fault::{Fault, Outcome};
 use crate::inbound::Inbound;
 use crate::operation::{Contract, ReplySpec};
@@ -30,9 +29,7 @@ pub struct Routes<S: ?Sized + 'static> {
     endpoints: &'static [Endpoint<S>],
 }
 
-/// What an operation returns: an [`Outcome`].
-///
-/// The macro's output goes through this trait and no other, so that one missing bound is one message.
+/// What an operation returns: an [`Outcome`]. As [`PathParam`](crate::PathParam), it is all the macro's output asks for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what an operation returns",
     note = "an operation returns `Outcome<T, E>`"
@@ -46,8 +43,8 @@ pub trait Answer: Sized {
     /// The answer for the wire.
     fn answer(self, inbound: Inbound) -> Response;
 
-    /// The answer from the wire. See [`Channel::call`].
-    fn call(channel: &Channel, cx: &Call, outbound: Outbound) -> impl Future<Output = Self> + Send;
+    /// The answer from the wire, as [`Channel::exchange`](crate::Channel::exchange) gives it.
+    fn read(answer: Result<Response, Platform>) -> Self;
 }
 
 impl<T: Reply, E: Problem> Answer for Outcome<T, E> {
@@ -65,8 +62,9 @@ impl<T: Reply, E: Problem> Answer for Outcome<T, E> {
         }
     }
 
-    fn call(channel: &Channel, cx: &Call, outbound: Outbound) -> impl Future<Output = Self> + Send {
-        channel.call(cx, outbound)
+    fn read(answer: Result<Response, Platform>) -> Self {
+        let answer = answer?;
+        if answer.status().is_success() { Ok(T::from_response(answer)?) } else { Err(fault_from(answer)) }
     }
 }
 

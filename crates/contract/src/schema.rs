@@ -1,5 +1,9 @@
 //! Finds everything that is wrong with a body at once, by the JSON Schema of its type.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
@@ -25,24 +29,114 @@ pub fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> schemars::Sc
     generator.subschema_for::<T>()
 }
 
-/// All the ways in which a value does not fit a schema. Unknown members count when `strict`.
-///
-/// Only the keywords that schemars writes for Rust types are known; others are accepted, because the typed parser
-/// has the last word.
-pub(crate) fn violations(schema: SchemaFn, value: &Value, strict: bool) -> Vec<Violation> {
-    let mut generator = generator();
-    let root = schema(&mut generator).to_value();
-    let definitions = generator.take_definitions(true);
-    let mut checker = Checker { definitions: &definitions, strict, found: Vec::new() };
-    checker.check(&root, value, &mut String::new());
-    checker.found.sort();
-    checker.found.dedup();
-    checker.found
+/// How a value is compared with its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Unknown members count.
+    Strict,
+    /// Unknown members may come from another version.
+    Tolerant,
+    /// The typed parser has taken it; what is left is what only the schema states. A member may have come by another
+    /// name (`serde(alias)`).
+    Parsed,
+}
+
+/// A schema with everything it refers to.
+pub(crate) struct Known {
+    root: Value,
+    definitions: Map<String, Value>,
+    /// Whether it states bounds, which no parser knows.
+    bounded: bool,
+}
+
+thread_local! {
+    /// Schemas are made once for each thread that reads requests. Types are told apart by their functions: two types
+    /// with one function have one schema.
+    static KNOWN: RefCell<HashMap<usize, Rc<Known>>> = RefCell::default();
+}
+
+impl Known {
+    /// The schema of that function.
+    pub(crate) fn of(schema: SchemaFn) -> Rc<Self> {
+        KNOWN.with_borrow_mut(|known| {
+            let entry = known.entry(schema as usize).or_insert_with(|| {
+                let mut generator = generator();
+                let root = schema(&mut generator).to_value();
+                let definitions = generator.take_definitions(true);
+                let bounded = states_bounds(&root) || definitions.values().any(states_bounds);
+                Rc::new(Self { root, definitions, bounded })
+            });
+            Rc::clone(entry)
+        })
+    }
+
+    /// Whether it may refuse what the typed parser takes.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.bounded
+    }
+
+    /// The type of a property, if it is one of JSON's.
+    pub(crate) fn property_type(&self, name: &str) -> Option<&str> {
+        let mut property = self.resolve(&self.root)?.get("properties")?.get(name)?;
+        property = self.resolve(property)?;
+        match property.get("type")? {
+            Value::String(name) => Some(name),
+            Value::Array(names) => names.iter().filter_map(Value::as_str).find(|name| *name != "null"),
+            _ => None,
+        }
+    }
+
+    /// All the ways in which a value does not fit.
+    ///
+    /// Only the keywords that schemars writes for Rust types are known; others are accepted, because the typed parser
+    /// has the last word.
+    pub(crate) fn violations(&self, value: &Value, mode: Mode) -> Vec<Violation> {
+        let mut checker = Checker { definitions: &self.definitions, mode, found: Vec::new() };
+        checker.check(&self.root, value, &mut String::new());
+        checker.found.sort();
+        checker.found.dedup();
+        checker.found
+    }
+
+    fn resolve<'s>(&'s self, schema: &'s Value) -> Option<&'s Value> {
+        match schema.get("$ref").and_then(Value::as_str) {
+            Some(target) => self.definitions.get(target.rsplit('/').next()?),
+            None => Some(schema),
+        }
+    }
+}
+
+fn states_bounds(schema: &Value) -> bool {
+    const BOUNDS: [&str; 7] =
+        ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum"];
+    match schema {
+        Value::Object(members) => {
+            let format = members.get("format").and_then(Value::as_str).unwrap_or_default();
+            members.iter().any(|(name, value)| {
+                (BOUNDS.contains(&name.as_str()) && !is_of_format(format, value)) || states_bounds(value)
+            })
+        }
+        Value::Array(parts) => parts.iter().any(states_bounds),
+        _ => false,
+    }
+}
+
+/// Where Rust's own integers end, the parser knows.
+fn is_of_format(format: &str, bound: &Value) -> bool {
+    let ends: &[i64] = match format {
+        "int8" => &[i8::MIN as i64, i8::MAX as i64],
+        "int16" => &[i16::MIN as i64, i16::MAX as i64],
+        "uint8" => &[0, u8::MAX as i64],
+        "uint16" => &[0, u16::MAX as i64],
+        "uint" | "uint32" | "uint64" => &[0],
+        _ => &[],
+    };
+    bound.as_i64().is_some_and(|bound| ends.contains(&bound))
 }
 
 struct Checker<'s> {
     definitions: &'s Map<String, Value>,
-    strict: bool,
+    mode: Mode,
     found: Vec<Violation>,
 }
 
@@ -99,7 +193,7 @@ impl Checker<'_> {
     fn one_of(&mut self, options: &[Value], value: &Value, at: &mut String) {
         let mut best: Option<Vec<Violation>> = None;
         for option in options {
-            let mut inner = Checker { definitions: self.definitions, strict: self.strict, found: Vec::new() };
+            let mut inner = Checker { definitions: self.definitions, mode: self.mode, found: Vec::new() };
             inner.check(option, value, at);
             if inner.found.is_empty() {
                 return;
@@ -115,7 +209,10 @@ impl Checker<'_> {
 
     fn object(&mut self, schema: &Map<String, Value>, members: &Map<String, Value>, at: &mut String) {
         let properties = schema.get("properties").and_then(Value::as_object);
-        if let Some(Value::Array(required)) = schema.get("required") {
+        let is_known = |name: &String| properties.is_some_and(|known| known.contains_key(name));
+        if let Some(Value::Array(required)) = schema.get("required")
+            && (self.mode != Mode::Parsed || members.keys().all(is_known))
+        {
             for name in required.iter().filter_map(Value::as_str).filter(|name| !members.contains_key(*name))
             {
                 self.within(at, name, |checker, at| checker.report(at, "is required"));
@@ -128,7 +225,7 @@ impl Checker<'_> {
                 (None, Some(schema @ Value::Object(_))) => {
                     self.within(at, name, |checker, at| checker.check(schema, value, at));
                 }
-                (None, None | Some(Value::Bool(false))) if self.strict && properties.is_some() => {
+                (None, None | Some(Value::Bool(false))) if self.mode == Mode::Strict && properties.is_some() => {
                     self.within(at, name, |checker, at| checker.report(at, "is not known here"));
                 }
                 _ => {}
@@ -258,7 +355,8 @@ mod tests {
     }
 
     fn found(value: &Value) -> Vec<String> {
-        violations(schema_of::<Basket>, value, true)
+        Known::of(schema_of::<Basket>)
+            .violations(value, Mode::Strict)
             .into_iter()
             .map(|v| format!("{} {}", v.pointer, v.detail))
             .collect()
@@ -293,6 +391,36 @@ mod tests {
     #[test]
     fn tolerance_only_concerns_unknown_members() {
         let value = json!({"items":[],"when":"2026-01-01T00:00:00Z","extra":true});
-        assert_eq!(violations(schema_of::<Basket>, &value, false).len(), 1);
+        assert_eq!(Known::of(schema_of::<Basket>).violations(&value, Mode::Tolerant).len(), 1);
+    }
+
+    #[test]
+    fn what_the_parser_took_is_checked_for_bounds_alone() {
+        #[derive(Deserialize, JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is read")]
+        struct Renamed {
+            #[serde(alias = "old")]
+            new: u8,
+            #[schemars(length(max = 2))]
+            text: Option<String>,
+            #[serde(flatten)]
+            choice: Choice,
+        }
+        #[derive(Deserialize, JsonSchema)]
+        #[serde(tag = "kind")]
+        #[expect(dead_code, reason = "only its schema is read")]
+        enum Choice {
+            A { a: u8 },
+            B { b: u8 },
+        }
+        let known = Known::of(schema_of::<Renamed>);
+        let found = |value: &Value| {
+            known.violations(value, Mode::Parsed).into_iter().map(|v| v.pointer).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&json!({"old": 1, "kind": "B", "b": 2, "later": true})), Vec::<String>::new());
+        assert_eq!(found(&json!({"new": 1, "kind": "A", "a": 2, "text": "long"})), ["/text"]);
+        assert!(known.is_bounded());
+        assert!(!Known::of(schema_of::<Choice>).is_bounded());
+        assert_eq!(Known::of(schema_of::<Basket>).property_type("note"), Some("string"));
     }
 }

@@ -71,7 +71,7 @@ impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Unpin + 'static> Repl
         Ok(response)
     }
 
-    async fn from_response(response: Response) -> Result<Self, Platform> {
+    fn from_response(response: Response) -> Result<Self, Platform> {
         Ok(Self::new(Decoder {
             body: response.into_body(),
             buffer: BytesMut::new(),

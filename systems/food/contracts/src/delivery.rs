@@ -19,7 +19,12 @@ pub trait Drivers {
 
     /// Come online, take a break, or leave. `If-Match` is honoured, not required: the last word of a driver counts.
     #[put("/drivers/{id}/status", role = "driver")]
-    async fn set_status(&self, cx: &Call, id: String, status: SetStatus) -> Outcome<Versioned<Driver>, DriverError>;
+    async fn set_status(
+        &self,
+        cx: &Call,
+        id: String,
+        status: SetStatus,
+    ) -> Outcome<Versioned<Driver>, DriverError>;
 
     /// Report places. Older sequence numbers are ignored, leaps are marked as suspect.
     #[post("/drivers/{id}/location", role = "driver")]
@@ -67,7 +72,8 @@ pub trait Deliveries {
 
     /// The driver is at the door.
     #[post("/deliveries/{id}/arrived-dropoff", role = "driver", keyed)]
-    async fn arrived_dropoff(&self, cx: &Call, id: DeliveryId) -> Outcome<Versioned<Delivery>, DeliveryError>;
+    async fn arrived_dropoff(&self, cx: &Call, id: DeliveryId)
+    -> Outcome<Versioned<Delivery>, DeliveryError>;
 
     /// The customer has the food.
     #[post("/deliveries/{id}/delivered", role = "driver", keyed)]
@@ -75,7 +81,12 @@ pub trait Deliveries {
 
     /// Nobody took the food; it goes back. Before the pickup: the driver gives the delivery up, and another is searched.
     #[post("/deliveries/{id}/fail", role = "driver", keyed)]
-    async fn fail(&self, cx: &Call, id: DeliveryId, failure: Failure) -> Outcome<Versioned<Delivery>, DeliveryError>;
+    async fn fail(
+        &self,
+        cx: &Call,
+        id: DeliveryId,
+        failure: Failure,
+    ) -> Outcome<Versioned<Delivery>, DeliveryError>;
 
     /// The food is back at the restaurant: once on arrival, once when it was taken back.
     #[post("/deliveries/{id}/return", role = "driver", keyed)]
@@ -477,6 +488,8 @@ impl Entity for Delivery {
         Some(self.version)
     }
 }
+
+crate::types::stored_by_name!(DriverStatus, DeliveryStatus, OfferStatus);
 
 // === Events ===
 

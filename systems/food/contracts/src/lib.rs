@@ -1,6 +1,6 @@
 //! The contracts of the food-delivery system: who can be asked for what, and what is told to whom.
 //!
-//! One module per service, each with its operations, its problems and its events; `types` has the words they share,
+//! One module per contract, each with its operations, its problems and its events; `types` has the words they share,
 //! `seed` the unversioned routes of the tutorial this system grew from.
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ pub mod notifications;
 pub mod orders;
 pub mod restaurants;
 pub mod seed;
+pub mod tickets;
 mod types;
 
 pub use types::{

@@ -15,15 +15,27 @@ use crate::NotificationId;
 pub trait Notifications {
     /// Send a notification by template. The same recipient, template and dedupe key are told once.
     #[post("/notifications", role = "service", keyed)]
-    async fn send(&self, cx: &Call, notification: NewNotification) -> Outcome<Created<Notification>, NotificationError>;
+    async fn send(
+        &self,
+        cx: &Call,
+        notification: NewNotification,
+    ) -> Outcome<Created<Notification>, NotificationError>;
 
     /// List notifications, newest first.
     #[get("/notifications", role = "admin")]
-    async fn list(&self, cx: &Call, query: ListNotifications) -> Outcome<Page<Notification>, NotificationError>;
+    async fn list(
+        &self,
+        cx: &Call,
+        query: ListNotifications,
+    ) -> Outcome<Page<Notification>, NotificationError>;
 
     /// Read a notification.
     #[get("/notifications/{id}", roles = ["service", "admin"])]
-    async fn notification(&self, cx: &Call, id: NotificationId) -> Outcome<Versioned<Notification>, NotificationError>;
+    async fn notification(
+        &self,
+        cx: &Call,
+        id: NotificationId,
+    ) -> Outcome<Versioned<Notification>, NotificationError>;
 
     /// The templates.
     #[get("/templates", roles = ["service", "admin"])]
@@ -170,6 +182,8 @@ impl Entity for Notification {
         Some(self.version)
     }
 }
+
+crate::types::stored_by_name!(NotificationStatus, Channel);
 
 // === Events ===
 

@@ -334,6 +334,8 @@ impl OrderStatus {
     }
 }
 
+crate::types::stored_by_name!(OrderStatus, EndReason, Assignment);
+
 // === Events ===
 
 macro_rules! order_events {

@@ -129,7 +129,11 @@ impl TryFrom<u32> for Quantity {
     type Error = InvalidValue;
 
     fn try_from(number: u32) -> Result<Self, InvalidValue> {
-        if (1..=Self::MOST).contains(&number) { Ok(Self(number)) } else { Err(InvalidValue("must be 1 to 99")) }
+        if (1..=Self::MOST).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(InvalidValue("must be 1 to 99"))
+        }
     }
 }
 
@@ -233,6 +237,29 @@ checked_text!(EmailAddress, "EmailAddress", r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "an e
             !user.is_empty() && labels && !host.contains('@')
         })
 });
+
+/// Stores enums of the contracts in columns, by the names they have on the wire.
+macro_rules! stored_by_name {
+    ($($name:ty),+ $(,)?) => {$(
+        impl partie_contract::ToValue for $name {
+            fn to_value(&self) -> Result<partie_contract::Value<'_>, partie_contract::InvalidValue> {
+                match serde_json::to_value(self) {
+                    Ok(serde_json::Value::String(name)) => Ok(partie_contract::Value::Text(name.into())),
+                    _ => Err(partie_contract::InvalidValue::new("not an enum of plain names")),
+                }
+            }
+        }
+
+        impl partie_contract::FromValue for $name {
+            fn from_value(value: partie_contract::Value<'_>) -> Result<Self, partie_contract::InvalidValue> {
+                let name = serde_json::Value::String(value.text()?.to_owned());
+                serde_json::from_value(name).map_err(|error| partie_contract::InvalidValue::new(error.to_string()))
+            }
+        }
+    )+};
+}
+
+pub(crate) use stored_by_name;
 
 impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

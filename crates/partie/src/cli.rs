@@ -1,0 +1,120 @@
+//! The command line every system has.
+
+mod config;
+mod openapi;
+mod out;
+mod routes;
+mod token;
+mod up;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches};
+
+use crate::config::{ConfigError, Effective, Layers, Origin};
+use crate::system::System;
+
+/// The exit code of everything that was refused before it had an effect.
+const REFUSED: u8 = 2;
+/// The configuration file that is read when it is there.
+const FILE: &str = "partie.toml";
+
+pub(crate) fn main(mut system: System) -> ExitCode {
+    let commands = std::mem::take(&mut system.commands);
+    let mut command = command(&system);
+    for own in &commands {
+        command = command.subcommand(own.command.clone());
+    }
+    let matches = match command.try_get_matches() {
+        Ok(matches) => matches,
+        // Help goes to stdout with 0, a mistake to stderr with 2.
+        Err(error) => error.exit(),
+    };
+    match matches.subcommand() {
+        None => up::main(system, &matches),
+        Some(("up", flags)) => up::main(system, flags),
+        Some(("routes", _)) => routes::main(&system),
+        Some(("openapi", flags)) => openapi::main(&system, flags),
+        Some(("token", flags)) => token::main(&system, flags),
+        Some(("config", flags)) => config::main(&system, flags),
+        Some((name, flags)) => match commands.into_iter().find(|own| own.command.get_name() == name) {
+            Some(own) => (own.run)(system, flags),
+            None => refuse(&format!("there is no command {name}")),
+        },
+    }
+}
+
+fn command(system: &System) -> clap::Command {
+    let own = |command: clap::Command| command.args(up_flags(system));
+    own(clap::Command::new(system.name))
+        .about(format!("The {} system. Without a command it starts: the same as `up`.", system.name))
+        .args_conflicts_with_subcommands(true)
+        .subcommand(own(clap::Command::new("up")).about("Start the whole system in this process"))
+        .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
+        .subcommand(openapi::command())
+        .subcommand(token::command())
+        .subcommand(own(clap::Command::new("config")).about("Print every setting and where it comes from"))
+}
+
+fn up_flags(system: &System) -> Vec<Arg> {
+    let mut flags = vec![
+        Arg::new("listen")
+            .long("listen")
+            .value_name("ADDR")
+            .help("Where to listen; port 0 is any free port [default: 127.0.0.1:8080]"),
+        data_flag(system),
+        Arg::new("ephemeral")
+            .long("ephemeral")
+            .action(ArgAction::SetTrue)
+            .help("Keep the data in a temporary directory that is removed at the end"),
+        config_flag(),
+    ];
+    if !system.actors.is_empty() {
+        flags.push(
+            Arg::new("no-demo")
+                .long("no-demo")
+                .action(ArgAction::SetTrue)
+                .help("Start without the demo actors"),
+        );
+    }
+    flags
+}
+
+fn data_flag(system: &System) -> Arg {
+    let default = system.defaults.data.display();
+    Arg::new("data").long("data").value_name("DIR").help(format!("Where the data is [default: {default}]"))
+}
+
+fn config_flag() -> Arg {
+    Arg::new("config").long("config").value_name("FILE").help("A configuration file [default: partie.toml, if there]")
+}
+
+/// The configuration as the layers make it: defaults, file, environment, flags.
+fn configure(system: &System, flags: &ArgMatches) -> Result<Effective, ConfigError> {
+    let mut layers = Layers::new(&system.defaults)?;
+    let file = flags.get_one::<String>("config");
+    layers.file(Path::new(file.map_or(FILE, String::as_str)), file.is_some())?;
+    layers.environment(std::env::vars());
+    let text = |id: &str| flags.try_get_one::<String>(id).ok().flatten();
+    if let Some(listen) = text("listen") {
+        layers.set("gateway.listen", listen.as_str().into(), &Origin::Flag("--listen"));
+    }
+    if let Some(data) = text("data") {
+        layers.set("data", data.as_str().into(), &Origin::Flag("--data"));
+    }
+    let set = |id: &str| flags.try_get_one::<bool>(id).ok().flatten() == Some(&true);
+    if set("ephemeral") {
+        layers.set("ephemeral", true.into(), &Origin::Flag("--ephemeral"));
+    }
+    if set("no-demo") {
+        layers.set("demo", false.into(), &Origin::Flag("--no-demo"));
+    }
+    layers.finish()
+}
+
+/// One clear line, and the exit code that says nothing was touched.
+fn refuse(reason: &dyn std::fmt::Display) -> ExitCode {
+    out::error(&format!("error: {reason}"));
+    ExitCode::from(REFUSED)
+}

@@ -1,0 +1,55 @@
+//! `token`: a development token, alone on the last line.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches};
+use partie_identity::{Grant, Signer};
+
+use super::{configure, out, refuse};
+use crate::system::System;
+
+/// How long such a token is good for.
+const LIFETIME: Duration = Duration::from_hours(24);
+
+pub(super) fn command() -> clap::Command {
+    clap::Command::new("token")
+        .about("Print a token for development, signed with the key in the data directory")
+        .arg(Arg::new("data").long("data").value_name("DIR").help("The system's data directory"))
+        .arg(Arg::new("sub").long("sub").value_name("S").required(true).help("Whom it speaks for: 1 to 255 characters"))
+        .arg(
+            Arg::new("role")
+                .long("role")
+                .value_name("R")
+                .required(true)
+                .action(ArgAction::Append)
+                .help("What they may do; may be repeated"),
+        )
+        .arg(super::config_flag())
+}
+
+pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
+    let effective = match configure(system, flags) {
+        Ok(effective) => effective,
+        Err(error) => return refuse(&error),
+    };
+    let data = &effective.config.data;
+    // A key made in the wrong place would sign tokens that no system accepts.
+    if !data.is_dir() {
+        return refuse(&format!("{} is not there: start the system once, or say --data DIR", data.display()));
+    }
+    let signer = match Signer::development(data) {
+        Ok(signer) => signer,
+        Err(error) => return refuse(&error),
+    };
+    let subject = flags.get_one::<String>("sub").map_or("", String::as_str);
+    let roles = flags.get_many::<String>("role").into_iter().flatten();
+    let grant = roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str()));
+    match signer.issue(&grant) {
+        Ok(token) => {
+            out::line(&token);
+            ExitCode::SUCCESS
+        }
+        Err(error) => refuse(&error),
+    }
+}

@@ -1,0 +1,44 @@
+//! Partie: microservices in Rust. A service is a page of code, a whole system starts with one command.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use partie::Service;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Service::new("hello").router(|_| Router::new().route("/", get(|| async { "Hello from hello" }))).main()
+//! }
+//! ```
+//!
+//! * [`Service`]: contracts, a store and plain axum routes, declared; its state is started.
+//! * [`System`]: services composed into one program, which is also its command line.
+//! * [`contract`]: the words of contracts, `#[contract]` and the derives included.
+//!
+//! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside a service; `system` launches and
+//! drains; `config` merges the layers of settings; `cli` is the command line.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod config;
+mod live;
+mod server;
+mod service;
+mod system;
+
+/// The command-line library of [`System::command`].
+pub use clap;
+pub use config::{Config, ConfigError, Origin};
+pub use live::{Live, Place};
+pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
+pub use partie_gateway::Gateway;
+pub use partie_runtime as runtime;
+pub use partie_store as store;
+pub use service::{Service, Serving, Start};
+pub use system::{EdgeError, Environment, Running, StartError, System};
+
+/// The words of contracts; see the crate `partie-contract`.
+pub mod contract {
+    pub use partie_contract::*;
+    pub use partie_contract::__private::{
+        EventViaPartie as Event, ProblemViaPartie as Problem, contract_via_partie as contract,
+    };
+}

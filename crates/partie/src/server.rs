@@ -1,0 +1,203 @@
+//! The server of one service: every request goes through the same steps, whoever sends it and however it came.
+
+mod authorise;
+mod endpoint;
+mod keyed;
+mod router;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+use partie_contract::{
+    BoxFuture, Call, Deadline, FaultKind, IfMatch, Inbound, Operation, Platform, Request, Response, wire,
+};
+use partie_identity::Verifier;
+use partie_mesh::{InFlight, Peer, Serve};
+use partie_runtime::{Activity, Ids};
+use partie_store::{Replay, Store};
+
+pub(crate) use self::endpoint::{Endpoint, Endpoints};
+use self::router::{Found, Router};
+
+/// The largest body a service reads, in bytes (`contract.md`).
+const LARGEST_BODY: usize = 1 << 20;
+/// How long a call may take that carries no deadline and whose operation names none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The name under which the gateway hands over requests: users' requests, to be read strictly.
+pub(crate) const GATEWAY: &str = "gateway";
+
+/// Answers the requests of one service.
+pub(crate) struct Server {
+    service: &'static str,
+    router: Router,
+    /// Plain axum routes beside the contracts.
+    fallback: Option<axum::Router>,
+    shared: Shared,
+}
+
+/// What the steps need.
+pub(crate) struct Shared {
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) store: Option<Store>,
+    pub(crate) activity: Activity,
+    pub(crate) ids: Ids,
+}
+
+// === impl Server ===
+
+impl Server {
+    pub(crate) fn new(
+        service: &'static str,
+        endpoints: Endpoints,
+        fallback: Option<axum::Router>,
+        shared: Shared,
+    ) -> Result<Self, router::Conflict> {
+        Ok(Self { service, router: Router::new(endpoints)?, fallback, shared })
+    }
+
+    async fn answer(&self, peer: Peer, mut request: Request) -> Response {
+        let presence = InFlight::of(&mut request, &self.shared.activity);
+        let path = request.uri().path().to_owned();
+        let fresh = self.shared.ids.trace();
+        let (endpoint, params) = match self.router.find(request.method(), &path) {
+            Found::Operation(endpoint, params) => (endpoint, params),
+            Found::Nothing if self.fallback.is_some() => return self.fall_back(request).await,
+            Found::Nothing => {
+                return self.refuse(Platform::new(FaultKind::NotFound), path, request.headers());
+            }
+            Found::Refused(fault) => return self.refuse(fault, path, request.headers()),
+        };
+        let measured = endpoint.metrics.begin();
+        let deadline = deadline_of(request.headers(), endpoint.operation);
+        let call = Call::from_headers(request.headers(), deadline, fresh).map(|call| call.with_presence(presence));
+        let response = match call {
+            Ok(call) => {
+                let request_id = call.request_id().to_owned();
+                // One timer for everything: the deadline covers reading the body as well as the work.
+                let steps = self.run(endpoint, params, peer, call, path.clone(), request);
+                match tokio::time::timeout(deadline.remaining(), steps).await {
+                    Ok(Ok(response)) => response,
+                    Ok(Err(fault)) => fault.into_response(Some(path), Some(&request_id)),
+                    Err(_) => {
+                        Platform::new(FaultKind::UpstreamTimeout).into_response(Some(path), Some(&request_id))
+                    }
+                }
+            }
+            Err(fault) => fault.into_response(Some(path), None),
+        };
+        self.log(&response, endpoint.operation);
+        measured.finish(response.status().as_u16());
+        response
+    }
+
+    /// The road of a request to its operation. Nothing has an effect before the last step.
+    async fn run(
+        &self,
+        endpoint: &Endpoint,
+        params: partie_contract::Params,
+        peer: Peer,
+        call: Call,
+        path: String,
+        request: Request,
+    ) -> Result<Response, Platform> {
+        let operation = endpoint.operation;
+        let (head, body) = request.into_parts();
+        // A passed deadline is not worth a token's verification.
+        if call.deadline().has_passed() {
+            return Err(Platform::new(FaultKind::UpstreamTimeout));
+        }
+        // Who asks, and may they? Services verify tokens themselves, whoever forwarded them.
+        let call = authorise::identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call)?;
+        authorise::authorise(operation, call.caller())?;
+        // Complaints about the form come before the body is read.
+        check_content(operation, &head.headers)?;
+        check_precondition(operation, &call)?;
+        let body = body.collect(LARGEST_BODY).await?;
+        let mut inbound =
+            Inbound { call, operation, path, params, query: head.uri.query().map(str::to_owned), body };
+        // A known key answers from the store, before the handler looks at a world that has moved on.
+        let _claim = match keyed::bind(&mut inbound, self.shared.store.as_ref()).await? {
+            Replay::Stored(stored) => return Ok(keyed::replayed(stored)),
+            Replay::New(claim) => claim,
+        };
+        let call = inbound.call.clone();
+        let response = endpoint.run(inbound).await;
+        Ok(if call.is_replayed() { keyed::mark_replayed(response) } else { response })
+    }
+
+    async fn fall_back(&self, request: Request) -> Response {
+        let Some(router) = self.fallback.clone() else { return Response::default() };
+        let request = request.map(axum::body::Body::new);
+        let response = tower::ServiceExt::oneshot(router, request).await.unwrap_or_else(|never| match never {});
+        response.map(partie_contract::Body::stream)
+    }
+
+    fn refuse(&self, fault: Platform, path: String, headers: &HeaderMap) -> Response {
+        let id = headers.get(&wire::REQUEST_ID).and_then(|id| id.to_str().ok());
+        fault.into_response(Some(path), id)
+    }
+
+    /// The cause of a failure is told here, once, and nowhere outside.
+    fn log(&self, response: &Response, operation: &Operation) {
+        let Some(fault) = response.extensions().get::<Arc<Platform>>() else { return };
+        let (service, operation) = (self.service, operation.name);
+        if fault.kind() == FaultKind::Internal {
+            tracing::error!(service, operation, ?fault, "an operation failed");
+        } else if response.status().is_server_error() {
+            tracing::warn!(service, operation, ?fault, "an operation could not be carried out");
+        }
+    }
+}
+
+impl Serve for Server {
+    fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
+        Box::pin(async move { self.answer(peer, request).await })
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.service)
+    }
+}
+
+// === steps ===
+
+/// What the sender has left, but never more than the operation may take.
+fn deadline_of(headers: &HeaderMap, operation: &Operation) -> Deadline {
+    let own = operation.timeout.unwrap_or(DEFAULT_TIMEOUT);
+    let sent = headers.get(&wire::TIMEOUT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
+    Deadline::after(sent.map_or(own, Duration::from_millis))
+}
+
+/// A body has to be JSON (415), and what is produced has to be acceptable (406).
+fn check_content(operation: &Operation, headers: &HeaderMap) -> Result<(), Platform> {
+    if operation.body.is_some() {
+        let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if !essence.eq_ignore_ascii_case(b"application/json") {
+            return Err(Platform::new(FaultKind::UnsupportedMediaType));
+        }
+    }
+    let produced = if operation.is_stream() { wire::EVENT_STREAM } else { "application/json" };
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut asked = false;
+    for range in accepted.flat_map(|value| value.split(',')) {
+        asked = true;
+        let essence = range.split(';').next().unwrap_or_default().trim();
+        let group = produced.split('/').next().unwrap_or_default();
+        if essence == "*/*" || essence.eq_ignore_ascii_case(produced) || essence == format!("{group}/*") {
+            return Ok(());
+        }
+    }
+    if asked { Err(Platform::new(FaultKind::NotAcceptable)) } else { Ok(()) }
+}
+
+fn check_precondition(operation: &Operation, call: &Call) -> Result<(), Platform> {
+    match call.if_match() {
+        None if operation.precondition => Err(Platform::new(FaultKind::PreconditionRequired)),
+        None | Some(IfMatch::Any | IfMatch::Version(_)) => Ok(()),
+    }
+}

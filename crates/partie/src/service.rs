@@ -1,0 +1,276 @@
+//! A service: contracts, a store and plain routes, declared first and started later.
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use partie_contract::{BoxError, Call, Client, Contract, Deadline, Routes};
+use partie_identity::ServiceTokens;
+use partie_mesh::{Mesh, Origin};
+use partie_runtime::{Activity, Clock, Compute, Ids};
+use partie_store::{Migration, Store};
+use serde::de::DeserializeOwned;
+
+use crate::server::{Endpoint, Endpoints};
+use crate::system::System;
+
+/// How long work of a service's own may take that nobody gave a deadline.
+const OWN_WORK: Duration = Duration::from_secs(30);
+
+/// A service of a system, declared: everything about it but its state is known without starting it.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use partie::Service;
+///
+/// fn main() -> std::process::ExitCode {
+///     Service::new("hello").router(|_| Router::new().route("/", get(|| async { "Hello from hello" }))).main()
+/// }
+/// ```
+pub struct Service {
+    pub(crate) declared: Declared,
+    pub(crate) starter: Starter,
+}
+
+/// A service whose state is known, ready to take what works on it.
+pub struct Serving<S: 'static> {
+    declared: Declared,
+    start: Box<dyn FnOnce(Start) -> LocalFuture<Result<S, BoxError>>>,
+    mounts: Vec<Mount<S>>,
+    fallback: Option<Box<dyn FnOnce(Arc<S>) -> axum::Router>>,
+}
+
+/// What is known of a service before it starts.
+pub(crate) struct Declared {
+    pub(crate) name: &'static str,
+    pub(crate) migrations: Option<&'static [Migration]>,
+    pub(crate) contracts: Vec<&'static Contract>,
+    /// The services it calls.
+    pub(crate) calls: BTreeMap<&'static str, &'static Contract>,
+    /// Its own settings, with their defaults.
+    pub(crate) settings: toml::Table,
+}
+
+/// What a service is given to start with.
+#[derive(Clone)]
+pub struct Start {
+    pub(crate) service: &'static str,
+    pub(crate) calls: Arc<BTreeMap<&'static str, &'static Contract>>,
+    pub(crate) store: Option<Store>,
+    pub(crate) mesh: Mesh,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) activity: Activity,
+    pub(crate) compute: Compute,
+    pub(crate) tokens: ServiceTokens,
+    pub(crate) settings: toml::Table,
+}
+
+/// A service that was started.
+pub(crate) struct Started {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) fallback: Option<axum::Router>,
+}
+
+type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+type Starter = Box<dyn FnOnce(Start) -> LocalFuture<Result<Started, BoxError>>>;
+type Mount<S> = Box<dyn FnOnce(&Arc<S>) -> Endpoints>;
+
+// === impl Service ===
+
+impl Service {
+    /// A service of that name: lower case, as it appears in addresses and metrics.
+    pub fn new(name: &'static str) -> Self {
+        let declared = Declared {
+            name,
+            migrations: None,
+            contracts: Vec::new(),
+            calls: BTreeMap::new(),
+            settings: toml::Table::new(),
+        };
+        Self { declared, starter: Box::new(|_| Box::pin(async { Ok(Started { endpoints: vec![], fallback: None }) })) }
+    }
+
+    /// Gives it a store with this schema.
+    #[must_use]
+    pub fn store(mut self, migrations: &'static [Migration]) -> Self {
+        self.declared.migrations = Some(migrations);
+        self
+    }
+
+    /// Declares that it calls the service of that client. [`Start::client`] gives the client out.
+    #[must_use]
+    pub fn calls<C: Client>(mut self) -> Self {
+        self.declared.calls.insert(C::CONTRACT.service, C::CONTRACT);
+        self
+    }
+
+    /// Gives it settings of its own, `[services.NAME]` in the configuration, with their defaults.
+    ///
+    /// # Panics
+    /// When the defaults cannot be TOML, which is a mistake in the program.
+    #[must_use]
+    pub fn settings<T: serde::Serialize>(mut self, defaults: &T) -> Self {
+        match toml::Table::try_from(defaults) {
+            Ok(table) => self.declared.settings = table,
+            Err(error) => panic!("the settings of {} cannot be TOML: {error}", self.declared.name),
+        }
+        self
+    }
+
+    /// Says how its state comes about. It runs once, after the store is open and before anybody calls.
+    pub fn start<S, F>(self, start: F) -> Serving<S>
+    where
+        S: Send + Sync + 'static,
+        F: AsyncFnOnce(Start) -> Result<S, BoxError> + 'static,
+    {
+        Serving {
+            declared: self.declared,
+            start: Box::new(|given| Box::pin(start(given))),
+            mounts: Vec::new(),
+            fallback: None,
+        }
+    }
+
+    /// Mounts plain axum routes, for a service that needs no state.
+    #[must_use]
+    pub fn router(self, router: impl FnOnce(Arc<()>) -> axum::Router + 'static) -> Self {
+        self.start(async |_| Ok(())).router(router).into()
+    }
+
+    /// Runs the service alone, as a program with its own command line.
+    pub fn main(self) -> ExitCode {
+        System::alone(self).main()
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Service({})", self.declared.name)
+    }
+}
+
+// === impl Serving ===
+
+impl<S: Send + Sync + 'static> Serving<S> {
+    /// Serves a contract on the state: `.serve(Orders::routes())`.
+    #[must_use]
+    pub fn serve(mut self, routes: Routes<S>) -> Self {
+        self.declared.contracts.push(routes.contract());
+        self.mounts.push(Box::new(move |state| Endpoint::all(routes, state)));
+        self
+    }
+
+    /// Mounts plain axum routes beside the contracts. Only the service's own listener serves them; the gateway takes
+    /// its routes from contracts.
+    #[must_use]
+    pub fn router(mut self, router: impl FnOnce(Arc<S>) -> axum::Router + 'static) -> Self {
+        self.fallback = Some(Box::new(router));
+        self
+    }
+
+    /// Runs the service alone, as a program with its own command line.
+    pub fn main(self) -> ExitCode {
+        Service::from(self).main()
+    }
+}
+
+impl<S: Send + Sync + 'static> From<Serving<S>> for Service {
+    fn from(serving: Serving<S>) -> Self {
+        let Serving { declared, start, mounts, fallback } = serving;
+        let starter: Starter = Box::new(move |given| {
+            Box::pin(async move {
+                let state = Arc::new(start(given).await?);
+                let endpoints = mounts.into_iter().flat_map(|mount| mount(&state)).collect();
+                let fallback = fallback.map(|router| router(Arc::clone(&state)));
+                Ok(Started { endpoints, fallback })
+            })
+        });
+        Self { declared, starter }
+    }
+}
+
+impl<S> fmt::Debug for Serving<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serving({})", self.declared.name)
+    }
+}
+
+// === impl Start ===
+
+impl Start {
+    /// The service's store.
+    ///
+    /// # Panics
+    /// When the service declares none with [`Service::store`].
+    #[track_caller]
+    pub fn store(&self) -> Store {
+        match &self.store {
+            Some(store) => store.clone(),
+            None => panic!("{} declares no store: add `.store(migrations![..])`", self.service),
+        }
+    }
+
+    /// A client of another service.
+    ///
+    /// # Panics
+    /// When the service does not declare the call with [`Service::calls`]: edges are known without starting anything.
+    #[track_caller]
+    pub fn client<C: Client>(&self) -> C {
+        let to = C::CONTRACT.service;
+        if !self.calls.contains_key(to) {
+            panic!("{} does not declare that it calls {to}: add `.calls::<{}>()`", self.service, type_name::<C>());
+        }
+        let tokens = self.tokens.clone();
+        let origin = Origin::new(self.service)
+            .with_token(move || http::HeaderValue::from_str(&tokens.identity().token).ok());
+        C::over(self.mesh.channel(origin, to))
+    }
+
+    /// The service's own settings.
+    ///
+    /// # Errors
+    /// When they do not fit `T`: a key of the configuration is unknown or of the wrong type.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, BoxError> {
+        self.settings
+            .clone()
+            .try_into()
+            .map_err(|error| format!("[services.{}]: {}", self.service, error.message()).into())
+    }
+
+    /// A call under the service's own identity, for work no user asked for.
+    pub fn call(&self) -> Call {
+        Call::new(Deadline::after(OWN_WORK), self.ids.trace()).with_caller(self.tokens.caller())
+    }
+
+    /// Business time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Ids and jitter.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Whether anything is going on.
+    pub fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// The pool for work that would hold up a request thread.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
+    }
+}
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("service", &self.service).field("store", &self.store.is_some()).finish()
+    }
+}

@@ -1,0 +1,98 @@
+//! The call edges between services, known before anything runs.
+
+use std::collections::BTreeMap;
+
+use crate::service::Declared;
+
+/// Edges a system cannot run with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EdgeError {
+    /// A called service is not part of the system.
+    #[error("{from} calls {to}, which is not part of the system: add its service")]
+    Unknown {
+        /// Who calls.
+        from: &'static str,
+        /// Whom.
+        to: &'static str,
+    },
+    /// Services wait for each other. Under load each would hold what the other needs.
+    #[error("services call each other in a circle: {}; make one of the calls an event", path.join(" -> "))]
+    Cycle {
+        /// The circle, its first service again at the end.
+        path: Vec<&'static str>,
+    },
+    /// Two services have the same name.
+    #[error("there are two services named {name}")]
+    Twice {
+        /// The name.
+        name: &'static str,
+    },
+}
+
+/// Checks the edges of all services.
+pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<(), EdgeError> {
+    let mut calls: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
+    for service in services {
+        if calls.insert(service.name, service.calls.keys().copied().collect()).is_some() {
+            return Err(EdgeError::Twice { name: service.name });
+        }
+    }
+    for (from, to) in calls.iter().flat_map(|(from, to)| to.iter().map(move |to| (*from, *to))) {
+        if !calls.contains_key(to) {
+            return Err(EdgeError::Unknown { from, to });
+        }
+    }
+    calls.keys().try_for_each(|start| follow(&calls, &mut vec![*start]))
+}
+
+/// Follows every path from the last service of `path`, until one comes back to its first.
+fn follow(calls: &BTreeMap<&'static str, Vec<&'static str>>, path: &mut Vec<&'static str>) -> Result<(), EdgeError> {
+    let Some(last) = path.last() else { return Ok(()) };
+    for next in calls.get(last).into_iter().flatten() {
+        if path.first() == Some(next) {
+            path.push(next);
+            return Err(EdgeError::Cycle { path: path.clone() });
+        }
+        // A circle further on is found when it is its own start.
+        if !path.contains(next) {
+            path.push(next);
+            follow(calls, path)?;
+            path.pop();
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use partie_contract::Contract;
+
+    use super::*;
+
+    fn check_edges(edges: &[(&'static str, &[&'static str])]) -> Result<(), EdgeError> {
+        static CONTRACT: Contract =
+            Contract { name: "Any", service: "any", version: 1, doc: "", compat: false, operations: &[] };
+        let declared: Vec<Declared> = edges
+            .iter()
+            .map(|(name, calls)| Declared {
+                name,
+                migrations: None,
+                contracts: Vec::new(),
+                calls: calls.iter().map(|to| (*to, &CONTRACT)).collect(),
+                settings: toml::Table::new(),
+            })
+            .collect();
+        check(declared.iter())
+    }
+
+    #[test]
+    fn only_known_services_and_no_circles() {
+        assert_eq!(check_edges(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]), Ok(()));
+        assert_eq!(check_edges(&[("a", &["b"])]), Err(EdgeError::Unknown { from: "a", to: "b" }));
+        assert_eq!(check_edges(&[("a", &[]), ("a", &[])]), Err(EdgeError::Twice { name: "a" }));
+        assert_eq!(check_edges(&[("a", &["a"])]), Err(EdgeError::Cycle { path: vec!["a", "a"] }));
+        let circle = check_edges(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]);
+        assert_eq!(circle, Err(EdgeError::Cycle { path: vec!["b", "c", "b"] }));
+    }
+}

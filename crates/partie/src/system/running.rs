@@ -1,0 +1,163 @@
+//! A system that runs in this process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use partie_contract::{Call, Client, Contract, Deadline};
+use partie_identity::{Grant, IssueError, Signer};
+use partie_mesh::{Handles, Mesh, Origin, RunError};
+use partie_runtime::{Activity, Clock, Stop};
+use partie_store::Store;
+use tokio::task::JoinHandle;
+
+use super::launch::Environment;
+use super::prepare::DataDir;
+use crate::server::GATEWAY;
+
+/// How long a token from here is good for.
+const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
+/// How long a call from here may take.
+const CALL: Duration = Duration::from_secs(30);
+
+/// A running system, for demo actors, tests and commands.
+pub struct Running {
+    name: &'static str,
+    address: SocketAddr,
+    environment: Environment,
+    signer: Signer,
+    mesh: Mesh,
+    contracts: Vec<&'static Contract>,
+    stores: BTreeMap<&'static str, Store>,
+    stop: Stop,
+    handles: Handles,
+    ready: Arc<AtomicBool>,
+    /// Taken by whoever waits for the end.
+    serving: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
+    /// Removed last, when nothing writes to it any more.
+    _data: DataDir,
+}
+
+/// What a launch hands over.
+pub(crate) struct Kept {
+    pub(crate) data: DataDir,
+    pub(crate) signer: Signer,
+    pub(crate) mesh: Mesh,
+    pub(crate) contracts: Vec<&'static Contract>,
+    pub(crate) stores: BTreeMap<&'static str, Store>,
+    pub(crate) serving: JoinHandle<Result<(), RunError>>,
+    pub(crate) stop: Stop,
+    pub(crate) handles: Handles,
+    pub(crate) ready: Arc<AtomicBool>,
+}
+
+// === impl Running ===
+
+impl Running {
+    pub(crate) fn new(name: &'static str, address: SocketAddr, environment: Environment, kept: Kept) -> Self {
+        let Kept { data, signer, mesh, contracts, stores, serving, stop, handles, ready } = kept;
+        let serving = Mutex::new(Some(serving));
+        Self { name, address, environment, signer, mesh, contracts, stores, stop, handles, ready, serving, _data: data }
+    }
+
+    /// The system's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Where it listens, the port in numbers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://ADDRESS`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All contracts, in order of declaration.
+    pub fn contracts(&self) -> &[&'static Contract] {
+        &self.contracts
+    }
+
+    /// A token of somebody with these roles, good for a day.
+    ///
+    /// # Errors
+    /// [`IssueError`] for a subject or role no verifier would accept.
+    pub fn token(&self, subject: &str, roles: &[&str]) -> Result<String, IssueError> {
+        let grant = Grant::new(self.name, subject, TOKEN_LIFETIME);
+        self.signer.issue(&roles.iter().fold(grant, |grant, role| grant.role(*role)))
+    }
+
+    /// A client that calls as users do, but without a socket.
+    pub fn client<C: Client>(&self) -> C {
+        C::over(self.mesh.channel(Origin::new(GATEWAY), C::CONTRACT.service))
+    }
+
+    /// A call by nobody, with half a minute to go.
+    pub fn call(&self) -> Call {
+        Call::new(Deadline::after(CALL), self.environment.ids.trace())
+    }
+
+    /// A call by somebody with these roles.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub fn call_as(&self, subject: &str, roles: &[&str]) -> Result<Call, IssueError> {
+        let token = self.token(subject, roles)?;
+        let identity = self.signer.verifier(self.name).verify(&token).map_err(|_| IssueError::Subject)?;
+        Ok(self.call().with_caller(partie_contract::Caller::Verified(identity)))
+    }
+
+    /// The store of a service, for tests that look behind the curtain.
+    pub fn store(&self, service: &str) -> Option<&Store> {
+        self.stores.get(service)
+    }
+
+    /// Whether anything is going on.
+    pub fn activity(&self) -> &Activity {
+        &self.environment.activity
+    }
+
+    /// Business time.
+    pub fn clock(&self) -> &Clock {
+        &self.environment.clock
+    }
+
+    /// Drains the system: the edge first, then what runs in the background, then the stores.
+    ///
+    /// # Errors
+    /// When the listener had died before.
+    pub async fn stop(&self) -> Result<(), RunError> {
+        self.ready.store(false, Ordering::Release);
+        self.stop.stop();
+        let ended = self.ended().await;
+        self.handles.detached.finished().await;
+        for store in self.stores.values() {
+            store.close().await;
+        }
+        ended
+    }
+
+    /// Ends when the listener ends: after [`stop`](Self::stop), or because it died.
+    ///
+    /// # Errors
+    /// When the listener died.
+    pub async fn ended(&self) -> Result<(), RunError> {
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match serving {
+            Some(serving) => serving.await.unwrap_or(Err(RunError::Died { address: self.address })),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Running({} on {})", self.name, self.address)
+    }
+}

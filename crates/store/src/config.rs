@@ -1,0 +1,122 @@
+//! What a store is made with: its settings, and the handles it reaches time and ids through.
+
+use std::time::Duration;
+
+use partie_runtime::{Activity, Clock, Ids};
+use serde::{Deserialize, Serialize};
+
+/// The settings of a store. Durations are written like `5ms`, `24h`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Config {
+    /// How many writes may wait, and how many reads. One more is rejected at once.
+    pub queue: usize,
+    /// How many threads read.
+    pub readers: usize,
+    /// How many writes share one commit at most.
+    pub batch: usize,
+    /// How long a commit waits at most for writes that are queued behind the first one to be carried out.
+    #[serde(with = "human")]
+    pub batch_time: Duration,
+    /// Closures that take longer are logged with the place they were given to the store at.
+    #[serde(with = "human")]
+    pub slow_closure: Duration,
+    /// How long to wait for somebody outside this process who holds the database locked.
+    #[serde(with = "human")]
+    pub busy_timeout: Duration,
+    /// How long idempotency keys are kept, in business time.
+    #[serde(with = "human")]
+    pub key_retention: Duration,
+    /// When an answered write is on disk.
+    pub durability: Durability,
+    /// Runs every closure twice, the first time for nothing, and reports those that do something else the second
+    /// time. For tests.
+    pub run_twice: bool,
+}
+
+/// When an answered write is on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// Before it is answered.
+    #[default]
+    Full,
+    /// Some time later: an answered write survives the end of the process, but not that of the machine, which may
+    /// even damage the database. Only for systems that are thrown away: tests and replays.
+    Relaxed,
+}
+
+/// What a store shares with the rest of its process.
+#[derive(Debug, Clone)]
+pub struct Handles {
+    /// Business time.
+    pub clock: Clock,
+    /// Fresh ids.
+    pub ids: Ids,
+    /// Counts what is going on.
+    pub activity: Activity,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            queue: 1024,
+            readers: 2,
+            batch: 512,
+            batch_time: Duration::from_millis(10),
+            slow_closure: Duration::from_millis(5),
+            busy_timeout: Duration::from_secs(5),
+            key_retention: Duration::from_hours(24),
+            durability: Durability::Full,
+            run_twice: false,
+        }
+    }
+}
+
+// === impl Handles ===
+
+impl Handles {
+    /// The wall clock, unforeseeable ids, and a count of its own.
+    pub fn system() -> Self {
+        Self { clock: Clock::wall(), ids: Ids::from_entropy(), activity: Activity::default() }
+    }
+}
+
+/// Durations as people write them.
+mod human {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        let signed = SignedDuration::try_from(*value).map_err(ser::Error::custom)?;
+        serializer.collect_str(&format_args!("{signed:#}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let signed: SignedDuration = text.parse().map_err(de::Error::custom)?;
+        signed.try_into().map_err(|_| de::Error::custom("a duration cannot be negative"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_people_do() {
+        let config: Config =
+            serde_json::from_str(r#"{"slow-closure": "7ms", "durability": "relaxed"}"#).unwrap();
+        assert_eq!((config.slow_closure, config.durability), (Duration::from_millis(7), Durability::Relaxed));
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config, "{text}");
+        for bad in [r#"{"slow-closure": "-1s"}"#, r#"{"slow-closure": 5}"#, r#"{"slow_closure": "5ms"}"#] {
+            assert!(serde_json::from_str::<Config>(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The embedded database: SQLite, with one thread that writes and a few that read.
+
+mod control;
+mod guard;
+mod header;
+mod open;
+mod readers;
+mod session;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use open::open;
+pub(crate) use session::{Row, Session};

@@ -1,0 +1,215 @@
+//! Opens the database: looks, locks, connects, migrates.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use partie_contract::Timestamp;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, params};
+use tokio::sync::watch;
+
+use super::guard::{Guard, Speaker};
+use super::header::{APPLICATION_ID, inspect};
+use super::readers::start_reader;
+use super::writer::{Writer, start_writer};
+use crate::config::{Config, Durability};
+use crate::error::OpenError;
+use crate::lock::Lock;
+use crate::migrate::{self, Applied, Migration, MigrationSet};
+use crate::queue::Queue;
+use crate::shared::Shared;
+use crate::task::Task;
+
+/// How many statements a connection keeps prepared.
+const STATEMENTS: usize = 256;
+
+/// A database, open and migrated.
+pub(crate) struct Opened {
+    writer: Session,
+    readers: Vec<Session>,
+    lock: Lock,
+}
+
+/// A connection with its guard, on its way to the thread that will own it.
+pub(crate) struct Session {
+    pub(super) connection: Connection,
+    pub(super) guard: Guard,
+}
+
+pub(crate) fn open(
+    file: &Path,
+    lock: impl FnOnce() -> Result<Lock, OpenError>,
+    sets: &[MigrationSet],
+    now: Timestamp,
+    config: &Config,
+) -> Result<Opened, OpenError> {
+    // Before the lock, so that not even a lock file appears beside somebody else's file; and again under it.
+    inspect(file)?;
+    let lock = lock()?;
+    inspect(file)?;
+    let broken =
+        |source: rusqlite::Error| OpenError::Database { file: file.to_owned(), source: source.into() };
+    let writer = connect_writer(file, config).map_err(broken)?;
+    migrate::migrate(&Target { file, session: &writer }, file, sets, now)?;
+    let readers = (0..config.readers.max(1)).map(|_| connect_reader(file, config));
+    let readers = readers.collect::<rusqlite::Result<_>>().map_err(broken)?;
+    Ok(Opened { writer, readers, lock })
+}
+
+// === impl Opened ===
+
+impl Opened {
+    /// The writing connection alone.
+    #[cfg(test)]
+    pub(super) fn into_writer(self) -> Session {
+        self.writer
+    }
+
+    /// Starts the threads. They end when the queues are closed and empty; `closed` is dropped as the last thing.
+    pub(crate) fn start(
+        self,
+        shared: &Arc<Shared>,
+        writes: &Arc<Queue<Task>>,
+        reads: &Arc<Queue<Task>>,
+        closed: watch::Sender<()>,
+    ) -> io::Result<()> {
+        let readers = self.readers.into_iter().enumerate();
+        let readers = readers
+            .map(|(number, session)| start_reader(number, session, Arc::clone(shared), Arc::clone(reads)))
+            .collect::<io::Result<_>>()?;
+        let (shared, queue) = (Arc::clone(shared), Arc::clone(writes));
+        start_writer(self.writer, Writer { shared, queue, readers, lock: self.lock, closed })
+    }
+}
+
+fn connect_writer(file: &Path, config: &Config) -> rusqlite::Result<Session> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(config.busy_timeout)?;
+    // The id goes into the file itself, before there is a log it could stay behind in.
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if id != APPLICATION_ID {
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+    // FULL: the log is synced at every commit. Group commit is what makes it affordable.
+    connection.pragma_update(
+        None,
+        "synchronous",
+        match config.durability {
+            Durability::Full => "FULL",
+            Durability::Relaxed => "OFF",
+        },
+    )?;
+    // 16 MB of pages at most, and a log that shrinks again after a rush.
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
+    finish(connection)
+}
+
+fn connect_reader(file: &Path, config: &Config) -> rusqlite::Result<Session> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(config.busy_timeout)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -4_000)?;
+    finish(connection)
+}
+
+/// What every connection has. The guard comes last: it would refuse the rest.
+fn finish(mut connection: Connection) -> rusqlite::Result<Session> {
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // "text" in double quotes is a column, as in every other database.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // A store that failed must not touch the database any more, not even while it is closed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let guard = Guard::install(&mut connection)?;
+    Ok(Session { connection, guard })
+}
+
+// === migrations ===
+
+struct Target<'t> {
+    file: &'t Path,
+    session: &'t Session,
+}
+
+impl Target<'_> {
+    fn broken(&self, source: rusqlite::Error) -> OpenError {
+        OpenError::Database { file: self.file.to_owned(), source: source.into() }
+    }
+
+    fn control(&self, sql: &str) -> Result<(), OpenError> {
+        let Session { connection, guard } = self.session;
+        guard.speak_as(Speaker::Store, || connection.execute_batch(sql)).map_err(|error| self.broken(error))
+    }
+
+    fn apply_all(
+        &self,
+        set: &'static str,
+        migrations: &[&'static Migration],
+        now: Timestamp,
+    ) -> Result<(), OpenError> {
+        let Session { connection, guard } = self.session;
+        for one in migrations {
+            let failed = |source: rusqlite::Error| OpenError::Migration {
+                file: self.file.to_owned(),
+                set,
+                name: one.name,
+                source: source.into(),
+            };
+            guard.speak_as(Speaker::Migration, || connection.execute_batch(one.sql)).map_err(failed)?;
+            connection
+                .execute(
+                    "INSERT INTO partie_migrations (set_name, version, name, checksum, applied_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![set, one.version, one.name, one.checksum(), now.as_millis()],
+                )
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl migrate::Target for Target<'_> {
+    fn applied(&self) -> Result<Vec<Applied>, OpenError> {
+        let read = || {
+            self.session.connection.execute_batch(migrate::TABLE)?;
+            let sql = "SELECT set_name, version, checksum FROM partie_migrations";
+            let mut statement = self.session.connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok(Applied { set: row.get(0)?, version: row.get(1)?, checksum: row.get(2)? })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|error| self.broken(error))
+    }
+
+    fn apply(
+        &self,
+        set: &'static str,
+        migrations: &[&'static Migration],
+        now: Timestamp,
+    ) -> Result<(), OpenError> {
+        self.control("BEGIN IMMEDIATE")?;
+        let applied = self.apply_all(set, migrations, now).and_then(|()| {
+            let last = migrations.last().map_or("", |last| last.name);
+            self.control("COMMIT").map_err(|error| OpenError::Migration {
+                file: self.file.to_owned(),
+                set,
+                name: last,
+                source: error.into(),
+            })
+        });
+        if applied.is_err() && !self.session.connection.is_autocommit() {
+            self.control("ROLLBACK")?;
+        }
+        applied
+    }
+}

@@ -1,0 +1,352 @@
+//! The store's handle: what services hold, and what they call.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::path::Path;
+use std::sync::Arc;
+
+use partie_contract::{Call, FaultKind, NoProblem, Outcome, Platform, Problem, Render};
+use partie_runtime::{Activity, Clock, Ids};
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::config::{Config, Handles};
+use crate::error::OpenError;
+use crate::keys::{self, Claim, Keys, PRUNED_AT_ONCE, Replay};
+use crate::lock::{Lock, database_path};
+use crate::metric_definitions::Metrics;
+use crate::migrate::MigrationSet;
+use crate::migrations;
+use crate::queue::{Queue, Refused};
+use crate::shared::Shared;
+use crate::sqlite;
+use crate::status::{Health, Stats, Status, bump};
+use crate::task::{Task, lost};
+use crate::tx::Tx;
+
+/// The tables of the store itself.
+const OWN: MigrationSet = MigrationSet { name: "store", migrations: migrations!["0001_store.sql"] };
+
+/// A service's database. Cheap to clone.
+///
+/// Closures given to it run on its own threads, one transaction each, and cannot await: a transaction waits for no
+/// network. An answered write is on disk ([`Durability::Full`](crate::Durability::Full)); writes that arrive together
+/// share one commit.
+///
+/// Dropping the last handle closes the store some time later; [`close`](Self::close) says when.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    writes: Arc<Queue<Task>>,
+    reads: Arc<Queue<Task>>,
+    keys: Arc<Keys>,
+    /// Its sender is dropped when everything is closed and the lock released.
+    open: watch::Receiver<()>,
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Opens `dir/name.db`, making it if it is not there, and applies what is missing of the migrations.
+    ///
+    /// Takes `dir/name.lock` first: one process owns a store. Blocks while it reads and writes; call it at startup.
+    ///
+    /// # Errors
+    /// [`OpenError`] in one line. A file that is not a database of ours, one that a newer program has written to, and
+    /// one whose history differs from the program's are refused and stay as they were.
+    pub fn open(
+        dir: &Path,
+        name: &str,
+        sets: &[MigrationSet],
+        handles: Handles,
+        config: Config,
+    ) -> Result<Self, OpenError> {
+        let file = database_path(dir, name)?;
+        let sets = [&[OWN], sets].concat();
+        let opened = sqlite::open(&file, || Lock::take(dir, name), &sets, handles.clock.now(), &config)?;
+        let keys = Arc::new(Keys::new(config.key_retention));
+        let (writes, reads) = (Arc::new(Queue::new(config.queue)), Arc::new(Queue::new(config.queue)));
+        let shared = Arc::new(Shared {
+            name: name.into(),
+            metrics: Metrics::of(name),
+            status: Status::new(),
+            attached: Arc::default(),
+            handles,
+            config,
+        });
+        let (closed, open) = watch::channel(());
+        let inner = Inner { shared, writes, reads, keys, open };
+        // From here on dropping `inner` ends what was started.
+        opened.start(&inner.shared, &inner.writes, &inner.reads, closed).map_err(OpenError::Thread)?;
+        let store = Self(Arc::new(inner));
+        store.load_keys();
+        Ok(store)
+    }
+
+    /// Runs a closure as one transaction: what it did is kept if it gives back `Ok`, and undone otherwise.
+    ///
+    /// The closure may run several times, when another one broke the group it was in; only the last run counts. So it
+    /// depends on nothing but its `Tx` and values that do not change. The time and fresh ids of its `Tx` are the same
+    /// in every run. Once it has begun, it ends even if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// What the closure gives back. [`FaultKind::Overloaded`] at once when the queue is full,
+    /// [`FaultKind::Degraded`] while the disk is full, [`FaultKind::OutcomeUnknown`] when the disk failed at the commit,
+    /// [`FaultKind::Internal`] when the closure panicked.
+    #[track_caller]
+    pub fn write<T, E, F>(&self, closure: F) -> impl Future<Output = Outcome<T, E>> + Send + use<T, E, F>
+    where
+        F: Fn(&mut Tx) -> Outcome<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (inner, at) = (Arc::clone(&self.0), Location::caller());
+        async move { inner.write(None, closure, at).await }
+    }
+
+    /// Runs a closure as one transaction under the call's idempotency key: what it did, and the answer to be replayed,
+    /// commit together. Without a key on the call it is [`write`](Self::write), except that the closure sees the call
+    /// ([`Tx::call`]) and is not begun after the call's deadline.
+    ///
+    /// If the key was used for the same request, the stored answer is given back and the closure does not run. An
+    /// error rolls back and stores nothing, unless the closure says otherwise ([`Tx::commit_problem`]).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); [`FaultKind::IdempotencyKeyReused`] when the key was used for another request;
+    /// [`FaultKind::UpstreamTimeout`] when the deadline passed before the closure began, which therefore did nothing.
+    #[track_caller]
+    pub fn once<T, E, F>(
+        &self,
+        cx: &Call,
+        closure: F,
+    ) -> impl Future<Output = Outcome<T, E>> + Send + use<T, E, F>
+    where
+        F: Fn(&mut Tx) -> Outcome<T, E> + Send + 'static,
+        T: Render,
+        E: Problem,
+    {
+        let (inner, call, at) = (Arc::clone(&self.0), cx.clone(), Location::caller());
+        async move {
+            let (keys, own) = (Arc::clone(&inner.keys), call.clone());
+            inner.write(Some(call), move |tx| keys.run(tx, &own, &closure), at).await
+        }
+    }
+
+    /// Runs a closure that reads, from a snapshot: it sees every write answered before, and none that commits while it
+    /// runs. It is not begun if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// What the closure gives back; [`FaultKind::Overloaded`] at once when the queue is full;
+    /// [`FaultKind::Internal`] when it panicked or tried to write.
+    #[track_caller]
+    pub fn read<T, E, F>(&self, closure: F) -> impl Future<Output = Outcome<T, E>> + Send + use<T, E, F>
+    where
+        F: FnOnce(&mut Tx) -> Outcome<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (inner, at) = (Arc::clone(&self.0), Location::caller());
+        async move { inner.read(closure, at).await }
+    }
+
+    /// What is known of the call's idempotency key; asked before the handler runs, so that a retry is not judged by
+    /// what has changed since. Waits for a request with the same key that is still running.
+    ///
+    /// # Errors
+    /// [`FaultKind::IdempotencyKeyReused`] when the key was used for another request;
+    /// [`FaultKind::IdempotencyInProgress`] when the call's deadline ends before that other request does;
+    /// as [`read`](Self::read).
+    #[track_caller]
+    pub fn replay(&self, cx: &Call) -> impl Future<Output = Result<Replay, Platform>> + Send + use<> {
+        let (inner, call, at) = (Arc::clone(&self.0), cx.clone(), Location::caller());
+        async move {
+            let Some(key) = call.key() else { return Ok(Replay::New(Claim::default())) };
+            let claim = inner.keys.claim(&call, key).await?;
+            if !inner.keys.may_know(key) {
+                return Ok(Replay::New(claim));
+            }
+            let asked = key.clone();
+            let found: Outcome<_> = inner.read(move |tx| keys::find(tx, &asked), at).await;
+            match found.map_err(plain)? {
+                Some(stored) => {
+                    call.mark_replayed();
+                    Ok(Replay::Stored(stored))
+                }
+                None => Ok(Replay::New(claim)),
+            }
+        }
+    }
+
+    /// Removes idempotency keys whose time is over, in small transactions, and says how many. Call it now and then:
+    /// every minute is a good rhythm.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn prune(&self) -> Result<usize, Platform> {
+        let mut total = 0;
+        loop {
+            let keys = Arc::clone(&self.0.keys);
+            let pruned: Outcome<usize> = self.write(move |tx| Ok(keys.prune(tx)?)).await;
+            let pruned = pruned.map_err(plain)?;
+            total += pruned;
+            if pruned < PRUNED_AT_ONCE {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Carries out what is queued, takes nothing more, and releases the lock. Returns when that is done.
+    pub async fn close(&self) {
+        self.0.shut();
+        let mut open = self.0.open.clone();
+        while open.changed().await.is_ok() {}
+    }
+
+    /// How the store is.
+    pub fn health(&self) -> Health {
+        self.0.shared.status.health()
+    }
+
+    /// Ends when the store has failed, with the reason: the process has to end too. See [`Health::Failed`].
+    pub fn failed(&self) -> impl Future<Output = Arc<str>> + Send + use<> {
+        let mut health = self.0.shared.status.watch();
+        async move {
+            if let Ok(health) = health.wait_for(|health| matches!(health, Health::Failed(_))).await
+                && let Health::Failed(reason) = &*health
+            {
+                return Arc::clone(reason);
+            }
+            // The store is gone without having failed.
+            std::future::pending().await
+        }
+    }
+
+    /// What it has done.
+    pub fn stats(&self) -> Stats {
+        self.0.shared.status.stats()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.shared.name
+    }
+
+    /// Lets every transaction reach something ([`Tx::attached`]). What was attached of the same type is replaced. For
+    /// parts that are woken by commits.
+    pub fn attach<T: Any + Send + Sync>(&self, thing: Arc<T>) {
+        self.0.shared.attached.set(thing);
+    }
+
+    /// What was attached.
+    pub fn attached<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.shared.attached.get()
+    }
+
+    /// Business time.
+    pub fn clock(&self) -> &Clock {
+        &self.0.shared.handles.clock
+    }
+
+    /// Fresh ids.
+    pub fn ids(&self) -> &Ids {
+        &self.0.shared.handles.ids
+    }
+
+    /// What is going on.
+    pub fn activity(&self) -> &Activity {
+        &self.0.shared.handles.activity
+    }
+
+    /// Fills the filter before the keys, on a reader's thread. Until it is done, every key is looked up.
+    fn load_keys(&self) {
+        let keys = Arc::clone(&self.0.keys);
+        let busy = self.activity().begin();
+        let load = move |tx: &mut Tx| -> Outcome<()> {
+            if let Err(error) = keys.load(tx) {
+                warn!(%error, "the idempotency keys could not be read at the start; each is looked up");
+            }
+            Ok(())
+        };
+        let (task, _) = Task::new(load, None, busy, Location::caller());
+        if self.0.reads.push(task.detached()).is_err() {
+            warn!("the idempotency keys are not read at the start; each is looked up");
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    async fn write<T, E, F>(
+        &self,
+        call: Option<Call>,
+        closure: F,
+        at: &'static Location<'static>,
+    ) -> Outcome<T, E>
+    where
+        F: Fn(&mut Tx) -> Outcome<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (task, answer) = Task::new(closure, call, self.shared.handles.activity.begin(), at);
+        self.push(&self.writes, task)?;
+        // The caller's turn begins before the store's ends.
+        answer.await.map_or_else(lost, |(outcome, _busy)| outcome)
+    }
+
+    async fn read<T, E, F>(&self, closure: F, at: &'static Location<'static>) -> Outcome<T, E>
+    where
+        F: FnOnce(&mut Tx) -> Outcome<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let mut closure = Some(closure);
+        let once = move |tx: &mut Tx| match closure.take() {
+            Some(closure) => closure(tx),
+            None => Err(Platform::internal("a read ran twice").into()),
+        };
+        let (task, answer) = Task::new(once, None, self.shared.handles.activity.begin(), at);
+        self.push(&self.reads, task)?;
+        answer.await.map_or_else(lost, |(outcome, _busy)| outcome)
+    }
+
+    fn push(&self, queue: &Queue<Task>, task: Task) -> Result<(), Platform> {
+        queue.push(task).map_err(|refused| match refused {
+            Refused::Full => {
+                bump(&self.shared.status.count.rejected);
+                self.shared.metrics.rejected.increment(1);
+                Platform::new(FaultKind::Overloaded).with_detail("the store's queue is full")
+            }
+            Refused::Closed => Platform::new(FaultKind::Degraded).with_detail("the store is closed"),
+        })
+    }
+
+    fn shut(&self) {
+        self.writes.close();
+        self.reads.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+/// An outcome that has no problems has only faults.
+fn plain(fault: partie_contract::Fault<NoProblem>) -> Platform {
+    match fault {
+        partie_contract::Fault::Platform(fault) => fault,
+        partie_contract::Fault::Domain(never) => match never {},
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("name", &self.name()).field("health", &self.health()).finish()
+    }
+}

@@ -1,0 +1,338 @@
+//! The transaction that a closure is lent, and the rows it reads.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::hash_map::DefaultHasher;
+use std::fmt;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use partie_contract::{Call, Fault, FromValue, Id, Problem, Timestamp, ToValue, Value};
+use partie_runtime::{Clock, Ids};
+use uuid::Uuid;
+
+use crate::attached::{Attached, Local};
+use crate::error::{Error, ErrorKind};
+use crate::shared::Shared;
+use crate::sqlite;
+
+/// A transaction, or a snapshot to read from, lent to a closure.
+///
+/// SQL is the part that SQLite and PostgreSQL share. Parameters are `$1`, `$2` .. and mean the elements of `params` in
+/// that order, however often and in whatever order the statement names them. A failed statement did nothing; the
+/// closure may go on after it, or give the error back with `?` and so roll back.
+pub struct Tx {
+    backend: Backend,
+    clock: Clock,
+    ids: Ids,
+    store: Arc<str>,
+    attached: Arc<Attached>,
+    job: Job,
+}
+
+/// The databases a transaction can run on.
+enum Backend {
+    Sqlite(sqlite::Session),
+}
+
+/// What one job has been given. It keeps it through all runs of its closure.
+#[derive(Default)]
+pub(crate) struct Job {
+    /// Set when the closure runs for the first time.
+    begun_at: Option<Timestamp>,
+    /// Of this run; later than that only after [`Tx::not_before`].
+    now: Option<Timestamp>,
+    /// The ids given out, and how many of them in this run.
+    ids: RefCell<Vec<Uuid>>,
+    used: Cell<usize>,
+    call: Option<Call>,
+    /// Of this run.
+    pub(crate) after_commit: Vec<AfterCommit>,
+    /// Of this run: whether a problem of the contract commits.
+    keeps_problem: bool,
+    /// Of this run.
+    local: Local,
+    /// Of this run, if runs are compared: a digest of all statements and their parameters.
+    digest: Option<DefaultHasher>,
+}
+
+/// Work for after the commit.
+pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// One row of a result.
+pub struct Row<'r>(RowBackend<'r>);
+
+enum RowBackend<'r> {
+    Sqlite(&'r sqlite::Row<'r>),
+}
+
+// === impl Tx ===
+
+impl Tx {
+    /// Runs a statement that gives no rows back, and says how many rows it changed.
+    ///
+    /// # Errors
+    /// [`Error::is_unique_violation`] can be asked; everything else is usually passed on with `?`.
+    pub fn execute(&mut self, sql: &'static str, params: &[&dyn ToValue]) -> Result<usize, Error> {
+        self.note(sql, params);
+        self.run_execute(sql, params)
+    }
+
+    /// Reads all rows. `RETURNING` works too.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute), and what `row` gives back.
+    pub fn query<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn ToValue],
+        mut row: impl FnMut(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        self.note(sql, params);
+        let mut rows = Vec::new();
+        self.each(sql, params, |one| {
+            rows.push(row(one)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Reads a row that may be missing.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and [`ErrorKind::MoreRows`].
+    pub fn query_opt<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn ToValue],
+        row: impl FnMut(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.note(sql, params);
+        self.run_query_opt(sql, params, row)
+    }
+
+    /// Reads a row that has to be there.
+    ///
+    /// # Errors
+    /// As [`query_opt`](Self::query_opt), and [`ErrorKind::NoRow`].
+    pub fn query_one<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn ToValue],
+        row: impl FnMut(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.query_opt(sql, params, row)?.ok_or_else(|| Error::new(ErrorKind::NoRow).at(sql))
+    }
+
+    /// Business time: one moment for the whole transaction, the same when the closure runs again.
+    pub fn now(&self) -> Timestamp {
+        self.job.now.unwrap_or(Timestamp::EPOCH)
+    }
+
+    /// A fresh id, the same when the closure runs again.
+    pub fn new_id<T: Id>(&self) -> T {
+        let (mut given, used) = (self.job.ids.borrow_mut(), self.job.used.get());
+        if used == given.len() {
+            given.push(self.ids.uuid(self.now()));
+        }
+        self.job.used.set(used + 1);
+        T::from_uuid(given[used])
+    }
+
+    /// The call on whose behalf this happens, for the correlation of events. Only [`once`](crate::Store::once) has one.
+    pub fn call(&self) -> Option<&Call> {
+        self.job.call.as_ref()
+    }
+
+    /// Does something after the commit, and only then: the one place to touch memory or to wake somebody.
+    ///
+    /// It runs on the store's thread before the caller has its answer, so it has to be short and must not wait. After
+    /// a crash it has not run. In a read it runs when the read is done.
+    pub fn after_commit(&mut self, f: impl FnOnce() + Send + 'static) {
+        self.job.after_commit.push(Box::new(f));
+    }
+
+    /// Makes a problem an answer that commits: `return Err(tx.commit_problem(PaymentError::Declined))`.
+    ///
+    /// What the closure has written stays, and under an idempotency key the problem is stored and replayed like any
+    /// other answer. Without it a problem rolls everything back, and the next attempt is evaluated anew.
+    pub fn commit_problem<E: Problem>(&mut self, problem: E) -> Fault<E> {
+        self.job.keeps_problem = true;
+        Fault::Domain(problem)
+    }
+}
+
+// === for the other parts of Partie ===
+
+impl Tx {
+    /// The name of the store.
+    pub fn store_name(&self) -> &str {
+        &self.store
+    }
+
+    /// What was attached to the store ([`Store::attach`](crate::Store::attach)).
+    pub fn attached<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.attached.get()
+    }
+
+    /// Keeps something for the rest of this run of the closure, one thing of each type.
+    pub fn set_local<T: Any + Send + Sync>(&mut self, thing: Arc<T>) {
+        self.job.local.set(thing);
+    }
+
+    /// What this run of the closure has kept.
+    pub fn local<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.job.local.get()
+    }
+
+    /// From here on [`now`](Self::now) is not before `earliest`: what follows from an event is not dated before it,
+    /// even if the event comes from a machine whose clock is ahead.
+    pub fn not_before(&mut self, earliest: Timestamp) {
+        self.job.now = Some(self.now().max(earliest));
+    }
+}
+
+// === for the store ===
+
+impl Tx {
+    pub(crate) fn sqlite(session: sqlite::Session, shared: &Shared) -> Self {
+        let (clock, ids) = (shared.handles.clock.clone(), shared.handles.ids.clone());
+        let (store, attached) = (Arc::clone(&shared.name), Arc::clone(&shared.attached));
+        Self { backend: Backend::Sqlite(session), clock, ids, store, attached, job: Job::default() }
+    }
+
+    /// Lends the transaction to a job for one run; [`leave`](Self::leave) takes it back.
+    pub(crate) fn enter(&mut self, mut job: Job, compared: bool) {
+        job.begin_run(&self.clock, compared);
+        self.job = job;
+    }
+
+    pub(crate) fn leave(&mut self) -> Job {
+        std::mem::take(&mut self.job)
+    }
+
+    pub(crate) fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// A statement of the store itself, which is not among those compared between two runs.
+    pub(crate) fn run_execute(&mut self, sql: &'static str, params: &[&dyn ToValue]) -> Result<usize, Error> {
+        match &mut self.backend {
+            Backend::Sqlite(session) => session.execute(sql, params),
+        }
+    }
+
+    pub(crate) fn run_query_opt<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn ToValue],
+        mut row: impl FnMut(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let mut found = None;
+        self.each(sql, params, |one| match found {
+            None => {
+                found = Some(row(one)?);
+                Ok(())
+            }
+            Some(_) => Err(Error::new(ErrorKind::MoreRows)),
+        })?;
+        Ok(found)
+    }
+
+    pub(crate) fn each(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn ToValue],
+        mut row: impl FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match &mut self.backend {
+            Backend::Sqlite(session) => session.each(sql, params, |one| row(&Row(RowBackend::Sqlite(one)))),
+        }
+    }
+
+    /// Whether the database still holds the transaction that the closure was lent.
+    pub(crate) fn is_alive(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite(session) => session.in_transaction(),
+        }
+    }
+
+    /// Whether a statement found the disk full since this was last asked.
+    pub(crate) fn take_full(&mut self) -> bool {
+        match &mut self.backend {
+            Backend::Sqlite(session) => session.take_full(),
+        }
+    }
+
+    fn note(&mut self, sql: &str, params: &[&dyn ToValue]) {
+        if let Some(digest) = &mut self.job.digest {
+            digest.write(sql.as_bytes());
+            for param in params {
+                match param.to_value() {
+                    Ok(Value::Text(text)) => digest.write(text.as_bytes()),
+                    Ok(Value::Blob(bytes)) => digest.write(&bytes),
+                    value => digest.write(format!("{value:?}").as_bytes()),
+                }
+                digest.write_u8(0xff);
+            }
+        }
+    }
+}
+
+// === impl Job ===
+
+impl Job {
+    pub(crate) fn of(call: Option<Call>) -> Self {
+        Self { call, ..Self::default() }
+    }
+
+    /// Begins a run: everything of an earlier run is forgotten, except what has to be the same again.
+    fn begin_run(&mut self, clock: &Clock, compared: bool) {
+        self.now = Some(*self.begun_at.get_or_insert_with(|| clock.now()));
+        self.used.set(0);
+        self.after_commit.clear();
+        self.keeps_problem = false;
+        self.local.clear();
+        self.digest = compared.then(DefaultHasher::new);
+    }
+
+    pub(crate) fn keeps_problem(&self) -> bool {
+        self.keeps_problem
+    }
+
+    /// What this run did, as a number.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest.as_ref().map_or(0, DefaultHasher::finish)
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backend = match &self.backend {
+            Backend::Sqlite(_) => "sqlite",
+        };
+        f.debug_struct("Tx").field("backend", &backend).field("now", &self.job.now).finish_non_exhaustive()
+    }
+}
+
+// === impl Row ===
+
+impl Row<'_> {
+    /// The value of a column, counted from 0 in the order of the `SELECT`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`] when the column holds something else, or does not exist.
+    pub fn get<T: FromValue>(&self, column: usize) -> Result<T, Error> {
+        let value = match &self.0 {
+            RowBackend::Sqlite(row) => row.value(column)?,
+        };
+        T::from_value(value)
+            .map_err(|invalid| Error::new(ErrorKind::Value).caused_by(format!("column {column}: {invalid}")))
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Row")
+    }
+}

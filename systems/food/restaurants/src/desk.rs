@@ -1,0 +1,36 @@
+//! The contracts, implemented: each operation is one transaction that puts rules and rows together.
+
+mod listing;
+mod restaurants;
+mod seed;
+mod tickets;
+
+use std::time::Duration;
+
+use partie::Start;
+use partie::contract::{BoxError, NoProblem, Outcome};
+use partie::store::Store;
+
+use crate::demo;
+use crate::settings::Settings;
+
+/// What answers for all restaurants.
+#[derive(Debug)]
+pub(crate) struct RestaurantDesk {
+    store: Store,
+    /// How long a kitchen has to answer.
+    ticket_accept: Duration,
+}
+
+impl RestaurantDesk {
+    /// Opens for business.
+    pub(crate) async fn start(s: Start) -> Result<Self, BoxError> {
+        let Settings { ticket_accept, demo } = s.settings()?;
+        let store = s.store();
+        if demo {
+            let filled: Outcome<(), NoProblem> = store.write(|tx| Ok(demo::fill(tx)?)).await;
+            filled?;
+        }
+        Ok(Self { store, ticket_accept })
+    }
+}

@@ -1,0 +1,167 @@
+//! What happens to the tickets of a kitchen, each as one transaction.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use food_contracts::ItemId;
+use food_contracts::restaurants::Line;
+use food_contracts::tickets::{
+    CancelTicket, CancelledTicket, NewTicket, Ticket, TicketError, TicketStatus,
+};
+use food_contracts::TicketId;
+use partie::contract::{Created, Outcome, Platform, Timestamp, Versioned, Violation};
+use partie::store::Tx;
+
+use crate::actor::Actor;
+use crate::menu::Item;
+use crate::restaurant::Restaurant;
+use crate::rows;
+use crate::ticket::{Action, Portions, Slip, refusal};
+
+/// Food that takes longer is a mistyped date.
+const LONGEST_PREPARATION: Duration = Duration::from_hours(24);
+
+/// Creates the ticket of an order, unless the order has been cancelled in the meantime.
+///
+/// An order has one ticket: asked again, under whatever key, the answer is the ticket there is.
+pub(crate) fn create(
+    tx: &mut Tx,
+    new: &NewTicket,
+    accept_within: Duration,
+) -> Outcome<Created<Ticket>, TicketError> {
+    if rows::tickets::is_cancelled(tx, new.order_id)? {
+        return Err(TicketError::Compensated.into());
+    }
+    match rows::tickets::of_order(tx, new.order_id)? {
+        Some(slip) if slip.ticket.status == TicketStatus::Cancelled => {
+            return Err(TicketError::Compensated.into());
+        }
+        Some(slip) => return Ok(Created(slip.ticket)),
+        None => {}
+    }
+    let now = tx.now();
+    // Restaurants do not go away, so this one was never there; for an order that is the same as closed for good.
+    let restaurant = rows::restaurants::find(tx, new.restaurant_id)?.ok_or(TicketError::Closed)?;
+    if !restaurant.is_open(now) {
+        return Err(TicketError::Closed.into());
+    }
+    if let Some(capacity) = restaurant.capacity
+        && rows::tickets::under_way(tx, restaurant.id)? >= capacity
+    {
+        return Err(TicketError::Busy.into());
+    }
+    let held = take_portions(tx, &restaurant, &new.lines, now)?;
+    let ticket = Ticket {
+        id: tx.new_id(),
+        order_id: new.order_id,
+        restaurant_id: restaurant.id,
+        status: TicketStatus::AwaitingAcceptance,
+        lines: new.lines.clone(),
+        accept_by: now + accept_within,
+        ready_by: None,
+        ready_at: None,
+        created_at: now,
+        version: 1,
+    };
+    let slip = Slip { ticket, owner: restaurant.owner, held };
+    rows::tickets::insert(tx, &slip)?;
+    Ok(Created(slip.ticket))
+}
+
+/// Does what the kitchen says. `ready_by` belongs to accepting.
+pub(crate) fn act(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: TicketId,
+    action: Action,
+    ready_by: Option<Timestamp>,
+) -> Outcome<Versioned<Ticket>, TicketError> {
+    let found = rows::tickets::find(tx, id)?.filter(|slip| actor.may_act_for(&slip.owner));
+    let mut slip = found.ok_or(TicketError::NotFound)?;
+    let now = tx.now();
+    if let Some(ready_by) = ready_by {
+        if ready_by < now {
+            return Err(TicketError::ReadyByInvalid.into());
+        }
+        if ready_by > now + LONGEST_PREPARATION {
+            let late = Violation::new("/ready_by", "is more than a day away");
+            return Err(Platform::invalid(vec![late]).into());
+        }
+    }
+    if slip.is_overdue(now) {
+        // The timer is about to say so. An answer that is too late must not win the race.
+        happen(tx, &mut slip, Action::Expire)?;
+        return Err(tx.commit_problem(refusal(slip.ticket.status)));
+    }
+    slip.ticket.ready_by = ready_by.or(slip.ticket.ready_by);
+    happen(tx, &mut slip, action)?;
+    Ok(Versioned(slip.ticket))
+}
+
+/// Cancels an order's ticket, now or when it comes.
+pub(crate) fn cancel(tx: &mut Tx, cancel: &CancelTicket) -> Outcome<CancelledTicket, TicketError> {
+    let order_id = cancel.order_id;
+    let Some(mut slip) = rows::tickets::of_order(tx, order_id)? else {
+        let now = tx.now();
+        rows::tickets::cancel_ahead(tx, order_id, now)?;
+        return Ok(CancelledTicket { order_id, ticket_id: None });
+    };
+    match slip.ticket.status {
+        // It is over already, which is what the caller wants.
+        TicketStatus::Declined | TicketStatus::Expired | TicketStatus::Cancelled => {}
+        _ => happen(tx, &mut slip, if cancel.force { Action::ForceCancel } else { Action::Cancel })?,
+    }
+    Ok(CancelledTicket { order_id, ticket_id: Some(slip.ticket.id) })
+}
+
+/// Lets something happen to a ticket, with all that follows from it.
+fn happen(tx: &mut Tx, slip: &mut Slip, action: Action) -> Outcome<(), TicketError> {
+    let now = tx.now();
+    let free = slip.apply(action, now)?;
+    give_back(tx, slip, &free)?;
+    rows::tickets::update(tx, slip)?;
+    Ok(())
+}
+
+/// Counts portions off, for all lines or for none.
+fn take_portions(
+    tx: &mut Tx,
+    of: &Restaurant,
+    lines: &[Line],
+    now: Timestamp,
+) -> Outcome<Vec<Portions>, TicketError> {
+    let mut items: BTreeMap<ItemId, Item> = BTreeMap::new();
+    let mut held = Vec::new();
+    for line in lines {
+        if !items.contains_key(&line.item_id) {
+            let found = rows::items::find(tx, of, line.item_id)?.ok_or(TicketError::ItemUnavailable)?;
+            items.insert(found.id, found);
+        }
+        let (item, quantity) = (items.get_mut(&line.item_id), line.quantity.get());
+        let item = item.filter(|item| item.is_available(now)).ok_or(TicketError::ItemUnavailable)?;
+        if !item.take(quantity, now) {
+            return Err(TicketError::ItemUnavailable.into());
+        }
+        if item.portions.is_some() {
+            held.push(Portions { item_id: item.id, quantity });
+        }
+    }
+    for item in items.values().filter(|item| item.portions.is_some()) {
+        rows::items::update(tx, item)?;
+    }
+    Ok(held)
+}
+
+fn give_back(tx: &mut Tx, slip: &Slip, free: &[Portions]) -> Result<(), partie::store::Error> {
+    if free.is_empty() {
+        return Ok(());
+    }
+    let Some(restaurant) = rows::restaurants::find(tx, slip.ticket.restaurant_id)? else { return Ok(()) };
+    for portions in free {
+        if let Some(mut item) = rows::items::find(tx, &restaurant, portions.item_id)? {
+            item.give_back(portions.quantity);
+            rows::items::update(tx, &item)?;
+        }
+    }
+    Ok(())
+}

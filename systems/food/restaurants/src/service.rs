@@ -1,0 +1,21 @@
+//! The service, declared.
+
+use food_contracts::restaurants::Restaurants;
+use food_contracts::seed::SeedRestaurants;
+use food_contracts::tickets::Tickets;
+use partie::Service;
+use partie::store::migrations;
+
+use crate::desk::RestaurantDesk;
+use crate::settings::Settings;
+
+/// The restaurants and their kitchens.
+pub fn service() -> impl Into<Service> {
+    Service::new("restaurants")
+        .store(migrations!["0001_restaurants.sql"])
+        .settings(&Settings::default())
+        .start(RestaurantDesk::start)
+        .serve(Restaurants::routes())
+        .serve(Tickets::routes())
+        .serve(SeedRestaurants::routes())
+}

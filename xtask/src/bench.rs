@@ -1,0 +1,45 @@
+//! `cargo xtask bench NAME`: runs a macro benchmark as it ships, with the facts of the machine above its figures.
+
+mod build;
+mod machine;
+mod running;
+
+use crate::process::{Result, cargo, root, run};
+
+pub(crate) fn command(arguments: &[String]) -> Result {
+    let names = names()?;
+    let Some((name, rest)) = arguments.split_first().filter(|(name, _)| names.contains(name)) else {
+        return Err(format!("usage: cargo xtask bench NAME [ARGS..], NAME one of: {}", names.join(", ")));
+    };
+    machine::facts()?.iter().for_each(|(what, value)| println!("{what:<12} {value}"));
+    if name == "build" {
+        return build::command(rest);
+    }
+    let words = ["run", "--quiet", "--profile", "dist", "--package", "bench", "--bin", name, "--"];
+    run(cargo(words.into_iter().chain(rest.iter().map(String::as_str))))
+}
+
+/// `build`, which lives here because it measures cargo itself, and the binaries of the bench crate.
+fn names() -> Result<Vec<String>> {
+    let dir = root().join("bench/src/bin");
+    let mut names = vec!["build".to_owned()];
+    if dir.is_dir() {
+        let entries = std::fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+        let paths = entries.map_while(std::result::Result::ok).map(|e| e.path());
+        names.extend(paths.filter_map(|p| Some(p.file_stem()?.to_str()?.to_owned())));
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_benchmark_is_answered_with_the_known_ones() {
+        let why = command(&["no-such-benchmark".to_owned()]).unwrap_err();
+        assert!(why.starts_with("usage:") && why.contains("build"), "{why}");
+        assert!(command(&[]).is_err());
+    }
+}
