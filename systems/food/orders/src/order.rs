@@ -121,3 +121,55 @@ pub(crate) fn refusal(error: RestaurantError) -> OrderError {
         RestaurantError::TotalTooLarge => OrderError::TotalTooLarge,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use food_contracts::Place;
+    use food_contracts::orders::Assignment;
+    use partie::contract::{Currency, Id, Money};
+
+    use super::*;
+
+    fn placed() -> Record {
+        let restaurant_id = Id::from_uuid("01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3a".parse().unwrap());
+        let place = Place::new(52.5, 13.4).unwrap();
+        let contact = Contact { phone: Some("+4930123456".parse().unwrap()), email: None };
+        let new =
+            NewOrder { restaurant_id, items: vec![], drop_off: place, contact, assignment: Assignment::AtReady };
+        let quote = Quote {
+            restaurant_id,
+            restaurant_name: "Pizza Paradise".to_owned(),
+            pick_up: place,
+            menu_version: 3,
+            lines: vec![],
+            total: Money::zero(Currency::USD),
+            prep_minutes: 15,
+        };
+        let id = Id::from_uuid("01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3b".parse().unwrap());
+        Record::new(id, "ada", &new, &quote, Timestamp::EPOCH)
+    }
+
+    #[test]
+    fn only_a_pending_order_can_be_cancelled_and_the_refusal_says_so() {
+        let mut record = placed();
+        assert_eq!((record.order.status, record.order.version), (OrderStatus::Pending, 1));
+        let step = record.cancel(EndReason::CustomerCancelled).unwrap();
+        assert_eq!(step.event(), "order.cancelled");
+        assert_eq!((record.order.status, record.order.version), (OrderStatus::Cancelled, 2));
+        assert_eq!(record.order.reason, Some(EndReason::CustomerCancelled));
+        let again = record.cancel(EndReason::CustomerCancelled).unwrap_err();
+        let allowed = vec![];
+        assert_eq!(again, OrderError::InvalidTransition { current_state: OrderStatus::Cancelled, allowed });
+        assert_eq!(record.order.version, 2);
+    }
+
+    #[test]
+    fn a_timeline_is_monotone_even_when_the_clock_goes_back() {
+        let record = placed();
+        let later = Timestamp::from_millis(5_000);
+        let first = record.entry(Step::Placed, None, later);
+        let second = record.entry(Step::Cancelled(EndReason::CustomerCancelled), Some(&first), Timestamp::EPOCH);
+        assert_eq!((first.sequence, second.sequence), (1, 2));
+        assert_eq!(second.at, later);
+    }
+}
