@@ -149,15 +149,4 @@ fn docs(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_are_named_after_traits() {
-        for (name, table) in
-            [("Orders", "ORDERS"), ("OrderBook", "ORDER_BOOK"), ("HTTPServer", "HTTP_SERVER"), ("V2Menu", "V2_MENU")]
-        {
-            assert_eq!(screaming_snake(name), table);
-        }
-    }
-}
+mod tests;

@@ -15,7 +15,9 @@ pub(crate) fn text(attributes: &[Attribute]) -> String {
             && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &meta.value
         {
             let text = text.value();
-            lines.extend(text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()));
+            lines.extend(
+                text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
+            );
             if text.is_empty() {
                 lines.push(String::new());
             }

@@ -9,7 +9,8 @@ use crate::errors::Errors;
 use crate::expand::{Root, place_of};
 use crate::words::Words;
 
-const USAGE: &str = "an event says what it is: `#[event(\"order.placed\", version = 1, subject = \"order_id\")]`";
+const USAGE: &str =
+    "an event says what it is: `#[event(\"order.placed\", version = 1, subject = \"order_id\")]`";
 
 /// The validated event.
 struct Event {
@@ -57,7 +58,10 @@ fn read(item: &DeriveInput, errors: &mut Errors) -> Option<Event> {
     words.finish(errors);
     let type_name = type_name?;
     if !is_type_name(&type_name.value()) {
-        errors.at(&type_name, "a type is `aggregate.happened`: words of `a-z`, `0-9`, `_` and `-`, with dots between");
+        errors.at(
+            &type_name,
+            "a type is `aggregate.happened`: words of `a-z`, `0-9`, `_` and `-`, with dots between",
+        );
     }
     let version = version.and_then(|version| match version.base10_parse() {
         Ok(number @ 1..) => Some(number),
@@ -79,7 +83,10 @@ fn find<'f>(fields: &'f Fields, subject: &LitStr, errors: &mut Errors) -> Option
         Member::Unnamed(own) => own.index.to_string() == name,
     });
     if found.is_none() {
-        errors.at(subject, format_args!("there is no field `{name}`; the subject names the field with the aggregate's id"));
+        errors.at(
+            subject,
+            format_args!("there is no field `{name}`; the subject names the field with the aggregate's id"),
+        );
     }
     found
 }
@@ -99,7 +106,8 @@ impl Event {
         let Self { type_name, version, subject, subject_type } = self;
         let name = &item.ident;
         // The span makes a subject without `Display` the field's mistake.
-        let to_string = quote_spanned!(place_of(subject_type) => <#subject_type as ::std::string::ToString>::to_string);
+        let to_string =
+            quote_spanned!(place_of(subject_type) => <#subject_type as ::std::string::ToString>::to_string);
         quote! {
             #[automatically_derived]
             impl #root::Event for #name {

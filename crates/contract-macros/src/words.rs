@@ -15,6 +15,8 @@ pub(crate) struct Words {
     values: std::vec::IntoIter<Expr>,
     words: Vec<Word>,
     known: Vec<&'static str>,
+    /// They could not all be read: what is missing needs no message of its own.
+    broken: bool,
 }
 
 /// `keyed` or `role = "customer"`.
@@ -52,19 +54,23 @@ impl Words {
     /// Reads them. `span` is shown for what is missing.
     pub(crate) fn parse(span: Span, tokens: TokenStream, errors: &mut Errors) -> Self {
         let parts = errors.ok(Punctuated::<Part, Token![,]>::parse_terminated.parse2(tokens));
+        let mut broken = parts.is_none();
         let mut values = Vec::new();
         let mut words: Vec<Word> = Vec::new();
         for part in parts.into_iter().flatten() {
             match part {
                 Part::Value(value) if words.is_empty() => values.push(value),
-                Part::Value(value) => errors.at(value, "values come before words"),
+                Part::Value(value) => {
+                    errors.at(value, "values come before words");
+                    broken = true;
+                }
                 Part::Word(word) if words.iter().any(|known| known.name == word.name) => {
                     errors.at(&word.name, format_args!("`{}` is said twice", word.name));
                 }
                 Part::Word(word) => words.push(word),
             }
         }
-        Self { span, values: values.into_iter(), words, known: Vec::new() }
+        Self { span, values: values.into_iter(), words, known: Vec::new(), broken }
     }
 
     /// Reads those of an attribute.
@@ -75,7 +81,7 @@ impl Words {
             syn::Meta::Path(_) => Self::parse(span, TokenStream::new(), errors),
             syn::Meta::NameValue(meta) => {
                 errors.at(&meta.value, "put it in parentheses");
-                Self::parse(span, TokenStream::new(), errors)
+                Self { broken: true, ..Self::parse(span, TokenStream::new(), errors) }
             }
         }
     }
@@ -85,25 +91,34 @@ impl Words {
         self.span
     }
 
+    /// Whether one of these words is there and not taken yet, whatever its value.
+    pub(crate) fn has(&self, names: &[&str]) -> bool {
+        self.words.iter().any(|word| names.iter().any(|name| word.name == name))
+    }
+
     /// Complains about words that are missing.
     pub(crate) fn needs(&self, names: &[&'static str], errors: &mut Errors) {
-        for name in names.iter().filter(|name| self.words.iter().all(|word| word.name != **name)) {
+        for name in names.iter().filter(|name| !self.has(&[name]) && !self.broken) {
             errors.push(syn::Error::new(self.span, format_args!("`{name} = ..` is missing")));
         }
     }
 
     /// The next value, which must be a string.
     pub(crate) fn string(&mut self, what: &str, errors: &mut Errors) -> Option<LitStr> {
-        let span = self.span;
-        let value = self.values.next();
-        required(value, span, what, errors).and_then(|value| string(&value, errors))
+        self.value(what, errors).and_then(|value| string(&value, errors))
     }
 
     /// The next value, which must be a number.
     pub(crate) fn integer(&mut self, what: &str, errors: &mut Errors) -> Option<LitInt> {
-        let span = self.span;
+        self.value(what, errors).and_then(|value| integer(&value, errors))
+    }
+
+    fn value(&mut self, what: &str, errors: &mut Errors) -> Option<Expr> {
         let value = self.values.next();
-        required(value, span, what, errors).and_then(|value| integer(&value, errors))
+        if value.is_none() && !self.broken {
+            errors.push(syn::Error::new(self.span, format_args!("{what} is missing")));
+        }
+        value
     }
 
     /// A word.
@@ -149,8 +164,9 @@ impl Words {
         }
     }
 
-    /// Complains about everything nobody asked for.
-    pub(crate) fn finish(self, errors: &mut Errors) {
+    /// Complains about everything nobody asked for. True if nothing was strange: else a word may be misspelt, and what
+    /// is missing needs no message of its own.
+    pub(crate) fn finish(self, errors: &mut Errors) -> bool {
         for value in self.values {
             errors.at(value, "one value too many");
         }
@@ -159,9 +175,10 @@ impl Words {
             [] => "nothing more is known here".to_owned(),
             known => format!("known here: {}", known.join(", ")),
         };
-        for Word { name, .. } in self.words {
-            errors.at(&name, format_args!("`{name}` is not known; {known}"));
+        for Word { name, .. } in &self.words {
+            errors.at(name, format_args!("`{name}` is not known; {known}"));
         }
+        self.words.is_empty() && !self.broken
     }
 }
 
@@ -174,13 +191,6 @@ impl Word {
         }
         self.value
     }
-}
-
-fn required(value: Option<Expr>, span: Span, what: &str, errors: &mut Errors) -> Option<Expr> {
-    if value.is_none() {
-        errors.push(syn::Error::new(span, format_args!("{what} is missing")));
-    }
-    value
 }
 
 fn string(value: &Expr, errors: &mut Errors) -> Option<LitStr> {

@@ -121,9 +121,7 @@ pub(crate) fn fault_from<E: Problem>(response: Response) -> Fault<E> {
 }
 
 fn is_problem(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(PROBLEM_JSON.as_bytes()))
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(PROBLEM_JSON.as_bytes()))
 }
 
 // === impl Outbound ===

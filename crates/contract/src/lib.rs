@@ -54,11 +54,12 @@
 //! The macro emits the trait (with `Send` futures), `MENU` (the table), `MenuClient` (which implements the trait over
 //! a [`Channel`]) and `Menu::routes()`. It compiles without a server, a runtime or a database.
 //!
-//! Layout: `operation` is the table; `inbound` and `reply` bind arguments and answers; `routes` is the server's face,
-//! `client` the caller's; `fault`, `platform` and `problem` are what goes wrong; `call` is the context; `openapi` reads
-//! the table; the rest are the types contracts are written in.
+//! Layout: `operation` is the table; `argument`, `inbound` and `reply` bind arguments and answers; `routes` is the
+//! server's face, `client` the caller's; `fault`, `platform` and `problem` are what goes wrong; `call` is the context;
+//! `openapi` reads the table; the rest are the types contracts are written in.
 #![forbid(unsafe_code)]
 
+mod argument;
 mod body;
 mod call;
 mod caller;
@@ -84,6 +85,7 @@ mod trace;
 mod value;
 pub mod wire;
 
+pub use argument::{Argument, PathParam};
 pub use body::{Body, Request, Response};
 pub use call::{Call, IdempotencyKey, IfMatch, Presence};
 pub use caller::{Caller, Identity};
@@ -92,12 +94,17 @@ pub use deadline::Deadline;
 pub use event::{CloudEvent, Event};
 pub use fault::{Abort, Fault, Foreign, Outcome, OutcomeExt};
 pub use id::{Id, InvalidId};
-pub use inbound::{Argument, Inbound, Params, PathParam};
+pub use inbound::{Inbound, Params};
 pub use money::{Currency, Money, MoneyError};
 pub use openapi::{json_schema, openapi};
 pub use operation::{Access, Content, Contract, Operation, Param, ReplySpec, SchemaFn, Verb};
 pub use page::{Cursor, Limit, Page};
-pub use partie_contract_macros::{Event, Problem, contract};
+#[doc = include_str!("docs/event.md")]
+pub use partie_contract_macros::Event;
+#[doc = include_str!("docs/problem.md")]
+pub use partie_contract_macros::Problem;
+#[doc = include_str!("docs/contract.md")]
+pub use partie_contract_macros::contract;
 pub use platform::{BoxError, FaultKind, Origin, Platform};
 pub use problem::{NoProblem, Problem, ProblemDetails, ProblemKind, Violation};
 pub use reply::{Accepted, Created, Entity, NoContent, Render, Rendered, Reply, Versioned};
@@ -108,12 +115,19 @@ pub use time::{InvalidTimestamp, Timestamp};
 pub use trace::{InvalidTrace, Trace};
 pub use value::{FromValue, InvalidValue, ToValue, Value};
 
+/// The macros for crates that depend on `partie` alone, which has them in the place of ours.
+#[doc(hidden)]
+pub mod via_partie {
+    pub use partie_contract_macros::{
+        EventViaPartie as Event, ProblemViaPartie as Problem, contract_via_partie as contract,
+    };
+}
+
 /// What the macros' output refers to. Not for people.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::id::{parse_uuid, uuid_schema};
     pub use crate::problem::{Member, Members, own_code};
-    pub use partie_contract_macros::{EventViaPartie, ProblemViaPartie, contract_via_partie};
     pub use schemars;
     pub use serde;
     pub use serde_json;

@@ -119,7 +119,9 @@ impl<T: Render> Reply for T {
             location: text(header::LOCATION),
             etag: text(header::ETAG),
             link: text(header::LINK),
-            body: body.into_whole().ok_or_else(|| Platform::new(FaultKind::UpstreamFailed).from_upstream())?,
+            body: body
+                .into_whole()
+                .ok_or_else(|| Platform::new(FaultKind::UpstreamFailed).from_upstream())?,
         };
         Self::parse(&rendered)
     }

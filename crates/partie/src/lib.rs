@@ -38,7 +38,5 @@ pub use system::{EdgeError, Environment, Running, StartError, System};
 /// The words of contracts; see the crate `partie-contract`.
 pub mod contract {
     pub use partie_contract::*;
-    pub use partie_contract::__private::{
-        EventViaPartie as Event, ProblemViaPartie as Problem, contract_via_partie as contract,
-    };
+    pub use partie_contract::via_partie::{Event, Problem, contract};
 }

@@ -25,10 +25,11 @@ pub(super) fn read(tokens: TokenStream, errors: &mut Errors) -> Option<Args> {
     let mut words = Words::parse(Span::call_site(), tokens, errors);
     words.needs(&["service"], errors);
     let service = words.text("service", errors);
+    let has_paths = words.has(&["version", "prefix"]);
     let version = words.number("version", errors);
     let prefix = words.text("prefix", errors);
     let compat = words.flag("compat", errors).is_some();
-    words.finish(errors);
+    let all_known = words.finish(errors);
 
     if let Some(service) = &service
         && !is_service_name(&service.value())
@@ -37,7 +38,9 @@ pub(super) fn read(tokens: TokenStream, errors: &mut Errors) -> Option<Args> {
     }
     let (version, prefix) = match (version, prefix) {
         (None, None) => {
-            errors.push(syn::Error::new(Span::call_site(), USAGE));
+            if all_known && !has_paths {
+                errors.push(syn::Error::new(Span::call_site(), USAGE));
+            }
             return None;
         }
         (Some(version), None) => {

@@ -2,8 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
-use syn::ext::IdentExt as _;
 use syn::ItemTrait;
+use syn::ext::IdentExt as _;
 
 use super::operation::Operation;
 use super::signature::{Argument, Source};
@@ -14,7 +14,8 @@ impl Contract {
     pub(super) fn client(&self) -> TokenStream {
         let Self { root, vis, name, client, table, .. } = self;
         let text = format!(" Calls [`{}`], wherever it is served.", name.unraw());
-        let methods = self.operations.iter().enumerate().map(|(index, operation)| self.method(index, operation));
+        let methods =
+            self.operations.iter().enumerate().map(|(index, operation)| self.method(index, operation));
         quote! {
             #[doc = #text]
             #[allow(dead_code)]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use proc_macro2::Span;
 use quote::format_ident;
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Ident, LitStr, TraitItemFn};
@@ -12,6 +11,9 @@ use super::template::{self, Template};
 use crate::doc;
 use crate::errors::Errors;
 use crate::words::Words;
+
+/// The words that say who may call it.
+const ACCESS: [&str; 4] = ["public", "authenticated", "role", "roles"];
 
 /// The validated operation.
 #[derive(Debug)]
@@ -69,7 +71,10 @@ pub(super) fn read(prefix: &str, method: &TraitItemFn, errors: &mut Errors) -> O
     }
     let mut routes = method.attrs.iter().filter_map(|attribute| Some((Verb::of(attribute)?, attribute)));
     let Some((verb, attribute)) = routes.next() else {
-        errors.at(name, "an operation has a route: `#[get(\"/path/{id}\", public)]`, or post, put, patch, delete");
+        errors.at(
+            name,
+            "an operation has a route: `#[get(\"/path/{id}\", public)]`, or post, put, patch, delete",
+        );
         return None;
     };
     for (_, again) in routes {
@@ -79,11 +84,15 @@ pub(super) fn read(prefix: &str, method: &TraitItemFn, errors: &mut Errors) -> O
     let mut words = Words::of(attribute, errors);
     let span = words.span();
     let path = words.string("the path, `\"/orders/{id}\"`,", errors);
-    let access = read_access(&mut words, span, errors);
+    let access_is_stated = words.has(&ACCESS);
+    let access = read_access(&mut words, errors);
     let keyed = words.flag("keyed", errors);
     let precondition = words.flag("precondition", errors);
     let timeout = words.text("timeout", errors);
-    words.finish(errors);
+    if words.finish(errors) && !access_is_stated {
+        let message = "say who may call it: `public`, `authenticated`, `role = \"..\"` or `roles = [..]`";
+        errors.push(syn::Error::new(span, message));
+    }
 
     if verb == Verb::Get {
         if let Some(keyed) = &keyed {
@@ -113,7 +122,7 @@ pub(super) fn read(prefix: &str, method: &TraitItemFn, errors: &mut Errors) -> O
 }
 
 /// Access is never assumed: exactly one way is stated.
-fn read_access(words: &mut Words, span: Span, errors: &mut Errors) -> Option<Access> {
+fn read_access(words: &mut Words, errors: &mut Errors) -> Option<Access> {
     let mut stated: Vec<Access> = Vec::new();
     let mut state = |word: &dyn quote::ToTokens, access: Access, errors: &mut Errors| {
         if !stated.is_empty() {
@@ -135,10 +144,6 @@ fn read_access(words: &mut Words, span: Span, errors: &mut Errors) -> Option<Acc
             errors.at(&list, "name at least one role");
         }
         state(&list, roles(&texts, errors), errors);
-    }
-    if stated.is_empty() {
-        let message = "say who may call it: `public`, `authenticated`, `role = \"..\"` or `roles = [..]`";
-        errors.push(syn::Error::new(span, message));
     }
     stated.into_iter().next()
 }
@@ -168,7 +173,8 @@ fn read_timeout(text: &LitStr, errors: &mut Errors) -> Option<Duration> {
         "m" => Some(60_000),
         _ => None,
     };
-    let timeout = millis.and_then(|unit| digits.parse::<u64>().ok()?.checked_mul(unit)).filter(|millis| *millis > 0);
+    let timeout =
+        millis.and_then(|unit| digits.parse::<u64>().ok()?.checked_mul(unit)).filter(|millis| *millis > 0);
     if timeout.is_none() {
         errors.at(text, "a timeout is `\"250ms\"`, `\"5s\"` or `\"2m\"`");
     }

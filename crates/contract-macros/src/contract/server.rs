@@ -72,7 +72,10 @@ impl Contract {
         }
         match operation.input(Source::Body) {
             Some(argument) => {
-                bind(&argument.name, self.call(&argument.ty, "Argument", "from_body", &quote!(&mut #inbound)));
+                bind(
+                    &argument.name,
+                    self.call(&argument.ty, "Argument", "from_body", &quote!(&mut #inbound)),
+                );
             }
             // The body of a GET means nothing (RFC 9110 section 9.3.1).
             None if operation.verb != Verb::Get => binds.extend(quote! {

@@ -34,7 +34,12 @@ pub(super) struct Parts {
 }
 
 /// Checks it and takes it apart.
-pub(super) fn read(signature: &Signature, verb: Verb, template: &Template, errors: &mut Errors) -> Option<Parts> {
+pub(super) fn read(
+    signature: &Signature,
+    verb: Verb,
+    template: &Template,
+    errors: &mut Errors,
+) -> Option<Parts> {
     let mut arguments = signature.inputs.iter();
     let receiver = arguments.next();
     let call = arguments.next();
@@ -43,7 +48,8 @@ pub(super) fn read(signature: &Signature, verb: Verb, template: &Template, error
     for (_, ty) in &named {
         check_type(ty, errors);
     }
-    let arguments = assign(&named, verb, template, errors);
+    // Without the call nobody knows which arguments are meant.
+    let arguments = call.is_some().then(|| assign(&named, verb, template, errors));
     let reply = match &signature.output {
         ReturnType::Type(_, ty) => {
             check_type(ty, errors);
@@ -54,7 +60,7 @@ pub(super) fn read(signature: &Signature, verb: Verb, template: &Template, error
             None
         }
     };
-    Some(Parts { call: call?, arguments, reply: reply? })
+    Some(Parts { call: call?, arguments: arguments?, reply: reply? })
 }
 
 /// What no operation may have, whatever its route is.
@@ -89,10 +95,8 @@ fn check_first(
         }
         return None;
     };
-    let is_plain = matches!(
-        receiver,
-        Receiver { reference: Some((_, None)), mutability: None, colon_token: None, .. }
-    );
+    let is_plain =
+        matches!(receiver, Receiver { reference: Some((_, None)), mutability: None, colon_token: None, .. });
     if !is_plain {
         errors.at(receiver, "an operation takes `&self`: it runs many times at once");
     }
@@ -110,6 +114,7 @@ fn check_first(
     };
     if !is_call {
         errors.at(call, "the call comes after `&self`: `cx: &Call`");
+        return None;
     }
     Some(name.clone())
 }
@@ -133,12 +138,7 @@ fn named<'a>(argument: &'a FnArg, errors: &mut Errors) -> Option<(&'a Ident, &'a
 }
 
 /// A name in the template is a path parameter; the one other argument is the body or the query.
-fn assign(
-    named: &[(&Ident, &Type)],
-    verb: Verb,
-    template: &Template,
-    errors: &mut Errors,
-) -> Vec<Argument> {
+fn assign(named: &[(&Ident, &Type)], verb: Verb, template: &Template, errors: &mut Errors) -> Vec<Argument> {
     for place in &template.places {
         if !named.iter().any(|(name, _)| name.unraw() == place.as_str()) {
             errors.at(&template.literal, format_args!("`{{{place}}}` has no argument of that name"));
@@ -167,8 +167,12 @@ fn assign(
 fn check_type(ty: &Type, errors: &mut Errors) {
     match ty {
         Type::Reference(_) => errors.at(ty, "arguments and answers are owned: they cross the network"),
-        Type::ImplTrait(_) => errors.at(ty, "an operation has no generics: one schema describes each argument"),
-        _ if mentions_self(ty.to_token_stream()) => errors.at(ty, "write the type out: `Self` differs by implementation"),
+        Type::ImplTrait(_) => {
+            errors.at(ty, "an operation has no generics: one schema describes each argument")
+        }
+        _ if mentions_self(ty.to_token_stream()) => {
+            errors.at(ty, "write the type out: `Self` differs by implementation")
+        }
         _ => {}
     }
 }

@@ -30,8 +30,7 @@ pub(super) fn promised(signature: &Signature) -> Signature {
         ReturnType::Default => quote!(()),
     };
     signature.asyncness = None;
-    signature.output =
-        parse_quote!(-> impl ::core::future::Future<Output = #output> + ::core::marker::Send);
+    signature.output = parse_quote!(-> impl ::core::future::Future<Output = #output> + ::core::marker::Send);
     signature
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use partie_contract::{
-    Access, Answer as _, Call, Channel, Client, Contract, Created, Entity, Fault, FaultKind, Inbound, NoProblem,
-    Operation, Outbound, Outcome, OutcomeExt as _, Param, Problem, ProblemKind, Render, Routes, Verb, schema_of,
+    Access, Answer as _, Call, Channel, Client, Contract, Created, Entity, Fault, FaultKind, Inbound,
+    NoProblem, Operation, Outbound, Outcome, OutcomeExt as _, Param, Problem, ProblemKind, Render, Routes,
+    Verb, schema_of,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

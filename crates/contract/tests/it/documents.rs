@@ -41,7 +41,10 @@ fn the_table_says_what_the_trait_says() {
     assert_eq!(operation("add").problems.len(), 3);
 
     let desk = &waiters::FRONT_DESK.operations[0];
-    assert_eq!((desk.path, desk.version, desk.full_name().as_str()), ("/api/seed", 0, "kitchen.front_desk.find"));
+    assert_eq!(
+        (desk.path, desk.version, desk.full_name().as_str()),
+        ("/api/seed", 0, "kitchen.front_desk.find")
+    );
     assert!(desk.keyed && desk.key_optional && !desk.is_retry_safe());
     assert_eq!(operation("find").full_name(), "kitchen.find");
 }
@@ -57,7 +60,8 @@ fn the_document_has_every_operation() {
         assert_eq!(entry["requestBody"].is_object(), operation.body.is_some(), "{operation:?}");
         assert!(entry["responses"][operation.reply.status.to_string()].is_object(), "{operation:?}");
         for problem in operation.problems {
-            let schema = &entry["responses"][problem.status.to_string()]["content"]["application/problem+json"]["schema"];
+            let schema = &entry["responses"][problem.status.to_string()]["content"]["application/problem+json"]
+                ["schema"];
             let codes = &schema["allOf"][1]["properties"]["code"]["enum"];
             assert!(codes.as_array().unwrap().contains(&json!(problem.code)), "{operation:?} {codes}");
         }
@@ -91,7 +95,8 @@ fn the_document_refers_to_nothing_missing() {
 fn parameters(entry: &Value, place: &str) -> Vec<String> {
     let parameters = entry["parameters"].as_array().unwrap();
     let names = parameters.iter().filter(|parameter| parameter["in"] == place);
-    let mut names: Vec<String> = names.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect();
+    let mut names: Vec<String> =
+        names.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect();
     names.sort();
     names
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use partie_contract::{
-    Accepted, Call, Created, Cursor, Entity, EventStream, Id, Limit, NoContent, Outcome, Page, Platform, Problem,
-    StreamItem, Versioned, contract, id,
+    Accepted, Call, Created, Cursor, Entity, EventStream, Id, Limit, NoContent, Outcome, Page, Platform,
+    Problem, StreamItem, Versioned, contract, id,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -194,7 +194,13 @@ impl Kitchen for Stove {
     async fn notes(&self, cx: &Call) -> Outcome<EventStream<String>, KitchenError> {
         let seen: i64 = cx.last_event_id().and_then(|id| id.parse().ok()).unwrap_or(0);
         let mut notes: Vec<_> = (seen + 1..=3)
-            .map(|id| Ok(StreamItem { id: Some(id), event: "note.taken".into(), data: format!("note {id}\nand more") }))
+            .map(|id| {
+                Ok(StreamItem {
+                    id: Some(id),
+                    event: "note.taken".into(),
+                    data: format!("note {id}\nand more"),
+                })
+            })
             .collect();
         if seen == 2 {
             notes.push(Err(Platform::internal("the pencil broke")));

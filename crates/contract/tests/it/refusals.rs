@@ -12,7 +12,9 @@ const ONE: &str = "/api/v1/dishes/00000000-0000-0000-0000-000000000001";
 /// `pointer detail`, one a violation.
 fn violations(problem: &Value) -> Vec<String> {
     let entries = problem["errors"].as_array().into_iter().flatten();
-    entries.map(|entry| format!("{} {}", entry["pointer"].as_str().unwrap(), entry["detail"].as_str().unwrap())).collect()
+    entries
+        .map(|entry| format!("{} {}", entry["pointer"].as_str().unwrap(), entry["detail"].as_str().unwrap()))
+        .collect()
 }
 
 async fn post(wire: &Wire, body: impl Into<partie_contract::Body>) -> (StatusCode, Value) {
@@ -93,8 +95,12 @@ async fn what_only_the_schema_states_holds() {
             assert_eq!((status.as_u16(), violations(&problem)), (422, vec![violation.to_owned()]), "{body}");
         }
     }
-    let (status, problem) = Stove::wire().raw(Method::GET, &format!("{DISHES}?name={}", "x".repeat(21)), "").await;
-    assert_eq!((status.as_u16(), violations(&problem)), (422, vec!["/name takes at most 20 characters".into()]));
+    let (status, problem) =
+        Stove::wire().raw(Method::GET, &format!("{DISHES}?name={}", "x".repeat(21)), "").await;
+    assert_eq!(
+        (status.as_u16(), violations(&problem)),
+        (422, vec!["/name takes at most 20 characters".into()])
+    );
 }
 
 #[tokio::test]
@@ -102,7 +108,10 @@ async fn users_are_read_strictly_and_services_tolerantly() {
     let body = r#"{"name":"soup","price":1,"since_next_version":true}"#;
     let wire = Stove::wire();
     let (status, problem) = post(&wire, body).await;
-    assert_eq!((status.as_u16(), violations(&problem)), (422, vec!["/since_next_version is not known here".into()]));
+    assert_eq!(
+        (status.as_u16(), violations(&problem)),
+        (422, vec!["/since_next_version is not known here".into()])
+    );
     assert_eq!(post(&wire.clone().by_service("waiter"), body).await.0, 201);
 
     let unknown = format!("{DISHES}?nmae=soup");

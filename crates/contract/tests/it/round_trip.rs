@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::Method;
 use partie_contract::{
-    Call, Created, Fault, FaultKind, Id, IfMatch, Limit, NoContent, Origin, Outcome, OutcomeExt as _, Problem as _,
-    Versioned,
+    Call, Created, Fault, FaultKind, Id, IfMatch, Limit, NoContent, Origin, Outcome, OutcomeExt as _,
+    Problem as _, Versioned,
 };
 use serde_json::json;
 
@@ -52,7 +52,8 @@ async fn created_says_where() {
     let soup = added(&client, "soup").await;
     let (status, body) = wire.raw(Method::GET, &format!("/api/v1/dishes/{}", soup.id), "").await;
     assert_eq!((status.as_u16(), body["name"].as_str()), (200, Some("soup")));
-    let response = partie_contract::Transport::send(&wire, call(), &crate::kitchen::KITCHEN.operations[0], request);
+    let response =
+        partie_contract::Transport::send(&wire, call(), &crate::kitchen::KITCHEN.operations[0], request);
     let response = response.await.unwrap();
     assert_eq!(response.status(), 201);
     assert_eq!(response.headers()["location"], "/api/v1/dishes/00000000-0000-0000-0000-000000000002");
@@ -121,7 +122,9 @@ fn problems_decode_with_members_unknown_and_absent() {
 #[tokio::test]
 async fn path_parameters_hold_anything() {
     let client: KitchenClient = Stove::wire().client();
-    for text in ["plain", "a/b", "100%", "%2F", "../..", "a?b#c&d=e", "Crème brûlée 🍮", "a b+c", "\"<>\\^`{|}"] {
+    for text in
+        ["plain", "a/b", "100%", "%2F", "../..", "a?b#c&d=e", "Crème brûlée 🍮", "a b+c", "\"<>\\^`{|}"]
+    {
         let echoed = client.echo(&call(), text.to_owned(), "first".to_owned()).await.unwrap();
         assert_eq!(echoed, ["first", text]);
     }

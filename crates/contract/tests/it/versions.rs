@@ -97,7 +97,9 @@ async fn an_old_client_and_a_new_server() {
     }
 
     // Problems of later: what remains is the platform's reading of their status.
-    for (n, code, kind) in [(2, "table-broken", FaultKind::UpstreamFailed), (3, "table-wet", FaultKind::UpstreamUnavailable)] {
+    for (n, code, kind) in
+        [(2, "table-broken", FaultKind::UpstreamFailed), (3, "table-wet", FaultKind::UpstreamUnavailable)]
+    {
         match client.sit(&call(), n, two()).await {
             Err(Fault::Platform(fault)) => {
                 assert_eq!(fault.kind(), kind);
@@ -115,7 +117,9 @@ async fn a_new_client_and_an_old_server() {
     let two = |window| new::Table { seats: 2, window };
     assert_eq!(client.sit(&call(), 4, two(Some(true))).await.unwrap(), two(None));
     match client.sit(&call(), 1, two(None)).await {
-        Err(Fault::Domain(error)) => assert_eq!(error, new::TableError::Taken { by: "Ann".into(), until: None }),
+        Err(Fault::Domain(error)) => {
+            assert_eq!(error, new::TableError::Taken { by: "Ann".into(), until: None })
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use partie_contract::{
-    Body, BoxFuture, Call, Caller, Channel, Client, Deadline, FaultKind, Identity, Inbound, Operation, Params, Platform,
-    Request, Response, Routes, Trace, Transport,
+    Body, BoxFuture, Call, Caller, Channel, Client, Deadline, FaultKind, Identity, Inbound, Operation,
+    Params, Platform, Request, Response, Routes, Trace, Transport,
 };
 use serde_json::Value;
 
@@ -47,7 +47,12 @@ impl Wire {
     }
 
     /// A request as text, with nothing a typed client would add.
-    pub(crate) async fn raw(&self, method: Method, target: &str, body: impl Into<Body>) -> (StatusCode, Value) {
+    pub(crate) async fn raw(
+        &self,
+        method: Method,
+        target: &str,
+        body: impl Into<Body>,
+    ) -> (StatusCode, Value) {
         let mut request = Request::new(body.into());
         *request.method_mut() = method;
         *request.uri_mut() = target.parse().unwrap();
@@ -71,11 +76,17 @@ impl Wire {
             Ok(params) => params,
             Err(fault) => return refuse(fault),
         };
-        let mut call = match Call::from_headers(&head.headers, Deadline::after(Duration::from_secs(5)), Trace::new(3, 4)) {
+        let mut call = match Call::from_headers(
+            &head.headers,
+            Deadline::after(Duration::from_secs(5)),
+            Trace::new(3, 4),
+        ) {
             Ok(call) => call,
             Err(fault) => return refuse(fault),
         };
-        if let Some(token) = head.headers.get("authorization").and_then(|text| text.to_str().ok()?.strip_prefix("Bearer ")) {
+        if let Some(token) =
+            head.headers.get("authorization").and_then(|text| text.to_str().ok()?.strip_prefix("Bearer "))
+        {
             call = call.with_caller(identity(token));
         }
         if let Some(peer) = &self.peer {
@@ -87,7 +98,12 @@ impl Wire {
 }
 
 impl Transport for Wire {
-    fn send(&self, _: Call, _: &'static Operation, request: Request) -> BoxFuture<'static, Result<Response, Platform>> {
+    fn send(
+        &self,
+        _: Call,
+        _: &'static Operation,
+        request: Request,
+    ) -> BoxFuture<'static, Result<Response, Platform>> {
         let wire = self.clone();
         Box::pin(async move { Ok(wire.handle(request).await) })
     }
@@ -105,7 +121,8 @@ fn matches<'p>(operation: &'static Operation, path: &'p str) -> Option<Vec<(&'st
     loop {
         match (template.next(), path.next()) {
             (None, None) => return Some(params),
-            (Some(place), Some(raw)) => match place.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            (Some(place), Some(raw)) => match place.strip_prefix('{').and_then(|name| name.strip_suffix('}'))
+            {
                 Some(name) => params.push((name, raw)),
                 None if place == raw => {}
                 None => return None,

@@ -24,16 +24,39 @@ fn both(n: &mut u32) -> Outcome<u32, DishError> {
     Ok(domain(n)? + platform(n)?)
 }
 
+fn neither(n: &mut u32) -> Outcome<u32> {
+    Ok(platform(n)?)
+}
+
 pub fn place() -> Outcome<u32, DishError> {
-    let one = write(|x| {
+    // All kinds of `?` in one closure.
+    let sum = write(|x| {
         let a = domain(x)?;
         let b = platform(x)?;
         let c = both(x)?;
         Ok(a + b + c)
     })?;
+    // Only the `?` outside says whose faults these are.
+    write(|x| {
+        let a = domain(x)?;
+        platform(x)?;
+        Ok(a)
+    })?;
+    write(|x| Ok(platform(x)?))?;
+    // Only the `?` inside says it.
+    let inside = write(|x| {
+        both(x)?;
+        Ok(())
+    });
+    assert!(inside.is_ok());
+    let inside = write(|x| {
+        neither(x)?;
+        Ok(())
+    });
+    assert!(inside.is_ok());
     write(move |x| {
         both(x)?;
-        Ok(one)
+        Ok(sum)
     })
 }
 

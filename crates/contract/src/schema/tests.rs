@@ -1,0 +1,100 @@
+//! What a schema refuses, and what it leaves to the parser.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::*;
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema is read")]
+struct Basket {
+    #[schemars(length(min = 1, max = 2))]
+    items: Vec<Line>,
+    note: Option<String>,
+    when: crate::Timestamp,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema is read")]
+struct Line {
+    #[schemars(range(min = 1, max = 99))]
+    quantity: u32,
+    kind: Kind,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Dish,
+    Drink,
+}
+
+fn found(value: &Value) -> Vec<String> {
+    Known::of(schema_of::<Basket>)
+        .violations(value, Mode::Strict)
+        .into_iter()
+        .map(|v| format!("{} {}", v.pointer, v.detail))
+        .collect()
+}
+
+#[test]
+fn a_good_body_has_no_violations() {
+    let good = json!({"items":[{"quantity":1,"kind":"dish"}],"note":null,"when":"2026-01-01T00:00:00Z"});
+    assert_eq!(found(&good), Vec::<String>::new());
+}
+
+#[test]
+fn everything_wrong_is_found_at_once() {
+    let bad = json!({"items":[{"quantity":0,"kind":"dish"},{"quantity":"2","kind":"soup","x~/y":1}],
+        "note":7,"when":"soon","extra":true});
+    assert_eq!(
+        found(&bad),
+        [
+            "/extra is not known here",
+            "/items/0/quantity must be at least 1",
+            "/items/1/kind expected one of \"dish\", \"drink\"",
+            "/items/1/quantity expected integer",
+            "/items/1/x~0~1y is not known here",
+            "/note expected string or null",
+            "/when expected a date-time",
+        ]
+    );
+    assert_eq!(found(&json!({"items":[]})), ["/items needs at least 1 entries", "/when is required"]);
+    assert_eq!(found(&json!([])), [" expected object"]);
+}
+
+#[test]
+fn tolerance_only_concerns_unknown_members() {
+    let value = json!({"items":[],"when":"2026-01-01T00:00:00Z","extra":true});
+    assert_eq!(Known::of(schema_of::<Basket>).violations(&value, Mode::Tolerant).len(), 1);
+}
+
+#[test]
+fn what_the_parser_took_is_checked_for_bounds_alone() {
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is read")]
+    struct Renamed {
+        #[serde(alias = "old")]
+        new: u8,
+        #[schemars(length(max = 2))]
+        text: Option<String>,
+        #[serde(flatten)]
+        choice: Choice,
+    }
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(tag = "kind")]
+    #[expect(dead_code, reason = "only its schema is read")]
+    enum Choice {
+        A { a: u8 },
+        B { b: u8 },
+    }
+    let known = Known::of(schema_of::<Renamed>);
+    let found = |value: &Value| {
+        known.violations(value, Mode::Parsed).into_iter().map(|v| v.pointer).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&json!({"old": 1, "kind": "B", "b": 2, "later": true})), Vec::<String>::new());
+    assert_eq!(found(&json!({"new": 1, "kind": "A", "a": 2, "text": "long"})), ["/text"]);
+    assert!(known.is_bounded());
+    assert!(!Known::of(schema_of::<Choice>).is_bounded());
+    assert_eq!(Known::of(schema_of::<Basket>).property_type("note"), Some("string"));
+}
