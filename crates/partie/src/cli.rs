@@ -87,7 +87,10 @@ fn data_flag(system: &System) -> Arg {
 }
 
 fn config_flag() -> Arg {
-    Arg::new("config").long("config").value_name("FILE").help("A configuration file [default: partie.toml, if there]")
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .help("A configuration file [default: partie.toml, if there]")
 }
 
 /// The configuration as the layers make it: defaults, file, environment, flags.

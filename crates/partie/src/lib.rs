@@ -37,6 +37,6 @@ pub use system::{EdgeError, Environment, Running, StartError, System};
 
 /// The words of contracts; see the crate `partie-contract`.
 pub mod contract {
-    pub use partie_contract::*;
     pub use partie_contract::via_partie::{Event, Problem, contract};
+    pub use partie_contract::*;
 }

@@ -65,7 +65,8 @@ impl<K: Clone + PartialEq + Send + 'static> Live<K> {
             None => 0,
             Some(Ok(id)) if (0..=place.newest).contains(&id) => id,
             Some(_) => {
-                let reset = StreamItem { id: Some(place.newest), event: "reset".into(), data: place.snapshot };
+                let reset =
+                    StreamItem { id: Some(place.newest), event: "reset".into(), data: place.snapshot };
                 ready.push_back(reset);
                 place.newest
             }

@@ -71,7 +71,8 @@ impl Server {
         };
         let measured = endpoint.metrics.begin();
         let deadline = deadline_of(request.headers(), endpoint.operation);
-        let call = Call::from_headers(request.headers(), deadline, fresh).map(|call| call.with_presence(presence));
+        let call =
+            Call::from_headers(request.headers(), deadline, fresh).map(|call| call.with_presence(presence));
         let response = match call {
             Ok(call) => {
                 let request_id = call.request_id().to_owned();
@@ -130,7 +131,8 @@ impl Server {
     async fn fall_back(&self, request: Request) -> Response {
         let Some(router) = self.fallback.clone() else { return Response::default() };
         let request = request.map(axum::body::Body::new);
-        let response = tower::ServiceExt::oneshot(router, request).await.unwrap_or_else(|never| match never {});
+        let response =
+            tower::ServiceExt::oneshot(router, request).await.unwrap_or_else(|never| match never {});
         response.map(partie_contract::Body::stream)
     }
 

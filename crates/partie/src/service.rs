@@ -93,7 +93,10 @@ impl Service {
             calls: BTreeMap::new(),
             settings: toml::Table::new(),
         };
-        Self { declared, starter: Box::new(|_| Box::pin(async { Ok(Started { endpoints: vec![], fallback: None }) })) }
+        Self {
+            declared,
+            starter: Box::new(|_| Box::pin(async { Ok(Started { endpoints: vec![], fallback: None }) })),
+        }
     }
 
     /// Gives it a store with this schema.
@@ -224,7 +227,11 @@ impl Start {
     pub fn client<C: Client>(&self) -> C {
         let to = C::CONTRACT.service;
         if !self.calls.contains_key(to) {
-            panic!("{} does not declare that it calls {to}: add `.calls::<{}>()`", self.service, type_name::<C>());
+            panic!(
+                "{} does not declare that it calls {to}: add `.calls::<{}>()`",
+                self.service,
+                type_name::<C>()
+            );
         }
         let tokens = self.tokens.clone();
         let origin = Origin::new(self.service)

@@ -153,6 +153,9 @@ fn paste(path: &'static str) -> Guide {
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("System").field("name", &self.name).field("services", &self.services).finish_non_exhaustive()
+        f.debug_struct("System")
+            .field("name", &self.name)
+            .field("services", &self.services)
+            .finish_non_exhaustive()
     }
 }

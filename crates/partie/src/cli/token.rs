@@ -16,7 +16,13 @@ pub(super) fn command() -> clap::Command {
     clap::Command::new("token")
         .about("Print a token for development, signed with the key in the data directory")
         .arg(Arg::new("data").long("data").value_name("DIR").help("The system's data directory"))
-        .arg(Arg::new("sub").long("sub").value_name("S").required(true).help("Whom it speaks for: 1 to 255 characters"))
+        .arg(
+            Arg::new("sub")
+                .long("sub")
+                .value_name("S")
+                .required(true)
+                .help("Whom it speaks for: 1 to 255 characters"),
+        )
         .arg(
             Arg::new("role")
                 .long("role")
@@ -44,7 +50,8 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
     };
     let subject = flags.get_one::<String>("sub").map_or("", String::as_str);
     let roles = flags.get_many::<String>("role").into_iter().flatten();
-    let grant = roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str()));
+    let grant =
+        roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str()));
     match signer.issue(&grant) {
         Ok(token) => {
             out::line(&token);

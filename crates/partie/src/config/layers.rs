@@ -85,7 +85,8 @@ impl Layers {
             Err(missing) if missing.kind() == std::io::ErrorKind::NotFound && !required => return Ok(()),
             Err(unreadable) => return Err(error(unreadable.to_string())),
         };
-        let table: Table = text.parse().map_err(|broken: toml::de::Error| error(broken.message().to_owned()))?;
+        let table: Table =
+            text.parse().map_err(|broken: toml::de::Error| error(broken.message().to_owned()))?;
         self.merge(table, "", &Origin::File(path.to_owned()));
         Ok(())
     }
@@ -139,7 +140,11 @@ impl Layers {
                 return ConfigError::Value { origin: origin.clone(), key: key.clone(), reason };
             }
         }
-        ConfigError::Value { origin: Origin::Default, key: "configuration".to_owned(), reason: reason.to_owned() }
+        ConfigError::Value {
+            origin: Origin::Default,
+            key: "configuration".to_owned(),
+            reason: reason.to_owned(),
+        }
     }
 }
 
@@ -219,7 +224,11 @@ mod tests {
     }
 
     fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>().into_iter()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     #[test]

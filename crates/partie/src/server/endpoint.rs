@@ -28,11 +28,13 @@ impl Endpoint {
         pairs
             .map(|(operation, endpoint)| {
                 let (endpoint, state) = (*endpoint, Arc::clone(state));
+                // Two contracts of a service may have operations of the same name.
+                let name = operation.full_name();
                 Self {
                     operation,
                     lenient: contract.compat,
-                    metrics: HttpServerMetrics::for_operation(operation.service, operation.version, operation.name),
-                    polls: SlowPolls::for_operation(operation.service, operation.version, operation.name),
+                    metrics: HttpServerMetrics::for_operation(operation.service, operation.version, &name),
+                    polls: SlowPolls::for_operation(operation.service, operation.version, &name),
                     run: Arc::new(move |inbound| endpoint(Arc::clone(&state), inbound)),
                 }
             })

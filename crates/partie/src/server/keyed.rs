@@ -39,9 +39,8 @@ fn fingerprint(inbound: &Inbound) -> Result<[u8; 32], Platform> {
     }
     if !inbound.body.is_empty() {
         // Objects are sorted maps here, so writing one out is canonical.
-        let body: serde_json::Value = serde_json::from_slice(&inbound.body).map_err(|error| {
-            Platform::new(FaultKind::MalformedBody).with_detail(error.to_string())
-        })?;
+        let body: serde_json::Value = serde_json::from_slice(&inbound.body)
+            .map_err(|error| Platform::new(FaultKind::MalformedBody).with_detail(error.to_string()))?;
         let canonical = serde_json::to_vec(&body).map_err(Platform::internal)?;
         digest.update(&canonical);
     }

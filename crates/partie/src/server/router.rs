@@ -48,11 +48,8 @@ impl Router {
 
     fn add(&mut self, endpoint: Endpoint) -> Result<(), Conflict> {
         let operation = endpoint.operation;
-        let conflict = |reason: String| Conflict {
-            operation: operation.full_name(),
-            path: operation.path,
-            reason,
-        };
+        let conflict =
+            |reason: String| Conflict { operation: operation.full_name(), path: operation.path, reason };
         if let Some(place) = self.places.iter_mut().find(|place| place.template == operation.path) {
             if place.endpoints.iter().any(|other| other.operation.verb == operation.verb) {
                 return Err(conflict(format!("{} is taken", operation.verb.as_str())));
@@ -70,7 +67,8 @@ impl Router {
         let Ok(found) = self.routes.at(path) else { return Found::Nothing };
         let place = &self.places[*found.value];
         let verb = if method == Method::HEAD { Some(Verb::Get) } else { Verb::from_method(method) };
-        let Some(endpoint) = place.endpoints.iter().find(|endpoint| Some(endpoint.operation.verb) == verb) else {
+        let Some(endpoint) = place.endpoints.iter().find(|endpoint| Some(endpoint.operation.verb) == verb)
+        else {
             let methods: Vec<&str> = place.endpoints.iter().map(|e| e.operation.verb.as_str()).collect();
             return Found::Refused(Platform::new(FaultKind::MethodNotAllowed).with_allow(methods.join(", ")));
         };

@@ -47,7 +47,10 @@ pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<
 }
 
 /// Follows every path from the last service of `path`, until one comes back to its first.
-fn follow(calls: &BTreeMap<&'static str, Vec<&'static str>>, path: &mut Vec<&'static str>) -> Result<(), EdgeError> {
+fn follow(
+    calls: &BTreeMap<&'static str, Vec<&'static str>>,
+    path: &mut Vec<&'static str>,
+) -> Result<(), EdgeError> {
     let Some(last) = path.last() else { return Ok(()) };
     for next in calls.get(last).into_iter().flatten() {
         if path.first() == Some(next) {

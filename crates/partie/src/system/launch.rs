@@ -13,10 +13,10 @@ use partie_runtime::{Activity, Clock, Compute, Ids, Stop};
 use partie_store::{Durability, Health, Migration, MigrationSet, OpenError, Store};
 use partie_telemetry::Metrics;
 
+use super::System;
 use super::edges::{self, EdgeError};
 use super::prepare::{DataDir, DataDirError};
 use super::running::{Kept, Running};
-use super::System;
 use crate::config::Config;
 use crate::server::{Server, Shared};
 use crate::service::{Service, Start, Started};
@@ -100,7 +100,8 @@ impl System {
     /// [`StartError`], in one line.
     pub async fn launch(self, config: Config, environment: Environment) -> Result<Arc<Running>, StartError> {
         edges::check(self.services.iter().map(|service| &service.declared))?;
-        if let Some(unknown) = config.services.keys().find(|name| !self.defaults.services.contains_key(*name)) {
+        if let Some(unknown) = config.services.keys().find(|name| !self.defaults.services.contains_key(*name))
+        {
             return Err(StartError::UnknownService(unknown.clone()));
         }
         // The port first: a second start of the same system must not touch the first one's data.
@@ -205,11 +206,7 @@ impl Launch<'_> {
         Ok((Arc::new(server), store))
     }
 
-    fn store(
-        &self,
-        name: &'static str,
-        migrations: &'static [Migration],
-    ) -> Result<Store, OpenError> {
+    fn store(&self, name: &'static str, migrations: &'static [Migration]) -> Result<Store, OpenError> {
         let Environment { clock, ids, activity } = self.environment.clone();
         let handles = partie_store::Handles { clock, ids, activity };
         let mut config = self.config.store.clone();
@@ -232,8 +229,7 @@ impl Launch<'_> {
         let (ready, metrics) = (Arc::clone(ready), Metrics::install());
         let (signer, demo_verifier, audience) = (self.signer.clone(), Arc::clone(verifier), self.audience);
         let demo = move || {
-            let grant =
-                Grant::new(audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
+            let grant = Grant::new(audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
             // Verified like any other token, so that nothing but tokens makes an identity.
             signer.issue(&grant).ok().and_then(|token| demo_verifier.verify(&token).ok())
         };
@@ -251,7 +247,10 @@ impl Launch<'_> {
                     Some(Health::Degraded(reason) | Health::Failed(reason)) => Some(reason.to_string()),
                     Some(other) => Some(format!("its store is {other:?}")),
                 };
-                names.iter().map(|name| Readiness { service: (*name).to_owned(), problem: problem(name) }).collect()
+                names
+                    .iter()
+                    .map(|name| Readiness { service: (*name).to_owned(), problem: problem(name) })
+                    .collect()
             }),
             metrics: Arc::new(move || metrics.render()),
             demo: Some(Arc::new(demo)),

@@ -61,7 +61,20 @@ impl Running {
     pub(crate) fn new(name: &'static str, address: SocketAddr, environment: Environment, kept: Kept) -> Self {
         let Kept { data, signer, mesh, contracts, stores, serving, stop, handles, ready } = kept;
         let serving = Mutex::new(Some(serving));
-        Self { name, address, environment, signer, mesh, contracts, stores, stop, handles, ready, serving, _data: data }
+        Self {
+            name,
+            address,
+            environment,
+            signer,
+            mesh,
+            contracts,
+            stores,
+            stop,
+            handles,
+            ready,
+            serving,
+            _data: data,
+        }
     }
 
     /// The system's name.

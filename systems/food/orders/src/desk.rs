@@ -2,7 +2,8 @@
 
 use food_contracts::OrderId;
 use food_contracts::orders::{
-    EndReason, ListOrders, NewOrder, Order, OrderError, OrderTracking, Orders, QuoteRequest, Timeline, Tracking,
+    EndReason, ListOrders, NewOrder, Order, OrderError, OrderTracking, Orders, QuoteRequest, Timeline,
+    Tracking,
 };
 use food_contracts::restaurants::{Basket, Quote, RestaurantsClient};
 use partie::contract::{Created, EventStream, Page, Timestamp, Versioned};

@@ -9,8 +9,8 @@ mod rows;
 
 use food_contracts::orders::Orders;
 use food_contracts::restaurants::RestaurantsClient;
-use partie::{Live, Service};
 use partie::store::migrations;
+use partie::{Live, Service};
 
 use crate::desk::OrderDesk;
 

@@ -134,8 +134,13 @@ mod tests {
         let restaurant_id = Id::from_uuid("01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3a".parse().unwrap());
         let place = Place::new(52.5, 13.4).unwrap();
         let contact = Contact { phone: Some("+4930123456".parse().unwrap()), email: None };
-        let new =
-            NewOrder { restaurant_id, items: vec![], drop_off: place, contact, assignment: Assignment::AtReady };
+        let new = NewOrder {
+            restaurant_id,
+            items: vec![],
+            drop_off: place,
+            contact,
+            assignment: Assignment::AtReady,
+        };
         let quote = Quote {
             restaurant_id,
             restaurant_name: "Pizza Paradise".to_owned(),
@@ -168,7 +173,8 @@ mod tests {
         let record = placed();
         let later = Timestamp::from_millis(5_000);
         let first = record.entry(Step::Placed, None, later);
-        let second = record.entry(Step::Cancelled(EndReason::CustomerCancelled), Some(&first), Timestamp::EPOCH);
+        let second =
+            record.entry(Step::Cancelled(EndReason::CustomerCancelled), Some(&first), Timestamp::EPOCH);
         assert_eq!((first.sequence, second.sequence), (1, 2));
         assert_eq!(second.at, later);
     }
