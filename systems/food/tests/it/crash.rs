@@ -35,7 +35,12 @@ fn an_answered_order_survives_kill_9_and_its_key_still_replays() {
 }
 
 /// Places orders from many threads until enough are answered; the last ones may still be on their way.
-fn load(food: &Food, token: &str, basket: &serde_json::Value, answered: &AtomicUsize) -> BTreeMap<String, String> {
+fn load(
+    food: &Food,
+    token: &str,
+    basket: &serde_json::Value,
+    answered: &AtomicUsize,
+) -> BTreeMap<String, String> {
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {

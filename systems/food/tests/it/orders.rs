@@ -15,7 +15,10 @@ fn an_order_is_placed_read_listed_and_cancelled() {
     assert_eq!(placed.status, 201, "{placed:?}");
     let order = placed.json();
     let path = format!("/api/v1/orders/{}", order["id"].as_str().unwrap());
-    assert!(placed.head.contains(&format!("location: {path}")) && placed.head.contains("etag: \"1\""), "{placed:?}");
+    assert!(
+        placed.head.contains(&format!("location: {path}")) && placed.head.contains("etag: \"1\""),
+        "{placed:?}"
+    );
     assert_eq!(order["status"], "pending");
     let price = order["lines"][0]["price"]["amount"].as_i64().unwrap();
     assert_eq!(order["total"], json!({ "amount": price * 2, "currency": "USD" }));
@@ -27,7 +30,9 @@ fn an_order_is_placed_read_listed_and_cancelled() {
 
     // Somebody else's order is not there.
     let stranger = Food::token(data.path(), "eve", "customer");
-    for path in [path.clone(), format!("{path}/timeline"), format!("{path}/stream"), format!("{path}/tracking")] {
+    for path in
+        [path.clone(), format!("{path}/timeline"), format!("{path}/stream"), format!("{path}/tracking")]
+    {
         let answer = food.get(&path, &stranger);
         assert_eq!((answer.status, answer.code().as_str()), (404, "order-not-found"), "{path}");
     }

@@ -57,7 +57,13 @@ impl Food {
     }
 
     /// One request on a connection of its own. Headers are lines.
-    pub(crate) fn request(&self, method: &str, path: &str, headers: &[String], body: Option<&Value>) -> Answer {
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[String],
+        body: Option<&Value>,
+    ) -> Answer {
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
         for header in headers {
@@ -84,10 +90,20 @@ impl Food {
     }
 
     /// The events of a stream, until it has sent that many or ends.
-    pub(crate) fn events(&self, path: &str, token: &str, last: Option<&str>, count: usize) -> Vec<(String, String)> {
+    pub(crate) fn events(
+        &self,
+        path: &str,
+        token: &str,
+        last: Option<&str>,
+        count: usize,
+    ) -> Vec<(String, String)> {
         let mut socket = self.connect();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}\r\n{last}\r\n", self.address, bearer(token));
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}\r\n{last}\r\n",
+            self.address,
+            bearer(token)
+        );
         socket.write_all(head.as_bytes()).unwrap();
         let (mut events, mut id) = (Vec::new(), String::new());
         for line in BufReader::new(socket).lines().map(Result::unwrap) {
