@@ -253,6 +253,13 @@ impl Call {
         self
     }
 
+    /// The same call without a key, for an operation that takes none.
+    #[must_use]
+    pub fn without_key(mut self) -> Self {
+        self.key = None;
+        self
+    }
+
     /// The same call, its key bound to what it is compared by.
     #[must_use]
     pub fn with_bound_key(mut self, scope: Arc<str>, fingerprint: [u8; 32]) -> Self {

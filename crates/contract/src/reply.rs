@@ -11,6 +11,7 @@ use crate::operation::{Content, ReplySpec};
 use crate::page::{Page, PageBody};
 use crate::platform::{FaultKind, Platform};
 use crate::schema::schema_of;
+use crate::wire::PROBLEM_JSON;
 
 /// What an operation can return.
 #[diagnostic::on_unimplemented(
@@ -268,7 +269,9 @@ impl Rendered {
             }
         }
         if !self.body.is_empty() {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            // A stored answer may be a problem that was committed.
+            let kind = if self.status >= 400 { PROBLEM_JSON } else { "application/json" };
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             *response.body_mut() = self.body.into();
         }
         response

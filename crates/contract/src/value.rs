@@ -335,6 +335,7 @@ mod tests {
         struct RowId;
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a table reads better without borrows")]
     fn check<T: ToValue + FromValue + PartialEq + fmt::Debug>(plain: T, stored: Value<'_>) {
         assert_eq!(plain.to_value().unwrap(), stored);
         assert_eq!(T::from_value(stored).unwrap(), plain);

@@ -164,6 +164,15 @@ impl Error {
         self
     }
 
+    /// The same error once more, its cause as text.
+    pub(crate) fn again(&self) -> Self {
+        let again = Self::new(self.kind());
+        match &self.0.source {
+            Some(source) => again.caused_by(source.to_string()),
+            None => again,
+        }
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

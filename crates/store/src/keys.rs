@@ -4,13 +4,18 @@ mod claims;
 mod filter;
 mod record;
 
+use std::hash::Hasher;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use partie_contract::{Call, Fault, FaultKind, IdempotencyKey, Outcome, Platform, Problem, Render, Rendered};
 
 pub use self::claims::Claim;
 use self::claims::Claims;
-use self::filter::Filter;
+pub(crate) use self::filter::Range;
+use self::filter::{Filter, Reading};
+use self::record::Entry;
+pub(crate) use self::record::PRUNED_AT_ONCE;
 use crate::error::Error;
 use crate::tx::Tx;
 
@@ -24,21 +29,30 @@ pub enum Replay {
     New(Claim),
 }
 
-/// How many keys one transaction prunes.
-pub(crate) use self::record::PRUNED_AT_ONCE;
-
 /// The keys of one store.
 pub(crate) struct Keys {
     claims: Claims,
     filter: Filter,
     retention: Duration,
+    salt: [u64; 2],
+    /// Ids are given out here and never again, so that they grow with time even when everything is pruned.
+    next_id: AtomicI64,
+}
+
+/// What a database knows of its keys when it opens.
+pub(crate) struct Beginning {
+    /// Makes hashes unforeseeable for clients.
+    pub(crate) salt: [u64; 2],
+    pub(crate) ids: Option<Range>,
 }
 
 // === impl Keys ===
 
 impl Keys {
-    pub(crate) fn new(retention: Duration) -> Self {
-        Self { claims: Claims::default(), filter: Filter::new(retention), retention }
+    pub(crate) fn new(retention: Duration, beginning: &Beginning) -> Self {
+        let Beginning { salt, ids } = *beginning;
+        let next_id = AtomicI64::new(ids.map_or(1, |ids| ids.last + 1));
+        Self { claims: Claims::default(), filter: Filter::new(retention, ids), retention, salt, next_id }
     }
 
     /// Waits until nobody works under the key.
@@ -48,14 +62,41 @@ impl Keys {
 
     /// Whether the database has to be asked for the key. Most keys are new, and most of those are known to be.
     pub(crate) fn may_know(&self, key: &IdempotencyKey) -> bool {
-        self.filter.may_hold(&key.scope, &key.key)
+        !self.filter.places(self.hash(key)).is_empty()
     }
 
-    /// Takes in what the database holds from earlier. Until it has, every key has to be looked up.
-    pub(crate) fn load(&self, tx: &mut Tx) -> Result<(), Error> {
-        record::each(tx, |scope, key, created_at| self.filter.insert(scope, key, created_at))?;
-        self.filter.loaded();
+    /// Whether the filter knows less than the database.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.filter.unread().is_some()
+    }
+
+    /// Takes in what the database holds from earlier. Until that is done, every key is looked for among those.
+    pub(crate) fn read(&self, tx: &mut Tx) -> Result<(), Error> {
+        if let Some(ids) = self.filter.unread() {
+            let mut reading = Reading::new();
+            record::each(tx, ids.last, |entry| reading.add(entry))?;
+            self.filter.take_in(reading);
+        }
         Ok(())
+    }
+
+    /// The stored answer of a key, if it was given to the same request.
+    pub(crate) fn find(&self, tx: &mut Tx, key: &IdempotencyKey) -> Result<Option<Rendered>, Platform> {
+        self.find_hashed(tx, key, self.hash(key))
+    }
+
+    fn find_hashed(
+        &self,
+        tx: &mut Tx,
+        key: &IdempotencyKey,
+        hash: u64,
+    ) -> Result<Option<Rendered>, Platform> {
+        for ids in self.filter.places(hash) {
+            if let Some(stored) = record::find(tx, key, hash, ids)? {
+                return stored.answer(key).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Removes a batch of keys whose time is over, and says how many.
@@ -73,10 +114,8 @@ impl Keys {
         closure: impl FnOnce(&mut Tx) -> Outcome<T, E>,
     ) -> Outcome<T, E> {
         let Some(key) = call.key() else { return closure(tx) };
-        if self.may_know(key)
-            && let Some(stored) = record::find(tx, key)?
-        {
-            let stored = stored.answer(key)?;
+        let hash = self.hash(key);
+        if let Some(stored) = self.find_hashed(tx, key, hash)? {
             let call = call.clone();
             tx.after_commit(move || call.mark_replayed());
             return replayed(tx, &stored);
@@ -87,21 +126,26 @@ impl Keys {
             Err(Fault::Domain(problem)) if tx.job().keeps_problem() => record::problem(problem)?,
             Err(_) => return outcome,
         };
-        record::insert(tx, key, &answer, self.retention)?;
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let entry = Entry { id, hash, created_at: tx.now() };
+        record::insert(tx, entry, key, &answer)?;
         // Before the commit, so that the next write of the same group finds it. Should it be undone, a look into the
         // database is all it costs.
-        self.filter.insert(&key.scope, &key.key, tx.now());
+        self.filter.insert(entry);
         let call = call.clone();
         tx.after_commit(move || call.mark_recorded());
         outcome
     }
-}
 
-/// The stored answer of a key, if it was given to the same request.
-pub(crate) fn find(tx: &mut Tx, key: &IdempotencyKey) -> Outcome<Option<Rendered>> {
-    match record::find(tx, key)? {
-        Some(stored) => Ok(Some(stored.answer(key)?)),
-        None => Ok(None),
+    /// SipHash: stored with the key, so it may change neither with the process nor with the compiler.
+    #[expect(deprecated, reason = "the one hasher of the standard library whose algorithm is promised")]
+    fn hash(&self, key: &IdempotencyKey) -> u64 {
+        let mut hasher = std::hash::SipHasher::new_with_keys(self.salt[0], self.salt[1]);
+        hasher.write(key.scope.as_bytes());
+        // A byte that is in neither of them.
+        hasher.write(&[0xff]);
+        hasher.write(key.key.as_bytes());
+        hasher.finish()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use tracing::warn;
 
 use crate::config::{Config, Handles};
 use crate::error::OpenError;
-use crate::keys::{self, Claim, Keys, PRUNED_AT_ONCE, Replay};
+use crate::keys::{Claim, Keys, PRUNED_AT_ONCE, Replay};
 use crate::lock::{Lock, database_path};
 use crate::metric_definitions::Metrics;
 use crate::migrate::MigrationSet;
@@ -44,6 +45,7 @@ struct Inner {
     writes: Arc<Queue<Task>>,
     reads: Arc<Queue<Task>>,
     keys: Arc<Keys>,
+    settings: Vec<(&'static str, String)>,
     /// Its sender is dropped when everything is closed and the lock released.
     open: watch::Receiver<()>,
 }
@@ -67,8 +69,8 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let file = database_path(dir, name)?;
         let sets = [&[OWN], sets].concat();
-        let opened = sqlite::open(&file, || Lock::take(dir, name), &sets, handles.clock.now(), &config)?;
-        let keys = Arc::new(Keys::new(config.key_retention));
+        let mut opened = sqlite::open(&file, || Lock::take(dir, name), &sets, &handles, &config)?;
+        let keys = Arc::new(Keys::new(config.key_retention, &opened.keys));
         let (writes, reads) = (Arc::new(Queue::new(config.queue)), Arc::new(Queue::new(config.queue)));
         let shared = Arc::new(Shared {
             name: name.into(),
@@ -79,11 +81,12 @@ impl Store {
             config,
         });
         let (closed, open) = watch::channel(());
-        let inner = Inner { shared, writes, reads, keys, open };
+        let settings = mem::take(&mut opened.settings);
+        let inner = Inner { shared, writes, reads, keys, settings, open };
         // From here on dropping `inner` ends what was started.
         opened.start(&inner.shared, &inner.writes, &inner.reads, closed).map_err(OpenError::Thread)?;
         let store = Self(Arc::new(inner));
-        store.load_keys();
+        store.read_keys();
         Ok(store)
     }
 
@@ -169,8 +172,8 @@ impl Store {
             if !inner.keys.may_know(key) {
                 return Ok(Replay::New(claim));
             }
-            let asked = key.clone();
-            let found: Outcome<_> = inner.read(move |tx| keys::find(tx, &asked), at).await;
+            let (keys, asked) = (Arc::clone(&inner.keys), key.clone());
+            let found: Outcome<_> = inner.read(move |tx| Ok(keys.find(tx, &asked)?), at).await;
             match found.map_err(plain)? {
                 Some(stored) => {
                     call.mark_replayed();
@@ -230,6 +233,11 @@ impl Store {
         self.0.shared.status.stats()
     }
 
+    /// The settings of the database as it reports them, by SQLite's names: `synchronous` 2 is `FULL`.
+    pub fn settings(&self) -> &[(&'static str, String)] {
+        &self.0.settings
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.0.shared.name
@@ -261,17 +269,20 @@ impl Store {
         &self.0.shared.handles.activity
     }
 
-    /// Fills the filter before the keys, on a reader's thread. Until it is done, every key is looked up.
-    fn load_keys(&self) {
+    /// Fills the filter before the keys, on a reader's thread.
+    fn read_keys(&self) {
+        if !self.0.keys.is_unread() {
+            return;
+        }
         let keys = Arc::clone(&self.0.keys);
         let busy = self.activity().begin();
-        let load = move |tx: &mut Tx| -> Outcome<()> {
-            if let Err(error) = keys.load(tx) {
+        let read = move |tx: &mut Tx| -> Outcome<()> {
+            if let Err(error) = keys.read(tx) {
                 warn!(%error, "the idempotency keys could not be read at the start; each is looked up");
             }
             Ok(())
         };
-        let (task, _) = Task::new(load, None, busy, Location::caller());
+        let (task, _) = Task::new(read, None, busy, Location::caller());
         if self.0.reads.push(task.detached()).is_err() {
             warn!("the idempotency keys are not read at the start; each is looked up");
         }

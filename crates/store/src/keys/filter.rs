@@ -1,11 +1,12 @@
 //! A filter before the table of keys: most keys are new, and this knows it without asking the database.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use partie_contract::Timestamp;
+
+use crate::keys::record::Entry;
 
 /// Keys a segment holds: 16 bits each, so that about one new key in 500 is looked up for nothing.
 const KEYS: usize = 1 << 16;
@@ -14,114 +15,169 @@ const WORDS: usize = KEYS * 16 / 64;
 /// A key sets bits in one cache line of eight words.
 const LINE: usize = 8;
 const BITS: u32 = 6;
-/// 16 MiB, or 8 million keys within the retention. Beyond, every key is looked up.
+/// 16 MiB, or 8 million keys within the retention. The keys beyond are looked up.
 const SEGMENTS: usize = 128;
 
-/// A Bloom filter that grows with the keys and forgets them with age. It never denies a key that was inserted.
+/// A Bloom filter that grows with the keys and forgets them with age. It never denies a key that was inserted, and
+/// says among which ids to look for one that it does not deny.
 pub(super) struct Filter {
-    hasher: RandomState,
-    segments: RwLock<Vec<Segment>>,
-    /// Whether what the database held at the start is in here too.
-    is_loaded: AtomicBool,
+    state: RwLock<State>,
     retention: Duration,
+}
+
+struct State {
+    /// In the order of their ids.
+    segments: Vec<Segment>,
+    /// The ids of before the start, until they are taken in.
+    unread: Option<Range>,
+    /// The ids that found no place, and the latest `created_at` of them.
+    homeless: Option<(Range, Timestamp)>,
+}
+
+/// Ids from the first to the last, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
 }
 
 struct Segment {
     words: Box<[AtomicU64]>,
     keys: AtomicUsize,
-    /// The latest `created_at` of its keys, in milliseconds.
-    latest: AtomicU64,
-    /// It stands for keys that found no place: whoever asks is told that it may hold the key.
-    is_saturated: AtomicBool,
+    first: i64,
+    last: AtomicI64,
+    /// The latest `created_at`, in milliseconds.
+    latest: AtomicI64,
 }
 
 // === impl Filter ===
 
 impl Filter {
-    pub(super) fn new(retention: Duration) -> Self {
-        Self {
-            hasher: RandomState::new(),
-            segments: RwLock::new(vec![Segment::new()]),
-            is_loaded: AtomicBool::new(false),
-            retention,
+    /// A filter that knows of those keys in the database, but not which they are.
+    pub(super) fn new(retention: Duration, unread: Option<Range>) -> Self {
+        Self { state: RwLock::new(State { segments: Vec::new(), unread, homeless: None }), retention }
+    }
+
+    /// Where a key with that hash may be. Nowhere, if it is new.
+    pub(super) fn places(&self, hash: u64) -> Vec<Range> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let others = state.unread.into_iter().chain(state.homeless.map(|(ids, _)| ids));
+        others.chain(state.segments.iter().filter(|one| one.may_hold(hash)).map(Segment::ids)).collect()
+    }
+
+    /// What is not read yet.
+    pub(super) fn unread(&self) -> Option<Range> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).unread
+    }
+
+    /// Inserts a new key. Ids only grow.
+    pub(super) fn insert(&self, entry: Entry) {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let is_in = state.segments.last().is_some_and(|last| last.insert(entry));
+        drop(state);
+        if !is_in {
+            self.state.write().unwrap_or_else(PoisonError::into_inner).add(entry);
         }
     }
 
-    pub(super) fn loaded(&self) {
-        self.is_loaded.store(true, Ordering::Release);
+    /// Takes in the keys of before the start.
+    pub(super) fn take_in(&self, read: Reading) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.segments.splice(0..0, read.0.segments);
+        state.homeless = merge(state.homeless, read.0.homeless);
+        state.unread = None;
     }
 
-    pub(super) fn may_hold(&self, scope: &str, key: &str) -> bool {
-        let hash = self.hasher.hash_one((scope, key));
-        !self.is_loaded.load(Ordering::Acquire)
-            || self.read(|segments| segments.iter().any(|one| one.may_hold(hash)))
-    }
-
-    pub(super) fn insert(&self, scope: &str, key: &str, created_at: Timestamp) {
-        let hash = self.hasher.hash_one((scope, key));
-        let is_full = self.read(|segments| segments.last().is_none_or(|last| !last.insert(hash, created_at)));
-        if is_full {
-            let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-            if segments.len() < SEGMENTS {
-                let fresh = Segment::new();
-                fresh.insert(hash, created_at);
-                segments.push(fresh);
-            } else if let Some(last) = segments.last() {
-                last.saturate(created_at);
-            }
-        }
-    }
-
-    /// Drops the segments whose keys are all pruned, or about to be.
+    /// Drops what is pruned, or about to be.
     pub(super) fn forget(&self, now: Timestamp) {
-        let limit = millis(now - self.retention);
-        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        let count = segments.len();
-        // The last one is still being filled.
+        let limit = now - self.retention;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let count = state.segments.len();
         let mut at = 0;
-        segments.retain(|one| {
+        state.segments.retain(|one| {
             at += 1;
-            at == count || one.latest.load(Ordering::Relaxed) >= limit
+            // The last one is still being filled.
+            at == count || one.latest.load(Ordering::Relaxed) >= limit.as_millis()
         });
+        state.homeless = state.homeless.filter(|(_, latest)| *latest >= limit);
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn add(&mut self, entry: Entry) {
+        if self.segments.last().is_some_and(|last| last.insert(entry)) {
+            return;
+        }
+        if self.segments.len() < SEGMENTS {
+            let fresh = Segment::new(entry.id);
+            fresh.insert(entry);
+            self.segments.push(fresh);
+        } else {
+            let ids = Range { first: entry.id, last: entry.id };
+            self.homeless = merge(self.homeless, Some((ids, entry.created_at)));
+        }
+    }
+}
+
+fn merge(a: Option<(Range, Timestamp)>, b: Option<(Range, Timestamp)>) -> Option<(Range, Timestamp)> {
+    match (a, b) {
+        (Some((a, a_latest)), Some((b, b_latest))) => {
+            let ids = Range { first: a.first.min(b.first), last: a.last.max(b.last) };
+            Some((ids, a_latest.max(b_latest)))
+        }
+        (a, b) => a.or(b),
+    }
+}
+
+/// The keys of before the start, while they are being read.
+pub(super) struct Reading(State);
+
+impl Reading {
+    pub(super) fn new() -> Self {
+        Self(State { segments: Vec::new(), unread: None, homeless: None })
     }
 
-    fn read<T>(&self, f: impl FnOnce(&[Segment]) -> T) -> T {
-        f(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn add(&mut self, entry: Entry) {
+        self.0.add(entry);
     }
 }
 
 // === impl Segment ===
 
 impl Segment {
-    fn new() -> Self {
+    fn new(first: i64) -> Self {
         Self {
             words: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
             keys: AtomicUsize::new(0),
-            latest: AtomicU64::new(0),
-            is_saturated: AtomicBool::new(false),
+            first,
+            last: AtomicI64::new(first),
+            latest: AtomicI64::new(i64::MIN),
         }
+    }
+
+    fn ids(&self) -> Range {
+        Range { first: self.first, last: self.last.load(Ordering::Acquire) }
     }
 
     fn may_hold(&self, hash: u64) -> bool {
-        self.is_saturated.load(Ordering::Acquire)
-            || bits(hash).all(|(word, bit)| self.words[word].load(Ordering::Acquire) & bit != 0)
+        bits(hash).all(|(word, bit)| self.words[word].load(Ordering::Acquire) & bit != 0)
     }
 
     /// Whether there was a place.
-    fn insert(&self, hash: u64, created_at: Timestamp) -> bool {
-        if self.keys.fetch_add(1, Ordering::Relaxed) >= KEYS {
+    fn insert(&self, entry: Entry) -> bool {
+        if self.keys.load(Ordering::Relaxed) == KEYS {
             return false;
         }
-        bits(hash).for_each(|(word, bit)| {
+        self.keys.fetch_add(1, Ordering::Relaxed);
+        self.latest.fetch_max(entry.created_at.as_millis(), Ordering::Relaxed);
+        // Before the bits: whoever sees these looks far enough.
+        self.last.fetch_max(entry.id, Ordering::Release);
+        bits(entry.hash).for_each(|(word, bit)| {
             self.words[word].fetch_or(bit, Ordering::Release);
         });
-        self.latest.fetch_max(millis(created_at), Ordering::Relaxed);
         true
-    }
-
-    fn saturate(&self, created_at: Timestamp) {
-        self.latest.fetch_max(millis(created_at), Ordering::Relaxed);
-        self.is_saturated.store(true, Ordering::Release);
     }
 }
 
@@ -136,10 +192,6 @@ fn bits(hash: u64) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
-fn millis(time: Timestamp) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,54 +202,71 @@ mod tests {
         Timestamp::EPOCH + Duration::from_hours(hours)
     }
 
-    fn held(filter: &Filter, keys: impl Iterator<Item = usize>) -> usize {
-        keys.filter(|key| filter.may_hold("scope", &key.to_string())).count()
+    fn hash(key: i64) -> u64 {
+        let mixed = key.cast_unsigned().wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ mixed >> 29).wrapping_mul(0x94d0_49bb_1331_11eb)
     }
 
-    fn fill(filter: &Filter, keys: std::ops::Range<usize>, created_at: Timestamp) {
-        keys.for_each(|key| filter.insert("scope", &key.to_string(), created_at));
+    fn fill(keys: std::ops::Range<i64>, created_at: Timestamp, mut insert: impl FnMut(Entry)) {
+        keys.for_each(|id| insert(Entry { id, hash: hash(id), created_at }));
     }
+
+    /// Whether the filter leads to the key.
+    fn leads_to(filter: &Filter, key: i64) -> bool {
+        filter.places(hash(key)).iter().any(|ids| (ids.first..=ids.last).contains(&key))
+    }
+
+    const PER: i64 = KEYS as i64;
 
     #[test]
     fn it_never_denies_a_key_and_seldom_suspects_a_new_one() {
-        let filter = Filter::new(DAY);
-        assert_eq!(held(&filter, 0..10), 10, "before it is loaded every key has to be looked up");
-        filter.loaded();
-        assert_eq!(held(&filter, 0..10), 0);
-        fill(&filter, 0..200_000, at(0));
-        assert_eq!(held(&filter, 0..200_000), 200_000);
-        let suspected = held(&filter, 1_000_000..1_100_000);
+        let filter = Filter::new(DAY, None);
+        fill(0..200_000, at(0), |entry| filter.insert(entry));
+        assert!((0..200_000).all(|key| leads_to(&filter, key)));
+        let suspected = (1_000_000..1_100_000).filter(|key| !filter.places(hash(*key)).is_empty()).count();
         assert!(suspected < 2_000, "{suspected} of 100,000");
-        assert!(!filter.may_hold("other scope", "7"));
+    }
+
+    #[test]
+    fn what_is_not_read_yet_is_looked_for_and_new_keys_do_not_widen_it() {
+        let old = Range { first: 10, last: 50_000 };
+        let filter = Filter::new(DAY, Some(old));
+        fill(1_000_000..1_000_010, at(1), |entry| filter.insert(entry));
+        assert_eq!(filter.places(hash(-1)), [old]);
+        let mut reading = Reading::new();
+        fill(10..50_001, at(0), |entry| reading.add(entry));
+        filter.take_in(reading);
+        assert_eq!((filter.places(hash(-1)), filter.unread()), (vec![], None));
+        assert_eq!(filter.places(hash(77)), [old]);
+        assert_eq!(filter.places(hash(1_000_003)), [Range { first: 1_000_000, last: 1_000_009 }]);
     }
 
     #[test]
     fn it_forgets_what_is_pruned_and_nothing_younger() {
-        let filter = Filter::new(DAY);
-        filter.loaded();
-        fill(&filter, 0..KEYS, at(0));
-        fill(&filter, KEYS..2 * KEYS, at(2));
-        fill(&filter, 2 * KEYS..2 * KEYS + 10, at(3));
+        let filter = Filter::new(DAY, None);
+        fill(0..PER, at(0), |entry| filter.insert(entry));
+        fill(PER..2 * PER, at(2), |entry| filter.insert(entry));
+        fill(2 * PER..2 * PER + 10, at(3), |entry| filter.insert(entry));
         filter.forget(at(24));
-        assert_eq!(held(&filter, 0..2 * KEYS), 2 * KEYS, "exactly a day is not over");
+        assert!((0..2 * PER).all(|key| leads_to(&filter, key)), "exactly a day is not over");
         filter.forget(at(25));
-        assert!(held(&filter, 0..KEYS) < KEYS / 50);
-        assert_eq!(held(&filter, KEYS..2 * KEYS + 10), KEYS + 10);
+        assert!(!(0..PER).any(|key| leads_to(&filter, key)));
+        assert!((PER..2 * PER + 10).all(|key| leads_to(&filter, key)));
     }
 
     #[test]
-    fn beyond_its_size_it_denies_nothing_until_that_has_aged() {
-        let filter = Filter::new(DAY);
-        filter.loaded();
+    fn keys_without_a_place_are_looked_for_until_they_have_aged() {
+        let filter = Filter::new(DAY, None);
         // As if the segments before the last were filled.
-        filter.segments.write().unwrap().resize_with(SEGMENTS, Segment::new);
-        fill(&filter, 0..KEYS + 1, at(5));
-        assert!(filter.may_hold("scope", "never inserted"));
-        filter.forget(at(28));
-        fill(&filter, KEYS + 1..KEYS + 2, at(28));
-        assert!(filter.may_hold("scope", "never inserted"), "keys without a place may still be there");
+        filter.state.write().unwrap().segments.resize_with(SEGMENTS, || Segment::new(0));
+        fill(0..PER + 2, at(5), |entry| filter.insert(entry));
+        let homeless = Range { first: PER, last: PER + 1 };
+        assert_eq!(filter.places(hash(-1)), [homeless]);
+        filter.forget(at(29));
+        fill(PER + 2..PER + 3, at(29), |entry| filter.insert(entry));
+        assert_eq!(filter.places(hash(-1)), [homeless]);
         filter.forget(at(30));
-        assert!(!filter.may_hold("scope", "never inserted"));
-        assert!(filter.may_hold("scope", &(KEYS + 1).to_string()));
+        assert_eq!(filter.places(hash(-1)), []);
+        assert!(leads_to(&filter, PER + 2));
     }
 }

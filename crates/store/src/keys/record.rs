@@ -7,7 +7,8 @@ use partie_contract::{
     FaultKind, IdempotencyKey, Platform, Problem, ProblemDetails, Rendered, Timestamp, ToValue,
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::keys::filter::Range;
 use crate::tx::Tx;
 
 /// How many keys one transaction prunes.
@@ -17,6 +18,14 @@ pub(crate) const PRUNED_AT_ONCE: usize = 500;
 pub(super) struct Stored {
     fingerprint: [u8; 32],
     answer: Rendered,
+}
+
+/// A key's place in the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) id: i64,
+    pub(super) hash: u64,
+    pub(super) created_at: Timestamp,
 }
 
 impl Stored {
@@ -30,60 +39,66 @@ impl Stored {
     }
 }
 
-pub(super) fn find(tx: &mut Tx, key: &IdempotencyKey) -> Result<Option<Stored>, Error> {
-    tx.run_query_opt(
-        "SELECT fingerprint, status, location, etag, link, body FROM partie_keys WHERE scope = $1 AND key = $2",
-        &[&key.scope, &key.key],
-        |row| {
-            Ok(Stored {
-                fingerprint: row.get(0)?,
-                answer: Rendered {
-                    status: row.get(1)?,
-                    location: row.get(2)?,
-                    etag: row.get(3)?,
-                    link: row.get(4)?,
-                    body: row.get::<Bytes>(5)?,
-                },
-            })
-        },
+/// One probe of the index for each bucket of 4,096 ids.
+const FIND: &str = "WITH RECURSIVE bucket (number) AS (
+        SELECT $1 >> 12 UNION ALL SELECT number + 1 FROM bucket WHERE number < $2 >> 12
     )
-}
+    SELECT fingerprint, status, location, etag, link, body
+    FROM bucket CROSS JOIN partie_keys
+    WHERE id >> 12 = number AND hash = $3 AND scope = $4 AND key = $5
+    ORDER BY id DESC LIMIT 1";
 
-/// Records an answer. A key whose time is over may still be there, waiting to be pruned: it gives way.
-pub(super) fn insert(
+/// Looks for the key among those ids, bucket by bucket.
+pub(super) fn find(
     tx: &mut Tx,
     key: &IdempotencyKey,
+    hash: u64,
+    ids: Range,
+) -> Result<Option<Stored>, Error> {
+    tx.run_query_opt(FIND, &[&ids.first, &ids.last, &hash.cast_signed(), &key.scope, &key.key], |row| {
+        Ok(Stored {
+            fingerprint: row.get(0)?,
+            answer: Rendered {
+                status: row.get(1)?,
+                location: row.get(2)?,
+                etag: row.get(3)?,
+                link: row.get(4)?,
+                body: row.get::<Bytes>(5)?,
+            },
+        })
+    })
+}
+
+pub(super) fn insert(
+    tx: &mut Tx,
+    entry: Entry,
+    key: &IdempotencyKey,
     answer: &Rendered,
-    retention: Duration,
 ) -> Result<(), Error> {
     let params: &[&dyn ToValue] = &[
+        &entry.id,
+        &entry.hash.cast_signed(),
+        &entry.created_at,
         &key.scope,
         &key.key,
-        &tx.now(),
         &key.fingerprint,
         &answer.status,
         &answer.location,
         &answer.etag,
         &answer.link,
         &answer.body,
-        &(tx.now() - retention),
     ];
-    let rows = tx.run_execute(
-        "INSERT INTO partie_keys (scope, key, created_at, fingerprint, status, location, etag, link, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (scope, key) DO UPDATE SET
-             created_at = excluded.created_at, fingerprint = excluded.fingerprint, status = excluded.status,
-             location = excluded.location, etag = excluded.etag, link = excluded.link, body = excluded.body
-         WHERE partie_keys.created_at < $10",
+    tx.run_execute(
+        "INSERT INTO partie_keys (id, hash, created_at, scope, key, fingerprint, status, location, etag, link, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         params,
     )?;
-    if rows == 1 { Ok(()) } else { Err(Error::new(ErrorKind::UniqueViolation)) }
+    Ok(())
 }
 
 /// Removes keys that are older than `retention`, the oldest first, at most [`PRUNED_AT_ONCE`].
 ///
-/// Row ids grow with time, so the oldest rows come first without an index that every write would have to pay for. Keys
-/// from a far future are another clock's, and go too: they would stand before the others for years.
+/// Keys from a far future are another clock's, and go too: they would stand before the others for years.
 pub(super) fn prune(tx: &mut Tx, retention: Duration) -> Result<usize, Error> {
     let now = tx.now();
     tx.run_execute(
@@ -93,10 +108,11 @@ pub(super) fn prune(tx: &mut Tx, retention: Duration) -> Result<usize, Error> {
     )
 }
 
-/// All keys, for the filter.
-pub(super) fn each(tx: &mut Tx, mut key: impl FnMut(&str, &str, Timestamp)) -> Result<(), Error> {
-    tx.each("SELECT scope, key, created_at FROM partie_keys", &[], |row| {
-        key(&row.get::<String>(0)?, &row.get::<String>(1)?, row.get(2)?);
+/// All keys up to that id, for the filter.
+pub(super) fn each(tx: &mut Tx, last: i64, mut entry: impl FnMut(Entry)) -> Result<(), Error> {
+    tx.each("SELECT id, hash, created_at FROM partie_keys WHERE id <= $1 ORDER BY id", &[&last], |row| {
+        let hash = row.get::<i64>(1)?.cast_unsigned();
+        entry(Entry { id: row.get(0)?, hash, created_at: row.get(2)? });
         Ok(())
     })
 }
@@ -111,4 +127,20 @@ pub(super) fn problem<E: Problem>(problem: &E) -> Result<Rendered, Platform> {
 pub(super) fn decode_problem<E: Problem>(stored: &Rendered) -> Option<E> {
     let details: ProblemDetails = serde_json::from_slice(&stored.body).ok()?;
     E::decode(&details.code, details.members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_by_the_index() {
+        let database = rusqlite::Connection::open_in_memory().unwrap();
+        database.execute_batch(include_str!("../../migrations/0001_store.sql")).unwrap();
+        let mut plan = database.prepare(&format!("EXPLAIN QUERY PLAN {FIND}")).unwrap();
+        let steps = plan.query_map([1; 5], |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let probe = "SEARCH partie_keys USING INDEX partie_keys_lookup (<expr>=? AND hash=?)";
+        assert!(steps.iter().any(|step| step == probe), "{steps:#?}");
+    }
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use partie_contract::Timestamp;
+use partie_runtime::Ids;
 use rusqlite::config::DbConfig;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params};
 use tokio::sync::watch;
 
@@ -13,8 +15,9 @@ use super::guard::{Guard, Speaker};
 use super::header::{APPLICATION_ID, inspect};
 use super::readers::start_reader;
 use super::writer::{Writer, start_writer};
-use crate::config::{Config, Durability};
+use crate::config::{Config, Durability, Handles};
 use crate::error::OpenError;
+use crate::keys;
 use crate::lock::Lock;
 use crate::migrate::{self, Applied, Migration, MigrationSet};
 use crate::queue::Queue;
@@ -24,8 +27,22 @@ use crate::task::Task;
 /// How many statements a connection keeps prepared.
 const STATEMENTS: usize = 256;
 
+/// What is worth knowing of a connection.
+const SETTINGS: [&str; 7] = [
+    "journal_mode",
+    "synchronous",
+    "foreign_keys",
+    "page_size",
+    "cache_size",
+    "wal_autocheckpoint",
+    "journal_size_limit",
+];
+
 /// A database, open and migrated.
 pub(crate) struct Opened {
+    /// What the writing connection says its settings are.
+    pub(crate) settings: Vec<(&'static str, String)>,
+    pub(crate) keys: keys::Beginning,
     writer: Session,
     readers: Vec<Session>,
     lock: Lock,
@@ -41,7 +58,7 @@ pub(crate) fn open(
     file: &Path,
     lock: impl FnOnce() -> Result<Lock, OpenError>,
     sets: &[MigrationSet],
-    now: Timestamp,
+    handles: &Handles,
     config: &Config,
 ) -> Result<Opened, OpenError> {
     // Before the lock, so that not even a lock file appears beside somebody else's file; and again under it.
@@ -51,10 +68,16 @@ pub(crate) fn open(
     let broken =
         |source: rusqlite::Error| OpenError::Database { file: file.to_owned(), source: source.into() };
     let writer = connect_writer(file, config).map_err(broken)?;
-    migrate::migrate(&Target { file, session: &writer }, file, sets, now)?;
+    migrate::migrate(&Target { file, session: &writer }, file, sets, handles.clock.now())?;
+    let settings = read_back(&writer).map_err(broken)?;
+    if !settings.contains(&("journal_mode", "wal".to_owned())) {
+        let source = "the file system takes no write-ahead log; the store has to lie on a local disk".into();
+        return Err(OpenError::Database { file: file.to_owned(), source });
+    }
+    let keys = keys_beginning(&writer.connection, &handles.ids).map_err(broken)?;
     let readers = (0..config.readers.max(1)).map(|_| connect_reader(file, config));
     let readers = readers.collect::<rusqlite::Result<_>>().map_err(broken)?;
-    Ok(Opened { writer, readers, lock })
+    Ok(Opened { settings, keys, writer, readers, lock })
 }
 
 // === impl Opened ===
@@ -105,6 +128,7 @@ fn connect_writer(file: &Path, config: &Config) -> rusqlite::Result<Session> {
     // 16 MB of pages at most, and a log that shrinks again after a rush.
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(()))?;
     finish(connection)
 }
 
@@ -131,6 +155,42 @@ fn finish(mut connection: Connection) -> rusqlite::Result<Session> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let guard = Guard::install(&mut connection)?;
     Ok(Session { connection, guard })
+}
+
+/// What holds, not what was asked for.
+fn read_back(session: &Session) -> rusqlite::Result<Vec<(&'static str, String)>> {
+    let ask = |name: &&'static str| {
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, Value>(0);
+        let value = session.connection.pragma_query_value(None, name, read)?;
+        Ok((
+            *name,
+            match value {
+                Value::Integer(whole) => whole.to_string(),
+                Value::Text(text) => text,
+                other => format!("{other:?}"),
+            },
+        ))
+    };
+    session.guard.speak_as(Speaker::Store, || SETTINGS.iter().map(ask).collect())
+}
+
+/// The salt, made when the database is, and which ids there are.
+fn keys_beginning(connection: &Connection, ids: &Ids) -> rusqlite::Result<keys::Beginning> {
+    let fresh = [ids.below(u64::MAX), ids.below(u64::MAX)].map(u64::to_le_bytes).concat();
+    connection.execute(
+        "INSERT INTO partie_meta (name, value) VALUES ('key_salt', ?1) ON CONFLICT DO NOTHING",
+        [fresh],
+    )?;
+    let salt: [u8; 16] =
+        connection
+            .query_row("SELECT value FROM partie_meta WHERE name = 'key_salt'", [], |row| row.get(0))?;
+    let salt = u128::from_le_bytes(salt);
+    // Each alone is a look at one end; both in one SELECT would be a scan.
+    let ends = "SELECT (SELECT min(id) FROM partie_keys), (SELECT max(id) FROM partie_keys)";
+    let ids = connection.query_row(ends, [], |row| {
+        Ok(Option::zip(row.get(0)?, row.get(1)?).map(|(first, last)| keys::Range { first, last }))
+    })?;
+    Ok(keys::Beginning { salt: [salt as u64, (salt >> 64) as u64], ids })
 }
 
 // === migrations ===

@@ -44,7 +44,7 @@ impl Desk {
         let handles = Handles::system();
         let config = Config::default();
         let lock = || Lock::take(&dir, name);
-        let opened = open(&dir.join("x.db"), lock, &SETS, handles.clock.now(), &config).unwrap();
+        let opened = open(&dir.join("x.db"), lock, &SETS, &handles, &config).unwrap();
         let Session { connection, guard } = opened.into_writer();
         let shared = Shared {
             name: name.into(),
@@ -96,8 +96,8 @@ impl Drop for Desk {
     }
 }
 
-fn kind(answer: Answer<usize, NoProblem>) -> Result<usize, FaultKind> {
-    let (outcome, _) = answer.blocking_recv().unwrap();
+fn kind(mut answer: Answer<usize, NoProblem>) -> Result<usize, FaultKind> {
+    let (outcome, _) = answer.try_recv().unwrap();
     outcome.map_err(|fault| match fault {
         Fault::Platform(fault) => fault.kind(),
         Fault::Domain(never) => match never {},
@@ -110,13 +110,13 @@ fn a_full_disk_refuses_writes_that_need_space_and_recovers_by_itself() {
     let mut grouper = desk.grouper();
     desk.limit(20);
     let answers = [desk.write(1, 10), desk.write(2, 1 << 20), desk.write(3, 10)];
-    grouper.gather_next();
+    grouper.gather_all();
     let said: Vec<_> = answers.into_iter().map(kind).collect();
     assert_eq!(said, [Ok(1), Err(FaultKind::Degraded), Ok(1)]);
     assert_eq!(desk.ids(), [1, 3]);
 
     let refused = desk.write(4, 1 << 20);
-    grouper.gather_next();
+    grouper.gather_all();
     assert_eq!(kind(refused), Err(FaultKind::Degraded));
     assert!(matches!(desk.shared.status.health(), Health::Degraded(_)));
     desk.limit(2);
@@ -128,7 +128,7 @@ fn a_full_disk_refuses_writes_that_need_space_and_recovers_by_itself() {
     grouper.probe();
     assert_eq!(desk.shared.status.health(), Health::Ready);
     let written = desk.write(5, 1 << 20);
-    grouper.gather_next();
+    grouper.gather_all();
     assert_eq!((kind(written), desk.ids()), (Ok(1), vec![1, 3, 5]));
 }
 

@@ -30,9 +30,9 @@ use crate::tx::Tx;
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// What it tries: something that takes 16 pages, and gives them back.
 const PROBES: [&str; 2] = [
-    "INSERT INTO partie_probe (id, pad) VALUES (1, zeroblob(65536))
-     ON CONFLICT (id) DO UPDATE SET pad = excluded.pad",
-    "DELETE FROM partie_probe",
+    "INSERT INTO partie_meta (name, value) VALUES ('probe', zeroblob(65536))
+     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    "DELETE FROM partie_meta WHERE name = 'probe'",
 ];
 
 /// What the thread owns besides the connection.
@@ -166,10 +166,10 @@ impl<'c> Grouper<'c> {
         }
     }
 
-    /// One turn of the thread.
+    /// The turns of the thread until nobody waits.
     #[cfg(test)]
-    pub(super) fn gather_next(&mut self) {
-        if let Some(task) = self.queue.try_pop() {
+    pub(super) fn gather_all(&mut self) {
+        while let Some(task) = self.queue.try_pop() {
             self.gather(task);
         }
     }
@@ -258,7 +258,7 @@ impl<'c> Grouper<'c> {
                     Err(error) => self.give_up(group, &error),
                     Ok(()) if group.len() > 1 => self.run_alone(group, &error),
                     Ok(()) => group.drain(..).for_each(|mut task| {
-                        task.lose(error_again(&error));
+                        task.lose(error.again().into());
                         self.answer(task);
                     }),
                 }
@@ -365,9 +365,4 @@ impl<'c> Grouper<'c> {
 
 fn degraded(detail: &'static str) -> Platform {
     Platform::new(FaultKind::Degraded).with_detail(detail)
-}
-
-/// The same error for the caller; the first one is in the log.
-fn error_again(error: &Error) -> Platform {
-    Error::new(error.kind()).caused_by(error.to_string()).into()
 }

@@ -31,21 +31,18 @@ fn child() {
                 .await,
         );
         let next = Arc::new(AtomicI64::new(first.unwrap()));
-        let writers: Vec<_> = (0..32)
-            .map(|_| {
-                let (store, next) = (store.clone(), Arc::clone(&next));
-                tokio::spawn(async move {
-                    loop {
-                        let id = next.fetch_add(1, Ordering::Relaxed);
-                        write(&store, id).await.unwrap();
-                        std::io::stdout().write_all(format!("\nack {id}\n").as_bytes()).unwrap();
-                    }
-                })
-            })
-            .collect();
-        for writer in writers {
-            writer.await.unwrap();
+        let mut writers = tokio::task::JoinSet::new();
+        for _ in 0..32 {
+            let (store, next) = (store.clone(), Arc::clone(&next));
+            writers.spawn(async move {
+                loop {
+                    let id = next.fetch_add(1, Ordering::Relaxed);
+                    write(&store, id).await.unwrap();
+                    std::io::stdout().write_all(format!("\nack {id}\n").as_bytes()).unwrap();
+                }
+            });
         }
+        writers.join_next().await;
     });
 }
 

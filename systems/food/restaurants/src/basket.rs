@@ -117,8 +117,14 @@ mod tests {
 
     #[test]
     fn a_basket_is_priced_by_its_lines() {
-        let quote = quote(&restaurant(&new()), &[item(1, 1299, None), item(2, 50, None)], 0,
-            &basket(&[(1, 2), (2, 1), (1, 1)], HERE), NOW).unwrap();
+        let quote = quote(
+            &restaurant(&new()),
+            &[item(1, 1299, None), item(2, 50, None)],
+            0,
+            &basket(&[(1, 2), (2, 1), (1, 1)], HERE),
+            NOW,
+        )
+        .unwrap();
         assert_eq!(quote.total, Money::new(3 * 1299 + 50, Currency::USD).unwrap());
         assert_eq!((quote.lines.len(), quote.lines[0].price.amount()), (3, 1299));
     }
@@ -131,14 +137,24 @@ mod tests {
         let small = NewRestaurant { capacity: Some(2), ..new() };
         let pointers = |all: &[&str]| all.iter().map(|at| (*at).to_owned()).collect::<Vec<_>>();
         for (place, under_way, basket, expected) in [
-            (&plain, 0, basket(&[(9, 1), (1, 1), (8, 1)], FAR), RestaurantError::ItemInvalid {
-                pointers: pointers(&["/items/0/item_id", "/items/2/item_id"]),
-            }),
+            (
+                &plain,
+                0,
+                basket(&[(9, 1), (1, 1), (8, 1)], FAR),
+                RestaurantError::ItemInvalid {
+                    pointers: pointers(&["/items/0/item_id", "/items/2/item_id"]),
+                },
+            ),
             (&minimum, 0, basket(&[(1, 2)], FAR), RestaurantError::BelowMinimum { minimum: dollars(25) }),
             (&minimum, 0, basket(&[(1, 3)], FAR), RestaurantError::OutOfZone),
-            (&plain, 0, basket(&[(3, 1), (2, 2), (2, 2), (2, 1)], HERE), RestaurantError::ItemUnavailable {
-                pointers: pointers(&["/items/0/item_id", "/items/2/quantity"]),
-            }),
+            (
+                &plain,
+                0,
+                basket(&[(3, 1), (2, 2), (2, 2), (2, 1)], HERE),
+                RestaurantError::ItemUnavailable {
+                    pointers: pointers(&["/items/0/item_id", "/items/2/quantity"]),
+                },
+            ),
             (&small, 2, basket(&[(1, 1)], HERE), RestaurantError::Busy),
         ] {
             assert_eq!(quote(&restaurant(place), &menu, under_way, &basket, NOW), Err(expected));

@@ -62,8 +62,8 @@ pub(crate) fn fill(tx: &mut Tx) -> Result<(), Platform> {
     }
     for (number, demo) in (1..).zip(&RESTAURANTS) {
         let new = demo.new_restaurant()?;
-        let mut restaurant =
-            Restaurant::open(id::<RestaurantId>(number, 0), OWNER.to_owned(), &new).map_err(Platform::invalid)?;
+        let mut restaurant = Restaurant::open(id::<RestaurantId>(number, 0), OWNER.to_owned(), &new)
+            .map_err(Platform::invalid)?;
         restaurant.number = Some(number);
         rows::restaurants::insert(tx, &restaurant)?;
         for (place, item) in (1..).zip(&new.items) {

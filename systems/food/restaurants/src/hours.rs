@@ -58,9 +58,11 @@ impl Week {
         for (index, span) in hours.open.iter().enumerate() {
             match Span::new(span) {
                 Ok(span) => spans.push(span),
-                Err(faults) => wrong.extend(faults.into_iter().map(|(member, detail)| {
-                    Violation::new(format!("/open/{index}/{member}"), detail)
-                })),
+                Err(faults) => wrong.extend(
+                    faults
+                        .into_iter()
+                        .map(|(member, detail)| Violation::new(format!("/open/{index}/{member}"), detail)),
+                ),
             }
         }
         match zone {
@@ -165,7 +167,9 @@ impl Span {
         let from = minutes(&span.from).filter(|from| *from < DAY);
         let to = minutes(&span.to);
         match (from, to) {
-            (Some(from), Some(to)) if from == to => Err(vec![("to", "the span is empty: a day is 00:00 to 24:00")]),
+            (Some(from), Some(to)) if from == to => {
+                Err(vec![("to", "the span is empty: a day is 00:00 to 24:00")])
+            }
             (Some(from), Some(to)) => {
                 let to = if to < from { to + DAY } else { to };
                 Ok(Self { day: weekday(span.day), from, to })

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use food_contracts::ItemId;
-use food_contracts::restaurants::Line;
-use food_contracts::tickets::{
-    CancelTicket, CancelledTicket, NewTicket, Ticket, TicketError, TicketStatus,
-};
 use food_contracts::TicketId;
+use food_contracts::restaurants::Line;
+use food_contracts::tickets::{CancelTicket, CancelledTicket, NewTicket, Ticket, TicketError, TicketStatus};
 use partie::contract::{Created, Outcome, Platform, Timestamp, Versioned, Violation};
 use partie::store::Tx;
 

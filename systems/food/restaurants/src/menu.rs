@@ -69,7 +69,10 @@ impl Item {
         }
         if let Some(back_at) = change.back_at {
             if !change.available.map_or_else(|| self.is_off(now), |available| !available) {
-                wrong.push(Violation::new("/back_at", "goes with an item that is sold out, `\"available\": false`"));
+                wrong.push(Violation::new(
+                    "/back_at",
+                    "goes with an item that is sold out, `\"available\": false`",
+                ));
             }
             if back_at <= now {
                 wrong.push(Violation::new("/back_at", "is over already"));
@@ -120,7 +123,10 @@ pub(crate) fn price_violations(price: Money, currency: Currency, at: &str) -> Ve
         wrong.push(Violation::new(format!("{at}/amount"), "must not be negative"));
     }
     if price.currency() != currency {
-        wrong.push(Violation::new(format!("{at}/currency"), format!("everything on the menu is in {currency}")));
+        wrong.push(Violation::new(
+            format!("{at}/currency"),
+            format!("everything on the menu is in {currency}"),
+        ));
     }
     wrong
 }

@@ -63,7 +63,8 @@ impl Restaurant {
         let week = match new.hours.clone().map_or_else(|| Ok(Week::always()), Week::new) {
             Ok(week) => week,
             Err(faults) => {
-                let inside = |fault: Violation| Violation::new(format!("/hours{}", fault.pointer), fault.detail);
+                let inside =
+                    |fault: Violation| Violation::new(format!("/hours{}", fault.pointer), fault.detail);
                 wrong.extend(faults.into_iter().map(inside));
                 return Err(wrong);
             }
@@ -210,11 +211,11 @@ pub(crate) mod tests {
         ] {
             place.pause = pause.map(|until| Pause { until: until.map(hours) });
             let seen = place.availability(hours(now));
-            assert_eq!((seen.open, seen.next_open, seen.next_close), (
-                open,
-                next_open.map(hours),
-                next_close.map(hours)
-            ), "{pause:?} at {now}");
+            assert_eq!(
+                (seen.open, seen.next_open, seen.next_close),
+                (open, next_open.map(hours), next_close.map(hours)),
+                "{pause:?} at {now}"
+            );
         }
         assert!(place.pause(Pause { until: Some(hours(1)) }, hours(1)).is_err());
     }
@@ -236,16 +237,19 @@ pub(crate) mod tests {
         bad.hours = Some(Hours { time_zone: "Mars/Olympus".to_owned(), open: vec![span] });
         let wrong = Restaurant::open(RestaurantId::from_uuid(Uuid::nil()), "o".to_owned(), &bad).unwrap_err();
         let pointers: Vec<_> = wrong.iter().map(|violation| violation.pointer.as_str()).collect();
-        assert_eq!(pointers, [
-            "/name",
-            "/items/1/name",
-            "/items/1/price/currency",
-            "/minimum/amount",
-            "/minimum/currency",
-            "/hours/time_zone",
-            "/hours/open/0/from",
-            "/hours/open/0/to",
-        ]);
+        assert_eq!(
+            pointers,
+            [
+                "/name",
+                "/items/1/name",
+                "/items/1/price/currency",
+                "/minimum/amount",
+                "/minimum/currency",
+                "/hours/time_zone",
+                "/hours/open/0/from",
+                "/hours/open/0/to",
+            ]
+        );
     }
 
     #[test]

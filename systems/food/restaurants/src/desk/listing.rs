@@ -3,7 +3,7 @@
 use food_contracts::restaurants::{self as api, ListRestaurants, RestaurantError};
 use food_contracts::{Place, RestaurantId};
 use partie::contract::{Cursor, Id, Limit, Outcome, Page, Platform, Timestamp, Violation};
-use partie::store::{Error, Tx};
+use partie::store::Tx;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -77,14 +77,13 @@ impl Listing {
 
     /// The page.
     pub(crate) fn page(self, tx: &mut Tx) -> Outcome<Page<api::Restaurant>, RestaurantError> {
-        let page = match &self.order {
+        Ok(match &self.order {
             Order::Name(after) => self.by_name(tx, after.clone())?,
             Order::Distance { from, most, after } => self.by_distance(tx, *from, *most, *after)?,
-        };
-        Ok(page?)
+        })
     }
 
-    fn by_name(&self, tx: &mut Tx, mut after: ByName) -> Result<Result<Page<api::Restaurant>, Platform>, Error> {
+    fn by_name(&self, tx: &mut Tx, mut after: ByName) -> Result<Page<api::Restaurant>, Platform> {
         let mut gathered = self.gather(tx.now());
         let at_once = self.limit.get() as usize + 1;
         loop {
@@ -93,11 +92,11 @@ impl Listing {
             for restaurant in some {
                 after = (restaurant.name.clone(), restaurant.id);
                 if gathered.is_full_with(after.clone(), restaurant) {
-                    return Ok(gathered.page(false));
+                    return gathered.page(false);
                 }
             }
             if is_end {
-                return Ok(gathered.page(true));
+                return gathered.page(true);
             }
         }
     }
@@ -109,7 +108,7 @@ impl Listing {
         from: Place,
         most: u32,
         mut after: ByDistance,
-    ) -> Result<Result<Page<api::Restaurant>, Platform>, Error> {
+    ) -> Result<Page<api::Restaurant>, Platform> {
         let mut gathered = self.gather(tx.now());
         let mut reach = FIRST_REACH.max(after.0.saturating_mul(2)).min(most);
         loop {
@@ -125,11 +124,11 @@ impl Listing {
             for key in ring {
                 let Some(restaurant) = rows::restaurants::find(tx, key.1)? else { continue };
                 if gathered.is_full_with(key, restaurant) {
-                    return Ok(gathered.page(false));
+                    return gathered.page(false);
                 }
             }
             if reach >= most {
-                return Ok(gathered.page(true));
+                return gathered.page(true);
             }
             after = (reach, RestaurantId::from_uuid(Uuid::max()));
             reach = reach.saturating_mul(REACH_GROWTH).min(most);
@@ -162,7 +161,10 @@ impl<K: Serialize + Clone> Gathered<K> {
         let next = last.filter(|_| !is_end && rows.len() <= limit.get() as usize);
         let Page { data, next: after_row } = Page::from_rows(rows, limit, |(key, _)| key.clone())?;
         let next = next.map(|key| Cursor::after(&key)).transpose()?;
-        Ok(Page { data: data.into_iter().map(|(_, restaurant)| restaurant).collect(), next: after_row.or(next) })
+        Ok(Page {
+            data: data.into_iter().map(|(_, restaurant)| restaurant).collect(),
+            next: after_row.or(next),
+        })
     }
 }
 

@@ -173,10 +173,7 @@ fn find_own(tx: &mut Tx, actor: &Actor, id: RestaurantId) -> Outcome<Restaurant,
 }
 
 /// Writes a restaurant that has changed.
-fn change(
-    tx: &mut Tx,
-    mut changed: Restaurant,
-) -> Outcome<Versioned<api::Restaurant>, RestaurantError> {
+fn change(tx: &mut Tx, mut changed: Restaurant) -> Outcome<Versioned<api::Restaurant>, RestaurantError> {
     changed.version += 1;
     rows::restaurants::update(tx, &changed)?;
     Ok(Versioned(changed.view(tx.now())))

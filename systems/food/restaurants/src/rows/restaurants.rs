@@ -112,14 +112,7 @@ pub(crate) fn update(tx: &mut Tx, changed: &Restaurant) -> Result<(), Error> {
     tx.execute(
         "UPDATE restaurants SET hours = $2, paused = $3, paused_until = $4, menu_version = $5, version = $6
         WHERE id = $1",
-        &[
-            &changed.id,
-            &Json(changed.week.hours()),
-            &paused,
-            &until,
-            &changed.menu_version,
-            &changed.version,
-        ],
+        &[&changed.id, &Json(changed.week.hours()), &paused, &until, &changed.menu_version, &changed.version],
     )?;
     Ok(())
 }

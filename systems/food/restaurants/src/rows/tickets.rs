@@ -142,7 +142,8 @@ fn slip(row: &Row<'_>) -> Result<Slip, Error> {
         id: row.get(0)?,
         order_id: row.get(1)?,
         restaurant_id: row.get(2)?,
-        status: named(&status).ok_or_else(|| InvalidValue::new(format!("`{status}` is no state of a ticket")))?,
+        status: named(&status)
+            .ok_or_else(|| InvalidValue::new(format!("`{status}` is no state of a ticket")))?,
         lines: row.get::<Json<_>>(5)?.0,
         accept_by: row.get(7)?,
         ready_by: row.get(8)?,
