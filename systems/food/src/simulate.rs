@@ -25,8 +25,19 @@ type Failure = Box<dyn std::error::Error>;
 pub(crate) fn command() -> clap::Command {
     clap::Command::new("simulate")
         .about("Play recorded days through dispatch alone and print what came of them")
-        .arg(Arg::new("days").value_name("DIR").num_args(1..).required(true).help("Days of the public set's format"))
-        .arg(Arg::new("out").long("out").value_name("DIR").help("Where the solution files go, a directory a day"))
+        .arg(
+            Arg::new("days")
+                .value_name("DIR")
+                .num_args(1..)
+                .required(true)
+                .help("Days of the public set's format"),
+        )
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("DIR")
+                .help("Where the solution files go, a directory a day"),
+        )
         .arg(
             Arg::new("deliver-overdue")
                 .long("deliver-overdue")
