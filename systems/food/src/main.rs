@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     System::new("food")
         .service(food_restaurants::service())
         .service(food_orders::service())
+        .service(food_delivery::service())
         .gateway(Gateway::default())
         .guide(guide::requests)
         .command(simulate::command(), simulate::main)

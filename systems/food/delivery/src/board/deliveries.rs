@@ -1,0 +1,190 @@
+//! What becomes of deliveries: asked for, carried, withdrawn.
+
+use food_contracts::delivery::{
+    Delivery, DeliveryError, DeliveryStatus, DriverStatus, FailureReason, NewDelivery, OfferStatus,
+};
+use food_contracts::{DeliveryId, OrderId, Place};
+use partie::contract::{Created, NoContent, Outcome, Platform, Versioned};
+use partie::store::Tx;
+
+use super::{Board, driver_of, sure};
+use crate::delivery::{Record, Step};
+use crate::itinerary::{self, Start};
+use crate::{driver, rows};
+
+/// What a driver does with a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    ArrivePickup,
+    PickUp,
+    ArriveDropoff,
+    Deliver,
+    Fail(FailureReason),
+    GiveBack,
+}
+
+impl Board {
+    /// A delivery to make, once for each order. Asked for again, it is the same one; what may change is when the food
+    /// is ready.
+    pub(crate) fn request(
+        &self,
+        tx: &mut Tx,
+        new: &NewDelivery,
+    ) -> Outcome<Created<Delivery>, DeliveryError> {
+        if rows::deliveries::is_cancelled(tx, new.order_id)? {
+            return Err(DeliveryError::Compensated.into());
+        }
+        if let Some(mut known) = rows::deliveries::of_order(tx, new.order_id)? {
+            if known.delivery.status == DeliveryStatus::Cancelled {
+                return Err(DeliveryError::Compensated.into());
+            }
+            if known.retime(new.ready_at) {
+                rows::one(rows::deliveries::update(tx, &known)?)?;
+                self.bell.ring(tx);
+            }
+            return Ok(Created(known.delivery));
+        }
+        let record = Record::new(tx.new_id(), new, self.settings.search, tx.now());
+        rows::deliveries::insert(tx, &record)?;
+        self.bell.ring(tx);
+        Ok(Created(record.delivery))
+    }
+
+    /// The order is off. What was never asked for will not be made; what is over stays as it ended.
+    pub(crate) fn cancel(&self, tx: &mut Tx, order: OrderId) -> Outcome<NoContent, DeliveryError> {
+        let now = tx.now();
+        let Some(mut record) = rows::deliveries::of_order(tx, order)? else {
+            rows::deliveries::cancel_ahead(tx, order, now)?;
+            return Ok(NoContent);
+        };
+        match record.delivery.status {
+            DeliveryStatus::Cancelled | DeliveryStatus::UnassignedTimeout => return Ok(NoContent),
+            DeliveryStatus::Offered => self.withdraw(tx, &mut record)?,
+            _ => {}
+        }
+        let carrier = record.delivery.driver_id;
+        record.apply(Step::Cancel, now)?;
+        if let Some(driver) = carrier {
+            let mut driver = driver_of(tx, driver)?;
+            self.unload(tx, &record, &mut driver)?;
+            rows::one(rows::drivers::update(tx, &driver)?)?;
+            self.wakes.wake(tx, driver.driver.id);
+        }
+        rows::one(rows::deliveries::update(tx, &record)?)?;
+        Ok(NoContent)
+    }
+
+    /// Takes the whole offer back that the delivery is part of.
+    fn withdraw(&self, tx: &mut Tx, record: &mut Record) -> Result<(), Platform> {
+        let offer = record.offer_id.map(|id| rows::offers::find(tx, id)).transpose()?.flatten();
+        let mut offer = offer.ok_or_else(|| Platform::internal("an offered delivery without an offer"))?;
+        let mut driver = driver_of(tx, offer.driver_id)?;
+        self.release(tx, &mut offer, &mut driver, OfferStatus::Withdrawn)?;
+        rows::one(rows::drivers::update(tx, &driver)?)?;
+        let again = rows::deliveries::find(tx, record.delivery.id)?;
+        *record = again.ok_or_else(|| Platform::internal("a delivery is missing"))?;
+        Ok(())
+    }
+
+    /// What a driver does with a delivery of its own. Those of others are not there.
+    pub(crate) fn act(
+        &self,
+        tx: &mut Tx,
+        subject: &str,
+        id: DeliveryId,
+        act: Act,
+    ) -> Outcome<Versioned<Delivery>, DeliveryError> {
+        let now = tx.now();
+        let mut driver = rows::drivers::of_subject(tx, subject)?.ok_or(DeliveryError::NotFound)?;
+        let found = rows::deliveries::find(tx, id)?;
+        let mut record =
+            found.filter(|record| record.is_carried_by(driver.driver.id)).ok_or(DeliveryError::NotFound)?;
+        let before = driver.driver.status;
+        match act {
+            Act::ArrivePickup => record.apply(Step::ArrivePickup, now)?,
+            Act::PickUp => record.pick_up(now)?,
+            Act::ArriveDropoff => {
+                record.apply(Step::ArriveDropoff, now)?;
+                if is_behind_others(tx, &record, &driver)? {
+                    return Err(DeliveryError::OutOfSequence.into());
+                }
+            }
+            Act::Deliver => record.apply(Step::Deliver, now)?,
+            Act::Fail(_) if record.is_before_pickup() => {
+                record.give_up(self.settings.search, now)?;
+                rows::deliveries::exclude(tx, id, driver.driver.id)?;
+            }
+            Act::Fail(reason) => record.fail(reason, now)?,
+            Act::GiveBack => record.give_back(now)?,
+        }
+        driver.hear(now);
+        if let Some(place) = place_of(&record, act) {
+            driver.seen_at(place, now);
+        }
+        if record.is_over() || record.delivery.status == DeliveryStatus::Searching {
+            self.unload(tx, &record, &mut driver)?;
+        }
+        rows::one(rows::deliveries::update(tx, &record)?)?;
+        rows::one(rows::drivers::update(tx, &driver)?)?;
+        if before != driver.driver.status && driver.driver.status == DriverStatus::Available {
+            self.bell.ring(tx);
+        }
+        if let Some(start) = start_of_rest(&record, act) {
+            self.expect_rest(tx, &driver, start)?;
+        }
+        let now_known = rows::deliveries::find(tx, id)?.ok_or(DeliveryError::NotFound)?;
+        Ok(Versioned(now_known.delivery))
+    }
+
+    /// Says anew when the doors are reached that are still ahead, once all food is in hand.
+    fn expect_rest(&self, tx: &mut Tx, driver: &driver::Record, start: Start) -> Result<(), Platform> {
+        let now = tx.now();
+        let mut ahead = rows::deliveries::carried(tx, driver.driver.id)?;
+        if ahead.iter().any(Record::is_before_pickup) {
+            return Ok(());
+        }
+        ahead.retain(Record::shows_driver);
+        let doors: Vec<_> = ahead.iter().map(|record| record.delivery.drop_off).collect();
+        let etas = itinerary::arrivals(&self.settings, start, &doors, now);
+        for (record, eta) in ahead.iter_mut().zip(etas) {
+            if record.delivery.eta != Some(eta) {
+                record.expect(eta);
+                rows::one(rows::deliveries::update(tx, record)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A search that found nobody.
+    pub(crate) fn time_out(&self, tx: &mut Tx, mut record: Record) -> Result<(), Platform> {
+        let now = tx.now();
+        sure(record.apply(Step::TimeOut, now))?;
+        rows::one(rows::deliveries::update(tx, &record)?)
+    }
+}
+
+/// Whether an earlier door of the bundle is still ahead. What goes back to the restaurant does not count.
+fn is_behind_others(tx: &mut Tx, record: &Record, driver: &driver::Record) -> Result<bool, Platform> {
+    let carried = rows::deliveries::carried(tx, driver.driver.id)?;
+    let first_ahead = carried.iter().find(|one| one.offer_id == record.offer_id && one.shows_driver());
+    Ok(first_ahead.is_some_and(|first| first.delivery.id != record.delivery.id))
+}
+
+/// Where a driver is who does that.
+fn place_of(record: &Record, act: Act) -> Option<Place> {
+    match act {
+        Act::ArrivePickup | Act::PickUp | Act::GiveBack => Some(record.delivery.pick_up),
+        Act::ArriveDropoff | Act::Deliver => Some(record.delivery.drop_off),
+        Act::Fail(_) => None,
+    }
+}
+
+/// Where the rest of the trip begins, after an act that changes it.
+fn start_of_rest(record: &Record, act: Act) -> Option<Start> {
+    match act {
+        Act::PickUp => Some(Start::PickedUp { pick_up: record.delivery.pick_up }),
+        Act::Deliver => Some(Start::Door { at: record.delivery.drop_off }),
+        Act::Fail(_) if record.failure.is_some() => Some(Start::Door { at: record.delivery.drop_off }),
+        _ => None,
+    }
+}

@@ -1,0 +1,20 @@
+//! The service, declared.
+
+use food_contracts::delivery::{Deliveries, Drivers};
+use food_contracts::seed::SeedDelivery;
+use partie::Service;
+use partie::store::migrations;
+
+use crate::desk::DeliveryDesk;
+use crate::settings::Settings;
+
+/// Drivers, deliveries, and the dispatch between them.
+pub fn service() -> impl Into<Service> {
+    Service::new("delivery")
+        .store(migrations!["0001_delivery.sql"])
+        .settings(&Settings::default())
+        .start(DeliveryDesk::start)
+        .serve(Drivers::routes())
+        .serve(Deliveries::routes())
+        .serve(SeedDelivery::routes())
+}
