@@ -80,12 +80,16 @@ struct Marks {
 impl Call {
     /// A call by nobody, with a deadline and a trace.
     pub fn new(deadline: Deadline, trace: Trace) -> Self {
+        Self::with_id(deadline, trace, format!("{:032x}", trace.trace_id()).into())
+    }
+
+    fn with_id(deadline: Deadline, trace: Trace, request_id: Arc<str>) -> Self {
         Self {
             caller: Caller::Anonymous,
             peer: None,
             deadline,
             trace,
-            request_id: format!("{:032x}", trace.trace_id()).into(),
+            request_id,
             key: None,
             attempt: 1,
             if_match: None,
@@ -102,10 +106,11 @@ impl Call {
     /// [`FaultKind::MalformedRequest`] for a header that cannot be read.
     pub fn from_headers(headers: &HeaderMap, deadline: Deadline, fresh: Trace) -> Result<Self, Platform> {
         let trace = text(headers, &wire::TRACEPARENT).and_then(|text| text.parse::<Trace>().ok());
-        let mut call = Self::new(deadline, trace.map_or(fresh, |trace| trace.child(fresh.span_id())));
-        if let Some(id) = text(headers, &wire::REQUEST_ID).filter(|id| is_plain(id, 128)) {
-            call.request_id = id.into();
-        }
+        let trace = trace.map_or(fresh, |trace| trace.child(fresh.span_id()));
+        let mut call = match text(headers, &wire::REQUEST_ID).filter(|id| is_plain(id, 128)) {
+            Some(id) => Self::with_id(deadline, trace, id.into()),
+            None => Self::new(deadline, trace),
+        };
         call.key = key_from(headers)?;
         call.if_match = if_match_from(headers)?;
         if let Some(attempt) = text(headers, &wire::ATTEMPT).and_then(|text| text.parse().ok()) {
@@ -188,6 +193,11 @@ impl Call {
     /// The id under which logs know the request.
     pub fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// The same id, to keep beyond the call.
+    pub fn request_id_shared(&self) -> Arc<str> {
+        Arc::clone(&self.request_id)
     }
 
     /// The idempotency key.

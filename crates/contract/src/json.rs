@@ -26,8 +26,9 @@ impl fmt::Display for NotStrict {
 /// the rest of the grammar, so this scanner only has to follow valid JSON and must merely not stray on anything else.
 pub(crate) fn check(text: &[u8]) -> Result<(), NotStrict> {
     let mut scan = Scan { text, at: 0 };
-    // One set of keys per open object; arrays push `None`.
-    let mut open: Vec<Option<Keys<'_>>> = Vec::new();
+    // The keys of all open objects, the innermost last.
+    let mut keys = Keys::default();
+    let mut open: Vec<Open> = Vec::with_capacity(8);
     let mut expect_key = false;
     while let Some(&byte) = text.get(scan.at) {
         match byte {
@@ -36,24 +37,26 @@ pub(crate) fn check(text: &[u8]) -> Result<(), NotStrict> {
                     return Err(scan.error("nested deeper than 64 levels"));
                 }
                 expect_key = byte == b'{';
-                open.push(expect_key.then(Keys::default));
+                open.push(Open { is_object: expect_key, keys: keys.few.len(), many: false });
                 scan.at += 1;
             }
             b'}' | b']' => {
-                open.pop();
+                if let Some(closed) = open.pop() {
+                    keys.close(&closed);
+                }
                 expect_key = false;
                 scan.at += 1;
             }
             b',' => {
-                expect_key = matches!(open.last(), Some(Some(_)));
+                expect_key = open.last().is_some_and(|open| open.is_object);
                 scan.at += 1;
             }
             b'"' => {
                 let start = scan.at;
                 let key = scan.string()?;
-                if let (true, Some(Some(keys))) = (expect_key, open.last_mut()) {
+                if let (true, Some(open)) = (expect_key, open.last_mut()) {
                     expect_key = false;
-                    if !keys.insert(key) {
+                    if !keys.insert(open, key) {
                         return Err(NotStrict { at: start, what: "an object repeats a key" });
                     }
                 }
@@ -64,15 +67,26 @@ pub(crate) fn check(text: &[u8]) -> Result<(), NotStrict> {
     Ok(())
 }
 
+/// An object or an array that has begun.
+struct Open {
+    is_object: bool,
+    /// Where its keys begin.
+    keys: usize,
+    /// Whether its keys are hashed.
+    many: bool,
+}
+
 struct Scan<'t> {
     text: &'t [u8],
     at: usize,
 }
 
+/// One list for all open objects: most are small, and a list of its own for each would be most of the check's cost.
 #[derive(Default)]
 struct Keys<'t> {
     few: Vec<Cow<'t, [u8]>>,
-    many: HashSet<Cow<'t, [u8]>>,
+    /// Of each open object with many keys, the innermost last.
+    many: Vec<HashSet<Cow<'t, [u8]>>>,
 }
 
 // === impl Scan ===
@@ -161,19 +175,27 @@ impl<'t> Scan<'t> {
 // === impl Keys ===
 
 impl<'t> Keys<'t> {
-    /// False if the key was there.
-    fn insert(&mut self, key: Cow<'t, [u8]>) -> bool {
-        if !self.many.is_empty() {
-            return self.many.insert(key);
+    /// False if the innermost object has the key already.
+    fn insert(&mut self, open: &mut Open, key: Cow<'t, [u8]>) -> bool {
+        if let Some(many) = self.many.last_mut().filter(|_| open.many) {
+            return many.insert(key);
         }
-        if self.few.contains(&key) {
+        if self.few[open.keys..].contains(&key) {
             return false;
         }
         self.few.push(key);
-        if self.few.len() == FEW {
-            self.many = self.few.drain(..).collect();
+        if self.few.len() - open.keys == FEW {
+            open.many = true;
+            self.many.push(self.few.drain(open.keys..).collect());
         }
         true
+    }
+
+    fn close(&mut self, closed: &Open) {
+        self.few.truncate(closed.keys);
+        if closed.many {
+            self.many.pop();
+        }
     }
 }
 

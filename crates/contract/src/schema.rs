@@ -1,5 +1,7 @@
 //! Finds everything that is wrong with a body at once, by the JSON Schema of its type.
 
+mod shape;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+use self::shape::Shape;
 use crate::operation::SchemaFn;
 use crate::problem::Violation;
 
@@ -47,6 +50,8 @@ pub(crate) struct Known {
     definitions: Map<String, Value>,
     /// Whether it states bounds, which no parser knows.
     bounded: bool,
+    /// The same for the hot path, if it can be said there.
+    shape: Option<Shape>,
 }
 
 thread_local! {
@@ -64,7 +69,8 @@ impl Known {
                 let root = schema(&mut generator).to_value();
                 let definitions = generator.take_definitions(true);
                 let bounded = states_bounds(&root) || definitions.values().any(states_bounds);
-                Rc::new(Self { root, definitions, bounded })
+                let shape = Shape::of(&root, &definitions);
+                Rc::new(Self { root, definitions, bounded, shape })
             });
             Rc::clone(entry)
         })
@@ -73,6 +79,12 @@ impl Known {
     /// Whether it may refuse what the typed parser takes.
     pub(crate) fn is_bounded(&self) -> bool {
         self.bounded
+    }
+
+    /// Whether a text surely is strict JSON without [`violations`](Self::violations), as far as that can be said in
+    /// one pass.
+    pub(crate) fn surely_takes(&self, text: &[u8]) -> bool {
+        self.shape.as_ref().is_some_and(|shape| shape.takes(text))
     }
 
     /// The type of a property, if it is one of JSON's.

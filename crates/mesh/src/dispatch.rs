@@ -17,7 +17,7 @@ use crate::stack::is_read;
 /// until they end or the deadline passes.
 ///
 /// # Errors
-/// [`FaultKind::UpstreamTimeout`] at the deadline, [`FaultKind::OutcomeUnknown`] when the runtime goes away underneath.
+/// [`FaultKind::UpstreamTimeout`] at the deadline.
 pub(crate) async fn dispatch(
     serve: Arc<dyn Serve>,
     peer: Peer,
@@ -35,12 +35,14 @@ pub(crate) async fn dispatch(
     let outcome = if reads {
         work.await
     } else {
-        let running = handles.detached.spawn(async move {
-            let outcome = work.await;
-            drop(in_flight);
-            outcome
-        });
-        running.await.map_err(|error| Platform::new(FaultKind::OutcomeUnknown).caused_by(error))?
+        handles
+            .detached
+            .finishing(async move {
+                let outcome = work.await;
+                drop(in_flight);
+                outcome
+            })
+            .await
     };
     match outcome {
         Ok(Ok(answer)) => Ok(answer),

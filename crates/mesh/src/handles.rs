@@ -1,10 +1,13 @@
 //! What the mesh and its listeners are given by the program they run in.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use partie_runtime::{Activity, Ids};
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The program's handles. Cheap to clone; all parts of a program share the same ones.
 #[derive(Debug, Clone)]
@@ -21,6 +24,12 @@ pub struct Handles {
 #[derive(Debug, Clone)]
 pub struct Detached(TaskTracker);
 
+/// Runs in the task of whoever waits for it, since almost everybody waits to the end: a task of its own would be two
+/// more trips through the scheduler for each request. Dropped before the end it gets that task.
+pub(crate) struct Finishing<F: Future<Output: Send> + Send + 'static> {
+    work: Option<(Pin<Box<F>>, TaskTrackerToken)>,
+}
+
 // === impl Handles ===
 
 impl Default for Handles {
@@ -32,12 +41,12 @@ impl Default for Handles {
 // === impl Detached ===
 
 impl Detached {
-    /// Runs it on the current runtime.
-    pub(crate) fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    /// The work, as a future that may be dropped without stopping it.
+    pub(crate) fn finishing<F>(&self, work: F) -> Finishing<F>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.0.spawn(work)
+        Finishing { work: Some((Box::pin(work), self.0.token())) }
     }
 
     /// Ends when nothing is running. A drain waits for it before it takes the runtime away.
@@ -57,5 +66,30 @@ impl Default for Detached {
         // A closed tracker still takes tasks; it only lets `finished` end as soon as there are none.
         tasks.close();
         Self(tasks)
+    }
+}
+
+// === impl Finishing ===
+
+impl<F: Future<Output: Send> + Send + 'static> Future for Finishing<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Some((work, _)) = &mut self.work else { return Poll::Pending };
+        let output = ready!(work.as_mut().poll(cx));
+        self.work = None;
+        Poll::Ready(output)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for Finishing<F> {
+    fn drop(&mut self) {
+        // Without a runtime nothing runs any more.
+        if let (Some((work, token)), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
+            runtime.spawn(async move {
+                work.await;
+                drop(token);
+            });
+        }
     }
 }

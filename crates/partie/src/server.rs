@@ -59,34 +59,34 @@ impl Server {
 
     async fn answer(&self, peer: Peer, mut request: Request) -> Response {
         let presence = InFlight::of(&mut request, &self.shared.activity);
-        let path = request.uri().path().to_owned();
-        let fresh = self.shared.ids.trace();
-        let (endpoint, params) = match self.router.find(request.method(), &path) {
+        let (endpoint, params) = match self.router.find(request.method(), request.uri().path()) {
             Found::Operation(endpoint, params) => (endpoint, params),
             Found::Nothing if self.fallback.is_some() => return self.fall_back(request).await,
-            Found::Nothing => {
-                return self.refuse(Platform::new(FaultKind::NotFound), path, request.headers());
-            }
-            Found::Refused(fault) => return self.refuse(fault, path, request.headers()),
+            Found::Nothing => return self.refuse(Platform::new(FaultKind::NotFound), &request),
+            Found::Refused(fault) => return self.refuse(fault, &request),
         };
+        let fresh = self.shared.ids.trace();
+        // Cheap to clone, and enough to say later which request a problem is about.
+        let uri = request.uri().clone();
+        let path = || Some(uri.path().to_owned());
         let measured = endpoint.metrics.begin();
         let deadline = deadline_of(request.headers(), endpoint.operation);
         let call =
             Call::from_headers(request.headers(), deadline, fresh).map(|call| call.with_presence(presence));
         let response = match call {
             Ok(call) => {
-                let request_id = call.request_id().to_owned();
+                let request_id = call.request_id_shared();
                 // One timer for everything: the deadline covers reading the body as well as the work.
-                let steps = self.run(endpoint, params, peer, call, path.clone(), request);
+                let steps = self.run(endpoint, params, peer, call, request);
                 match tokio::time::timeout(deadline.remaining(), steps).await {
                     Ok(Ok(response)) => response,
-                    Ok(Err(fault)) => fault.into_response(Some(path), Some(&request_id)),
+                    Ok(Err(fault)) => fault.into_response(path(), Some(&request_id)),
                     Err(_) => {
-                        Platform::new(FaultKind::UpstreamTimeout).into_response(Some(path), Some(&request_id))
+                        Platform::new(FaultKind::UpstreamTimeout).into_response(path(), Some(&request_id))
                     }
                 }
             }
-            Err(fault) => fault.into_response(Some(path), None),
+            Err(fault) => self.refuse(fault, &request),
         };
         self.log(&response, endpoint.operation);
         measured.finish(response.status().as_u16());
@@ -100,7 +100,6 @@ impl Server {
         params: partie_contract::Params,
         peer: Peer,
         call: Call,
-        path: String,
         request: Request,
     ) -> Result<Response, Platform> {
         let operation = endpoint.operation;
@@ -116,16 +115,17 @@ impl Server {
         check_content(operation, &head.headers)?;
         check_precondition(operation, &call)?;
         let body = body.collect(LARGEST_BODY).await?;
-        let mut inbound =
-            Inbound { call, operation, path, params, query: head.uri.query().map(str::to_owned), body };
+        let (path, query) = (head.uri.path().to_owned(), head.uri.query().map(str::to_owned));
+        let mut inbound = Inbound { call, operation, path, params, query, body };
         // A known key answers from the store, before the handler looks at a world that has moved on.
         let _claim = match keyed::bind(&mut inbound, self.shared.store.as_ref()).await? {
             Replay::Stored(stored) => return Ok(keyed::replayed(stored)),
             Replay::New(claim) => claim,
         };
-        let call = inbound.call.clone();
+        let keyed = operation.keyed.then(|| inbound.call.clone());
         let response = endpoint.run(inbound).await;
-        Ok(if call.is_replayed() { keyed::mark_replayed(response) } else { response })
+        let replayed = keyed.is_some_and(|call| call.is_replayed());
+        Ok(if replayed { keyed::mark_replayed(response) } else { response })
     }
 
     async fn fall_back(&self, request: Request) -> Response {
@@ -136,9 +136,9 @@ impl Server {
         response.map(partie_contract::Body::stream)
     }
 
-    fn refuse(&self, fault: Platform, path: String, headers: &HeaderMap) -> Response {
-        let id = headers.get(&wire::REQUEST_ID).and_then(|id| id.to_str().ok());
-        fault.into_response(Some(path), id)
+    fn refuse(&self, fault: Platform, request: &Request) -> Response {
+        let id = request.headers().get(&wire::REQUEST_ID).and_then(|id| id.to_str().ok());
+        fault.into_response(Some(request.uri().path().to_owned()), id)
     }
 
     /// The cause of a failure is told here, once, and nowhere outside.
@@ -189,8 +189,10 @@ fn check_content(operation: &Operation, headers: &HeaderMap) -> Result<(), Platf
     for range in accepted.flat_map(|value| value.split(',')) {
         asked = true;
         let essence = range.split(';').next().unwrap_or_default().trim();
-        let group = produced.split('/').next().unwrap_or_default();
-        if essence == "*/*" || essence.eq_ignore_ascii_case(produced) || essence == format!("{group}/*") {
+        let is_group = || {
+            essence.strip_suffix('*').is_some_and(|group| group.ends_with('/') && produced.starts_with(group))
+        };
+        if essence == "*/*" || essence.eq_ignore_ascii_case(produced) || is_group() {
             return Ok(());
         }
     }

@@ -12,6 +12,8 @@ pub(crate) struct Metrics {
     pub(crate) batch_size: Histogram,
     /// Writes that waited when a batch began.
     pub(crate) queue_length: Gauge,
+    /// Pages of the write-ahead log.
+    pub(crate) log_pages: Gauge,
     pub(crate) writes_kept: Counter,
     pub(crate) writes_undone: Counter,
     /// Writes that were run again alone.
@@ -32,6 +34,7 @@ impl Metrics {
             commit_duration: histogram!("store.commit.duration", "store" => store.clone()),
             batch_size: histogram!("store.batch.size", "store" => store.clone()),
             queue_length: gauge!("store.queue.length", "store" => store.clone()),
+            log_pages: gauge!("store.log.pages", "store" => store.clone()),
             writes_kept: counter!("store.writes", "store" => store.clone(), "outcome" => "kept"),
             writes_undone: counter!("store.writes", "store" => store.clone(), "outcome" => "undone"),
             reruns: counter!("store.reruns", "store" => store.clone()),

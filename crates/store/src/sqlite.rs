@@ -3,6 +3,7 @@
 mod control;
 mod guard;
 mod header;
+mod log;
 mod open;
 mod readers;
 mod session;

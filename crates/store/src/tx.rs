@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::Hasher;
 use std::sync::Arc;
 
-use partie_contract::{Call, Fault, FromValue, Id, Problem, Timestamp, ToValue, Value};
+use partie_contract::{Call, Fault, FromValue, Id, Platform, Problem, Timestamp, ToValue, Value};
 use partie_runtime::{Clock, Ids};
 use uuid::Uuid;
 
@@ -142,6 +142,20 @@ impl Tx {
     /// The call on whose behalf this happens, for the correlation of events. Only [`once`](crate::Store::once) has one.
     pub fn call(&self) -> Option<&Call> {
         self.job.call.as_ref()
+    }
+
+    /// Checks the call's `If-Match` against the version of a row just read. With one writer nothing changes the row
+    /// until the commit: `let dish = Dish::find(tx, id)?; tx.check_version(dish.version)?;` and then
+    /// `UPDATE dishes SET version = version + 1, .. WHERE id = $1`. Without a precondition on the call every version
+    /// will do; that it has one where the contract wants one is checked before the handler runs.
+    ///
+    /// # Errors
+    /// [`FaultKind::PreconditionFailed`](partie_contract::FaultKind::PreconditionFailed).
+    pub fn check_version(&self, current: i64) -> Result<(), Platform> {
+        match self.call().and_then(Call::if_match) {
+            Some(precondition) => precondition.check(current),
+            None => Ok(()),
+        }
     }
 
     /// Does something after the commit, and only then: the one place to touch memory or to wake somebody.

@@ -1,8 +1,9 @@
-//! A schema made ready for the hot path: says of a text, in one pass and without building anything, that it fits.
+//! A schema made ready for the hot path: says of a text, in one pass and without building anything, that it is strict
+//! JSON and fits.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Schemas nested deeper, recursive ones above all, are left to the thorough check.
@@ -17,7 +18,8 @@ const INTEGER: u8 = 32;
 const NUMBER: u8 = 64;
 const ANY: u8 = NULL | BOOLEAN | OBJECT | ARRAY | STRING | INTEGER | NUMBER;
 
-/// What a value has to look like. It never takes what the thorough check refuses, but may give up on what that takes.
+/// What a value has to look like. It never takes what the thorough checks refuse, but gives up on some of what they
+/// take: members without a schema of their own, and arrays of anything.
 pub(super) struct Shape {
     types: u8,
     /// Characters of a string.
@@ -31,8 +33,6 @@ pub(super) struct Shape {
     options: Option<Vec<String>>,
     /// Names, whether they are required, and their shapes.
     members: Vec<(String, bool, Self)>,
-    /// Of members without a name.
-    others: Option<Box<Self>>,
     element: Option<Box<Self>>,
     /// If there are any, one of them has to fit as well.
     alternatives: Vec<Self>,
@@ -67,15 +67,18 @@ impl Shape {
             _ => return Some(Self::anything()),
         };
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
-            let alone = schema.keys().all(|key| matches!(key.as_str(), "$ref" | "description" | "title" | "default"));
+            let alone =
+                schema.keys().all(|key| matches!(key.as_str(), "$ref" | "description" | "title" | "default"));
             let target = definitions.get(target.rsplit('/').next()?)?;
             return if alone { nested(target) } else { None };
         }
         if schema.contains_key("allOf") || (schema.contains_key("anyOf") && schema.contains_key("oneOf")) {
             return None;
         }
-        let bound = |keyword: &str, default: f64| schema.get(keyword).and_then(Value::as_f64).unwrap_or(default);
-        let range = |least: &str, most: &str| Range(bound(least, f64::NEG_INFINITY), bound(most, f64::INFINITY));
+        let bound =
+            |keyword: &str, default: f64| schema.get(keyword).and_then(Value::as_f64).unwrap_or(default);
+        let range =
+            |least: &str, most: &str| Range(bound(least, f64::NEG_INFINITY), bound(most, f64::INFINITY));
         let mut shape = Self {
             types: schema.get("type").map_or(Some(ANY), types)?,
             length: range("minLength", "maxLength"),
@@ -96,7 +99,8 @@ impl Shape {
             _ => return None,
         };
         if let Some(options) = options {
-            let texts: Option<Vec<String>> = options.iter().map(|option| option.as_str().map(str::to_owned)).collect();
+            let texts: Option<Vec<String>> =
+                options.iter().map(|option| option.as_str().map(str::to_owned)).collect();
             shape.options = Some(texts?);
             shape.types &= STRING;
         }
@@ -110,18 +114,18 @@ impl Shape {
             }
         }
         // One bit each while reading; and what is required has to be a member.
-        if shape.members.len() > 64 || required.len() > shape.members.iter().filter(|member| member.1).count() {
+        if shape.members.len() > 64 || required.len() > shape.members.iter().filter(|member| member.1).count()
+        {
             return None;
-        }
-        match schema.get("additionalProperties") {
-            Some(others @ Value::Object(_)) => shape.others = Some(Box::new(nested(others)?)),
-            _ if shape.members.is_empty() => shape.others = Some(Box::new(Self::anything())),
-            _ => {}
         }
         if let Some(items) = schema.get("items") {
             shape.element = Some(Box::new(nested(items)?));
         }
         if let Some(Value::Array(options)) = schema.get("anyOf").or_else(|| schema.get("oneOf")) {
+            // What is read as one of them would miss bounds beside them.
+            if ["minItems", "maxItems"].iter().any(|bound| schema.contains_key(*bound)) {
+                return None;
+            }
             shape.alternatives = options.iter().map(nested).collect::<Option<_>>()?;
         }
         Some(shape)
@@ -138,7 +142,6 @@ impl Shape {
             format: Format::Any,
             options: None,
             members: Vec::new(),
-            others: None,
             element: None,
             alternatives: Vec::new(),
         }
@@ -190,7 +193,9 @@ impl Shape {
         let mut able = self.alternatives.iter().filter(|shape| shape.types & kind != 0);
         match (self.alternatives.is_empty(), able.next(), able.next()) {
             (true, ..) => Ok(self),
-            (false, Some(only), None) if self.members.is_empty() && self.element.is_none() => only.reader(kind),
+            (false, Some(only), None) if self.members.is_empty() && self.element.is_none() => {
+                only.reader(kind)
+            }
             _ => Err(misfit()),
         }
     }
@@ -273,43 +278,32 @@ impl<'de> Visitor<'de> for &Shape {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let this = self.reader(ARRAY)?;
+        let element = this.element.as_deref().ok_or_else(misfit)?;
         let mut count = 0_u32;
-        loop {
-            let more = match &this.element {
-                Some(element) => seq.next_element_seed(&**element)?.is_some(),
-                None => seq.next_element::<IgnoredAny>()?.is_some(),
-            };
-            if !more {
-                return fit(this.entries.contains(f64::from(count)));
-            }
+        while seq.next_element_seed(element)?.is_some() {
             count += 1;
         }
+        fit(this.entries.contains(f64::from(count)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let this = self.reader(OBJECT)?;
         let mut seen = 0_u64;
-        while let Some(member) = map.next_key_seed(Name(this))? {
-            match (member.and_then(|index| Some((index, this.members.get(index)?))), &this.others) {
-                (Some((index, (.., shape))), _) => {
-                    seen |= 1 << index;
-                    map.next_value_seed(shape)?;
-                }
-                (None, Some(others)) => map.next_value_seed(&**others)?,
-                // Perhaps another name for a member.
-                (None, None) => return Err(misfit()),
-            }
+        while let Some(index) = map.next_key_seed(Name(this))? {
+            fit(seen & (1 << index) == 0)?;
+            seen |= 1 << index;
+            map.next_value_seed(&this.members[index].2)?;
         }
         let mut members = this.members.iter().enumerate();
         fit(members.all(|(index, (_, required, _))| !required || seen & (1 << index) != 0))
     }
 }
 
-/// Reads the name of a member: its index, if it has one.
+/// Reads the name of a member: its index. Another name may be an alias of the parser's, or wrong.
 struct Name<'s>(&'s Shape);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Option<usize>;
+    type Value = usize;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -317,13 +311,13 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
 }
 
 impl Visitor<'_> for Name<'_> {
-    type Value = Option<usize>;
+    type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.members.iter().position(|(own, ..)| own == name))
+        self.0.members.iter().position(|(own, ..)| own == name).ok_or_else(misfit)
     }
 }

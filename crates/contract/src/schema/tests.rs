@@ -98,3 +98,95 @@ fn what_the_parser_took_is_checked_for_bounds_alone() {
     assert!(!Known::of(schema_of::<Choice>).is_bounded());
     assert_eq!(Known::of(schema_of::<Basket>).property_type("note"), Some("string"));
 }
+
+/// Every kind of member a contract has; `next` makes it recursive.
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema is read")]
+struct Order {
+    basket: Basket,
+    #[serde(default)]
+    reserve: Option<Line>,
+    #[schemars(length(max = 3))]
+    tags: Vec<String>,
+    #[schemars(range(min = 0.5))]
+    weight: f64,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema is read")]
+struct Recursive {
+    next: Option<Box<Self>>,
+}
+
+#[test]
+fn what_is_surely_taken_has_no_violations() {
+    let good = json!({"basket":{"items":[{"quantity":1,"kind":"dish"}],"note":"x","when":"2026-01-01T00:00:00Z"},
+        "reserve":{"quantity":99,"kind":"drink"},"tags":["a"],"weight":0.5});
+    let known = Known::of(schema_of::<Order>);
+    assert!(known.surely_takes(good.to_string().as_bytes()), "the hot path reads what is usual");
+    // Each place takes the wrong type, the wrong size, null, or is missing.
+    let places = [
+        "/basket",
+        "/basket/items",
+        "/basket/items/0",
+        "/basket/items/0/quantity",
+        "/basket/items/0/kind",
+        "/basket/note",
+        "/basket/when",
+        "/reserve",
+        "/reserve/quantity",
+        "/tags",
+        "/tags/0",
+        "/weight",
+    ];
+    let values = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(100),
+        json!(-1),
+        json!(0.25),
+        json!("soon"),
+        json!("dish"),
+        json!([]),
+        json!([1, 2, 3]),
+        json!({}),
+        json!({"quantity": 1}),
+    ];
+    let mut texts = Vec::new();
+    for place in places {
+        for value in &values {
+            let mut changed = good.clone();
+            *changed.pointer_mut(place).unwrap() = value.clone();
+            texts.push(changed);
+        }
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        let mut changed = good.clone();
+        if let Some(Value::Object(members)) = changed.pointer_mut(parent) {
+            members.remove(name);
+            texts.push(changed.clone());
+        }
+        if let Some(Value::Object(members)) = changed.pointer_mut(parent) {
+            members.insert("extra".to_owned(), json!(1));
+            texts.push(changed);
+        }
+    }
+    let mut taken = 0;
+    for value in texts {
+        let violations = known.violations(&value, Mode::Parsed);
+        if known.surely_takes(value.to_string().as_bytes()) {
+            assert_eq!(violations, [], "{value}");
+            taken += 1;
+        }
+    }
+    assert!(taken > 10, "{taken}");
+    for text in [
+        r#"{"a":1}"#,
+        r#"{"quantity":1,"kind":"dish","quantity":1}"#,
+        r#"{"quantity":1,"kind":"dish\ud800"}"#,
+    ] {
+        assert!(!Known::of(schema_of::<Line>).surely_takes(text.as_bytes()), "{text}");
+    }
+    assert!(!Known::of(schema_of::<Value>).surely_takes(b"[1]"), "left to the thorough check");
+    assert!(!Known::of(schema_of::<Recursive>).surely_takes(b"{}"), "left to the thorough check");
+}

@@ -28,15 +28,8 @@ use crate::task::Task;
 const STATEMENTS: usize = 256;
 
 /// What is worth knowing of a connection.
-const SETTINGS: [&str; 7] = [
-    "journal_mode",
-    "synchronous",
-    "foreign_keys",
-    "page_size",
-    "cache_size",
-    "wal_autocheckpoint",
-    "journal_size_limit",
-];
+const SETTINGS: [&str; 6] =
+    ["journal_mode", "synchronous", "foreign_keys", "page_size", "cache_size", "journal_size_limit"];
 
 /// A database, open and migrated.
 pub(crate) struct Opened {
@@ -128,7 +121,6 @@ fn connect_writer(file: &Path, config: &Config) -> rusqlite::Result<Session> {
     // 16 MB of pages at most, and a log that shrinks again after a rush.
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(()))?;
     finish(connection)
 }
 

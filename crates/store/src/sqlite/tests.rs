@@ -1,5 +1,6 @@
 //! The writer at the edges of its disk, without its thread.
 
+use std::cell::Cell;
 use std::panic::Location;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -9,6 +10,7 @@ use partie_contract::{Fault, FaultKind, NoProblem, Outcome};
 use rusqlite::Connection;
 
 use super::guard::{Guard, Speaker};
+use super::log::Log;
 use super::open::{Session, open};
 use super::writer::Grouper;
 use crate::config::{Config, Handles};
@@ -33,6 +35,7 @@ const SETS: [MigrationSet; 2] = [
 struct Desk {
     dir: PathBuf,
     connection: Rc<Connection>,
+    log: Cell<Option<Log>>,
     guard: Guard,
     shared: Shared,
     queue: Queue<Task>,
@@ -45,7 +48,8 @@ impl Desk {
         let config = Config::default();
         let lock = || Lock::take(&dir, name);
         let opened = open(&dir.join("x.db"), lock, &SETS, &handles, &config).unwrap();
-        let Session { connection, guard } = opened.into_writer();
+        let Session { mut connection, guard } = opened.into_writer();
+        let log = Cell::new(Some(Log::watch(&mut connection, config.busy_timeout).unwrap()));
         let shared = Shared {
             name: name.into(),
             metrics: Metrics::of(name),
@@ -54,11 +58,12 @@ impl Desk {
             handles,
             config,
         };
-        Self { connection: Rc::new(connection), guard, shared, queue: Queue::new(100), dir }
+        Self { connection: Rc::new(connection), log, guard, shared, queue: Queue::new(100), dir }
     }
 
     fn grouper(&self) -> Grouper<'_> {
-        Grouper::new(&self.shared, &self.queue, &self.connection, &self.guard).unwrap()
+        let log = self.log.take().unwrap();
+        Grouper::new(&self.shared, &self.queue, &self.connection, &self.guard, log).unwrap()
     }
 
     /// Queues a write of that many bytes.

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use super::control::{Commit, Control};
 use super::guard::Guard;
+use super::log::Log;
 use super::open::Session as Opened;
 use super::session::Session;
 use crate::error::{Error, ErrorKind};
@@ -51,7 +52,9 @@ pub(super) struct Writer {
 pub(super) struct Grouper<'c> {
     shared: &'c Shared,
     queue: &'c Queue<Task>,
+    connection: &'c Connection,
     control: Control<'c>,
+    log: Log,
     tx: Tx,
     /// The group in the making; kept for its allocation.
     group: Vec<Task>,
@@ -81,9 +84,10 @@ pub(super) fn start_writer(opened: Opened, writer: Writer) -> io::Result<()> {
 fn run(opened: Opened, writer: Writer) {
     // Should this thread panic outside of a closure, callers learn it instead of waiting for ever.
     let ended = Ended(&writer);
-    let Opened { connection, guard } = opened;
+    let Opened { mut connection, guard } = opened;
+    let log = Log::watch(&mut connection, writer.shared.config.busy_timeout);
     let connection = Rc::new(connection);
-    match Grouper::new(&writer.shared, &writer.queue, &connection, &guard) {
+    match log.and_then(|log| Grouper::new(&writer.shared, &writer.queue, &connection, &guard, log)) {
         Ok(mut grouper) => grouper.run(),
         Err(error) => writer.shared.fail(&format!("the writer cannot start: {error}")),
     }
@@ -138,12 +142,15 @@ impl<'c> Grouper<'c> {
         queue: &'c Queue<Task>,
         connection: &'c Rc<Connection>,
         guard: &Guard,
+        log: Log,
     ) -> rusqlite::Result<Self> {
         let name = &shared.name;
         Ok(Self {
             shared,
             queue,
+            connection,
             control: Control::prepare(connection, guard, "BEGIN IMMEDIATE")?,
+            log,
             tx: Tx::sqlite(Session::new(Rc::clone(connection)), shared),
             group: Vec::with_capacity(shared.config.batch),
             mood: Mood::Well,
@@ -205,6 +212,11 @@ impl<'c> Grouper<'c> {
             self.conclude(&mut group, carried_out);
         }
         self.group = group;
+        // Everybody has an answer; now there is time.
+        if self.mood != Mood::Failed {
+            let pages = self.log.tend(self.connection, &self.shared.name);
+            self.shared.metrics.log_pages.set(f64::from(pages));
+        }
     }
 
     /// Runs one closure in a savepoint. An error says that the transaction around it is lost.

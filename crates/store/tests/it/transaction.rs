@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use partie_contract::{Abort, Fault, FaultKind, Outcome, Timestamp, id};
+use partie_contract::{Abort, Fault, FaultKind, IfMatch, Outcome, Timestamp, id};
 use partie_runtime::{Activity, Clock, Ids};
 use partie_store::{Config, Error, ErrorKind, Handles, Json, Row, Tx};
 use uuid::Uuid;
 
-use crate::support::{Dir, Refusal, ids, insert, open, open_with, plain, platform, quick};
+use crate::support::{Dir, Refusal, call, ids, insert, open, open_with, plain, platform, quick};
 
 id! {
     struct ItemId;
@@ -248,12 +248,40 @@ async fn running_closures_twice_finds_those_that_are_not_repeatable() {
 }
 
 #[tokio::test]
+async fn a_stale_version_is_refused_and_a_fitting_one_is_not() {
+    let dir = Dir::new();
+    let store = open(&dir, quick());
+    for (precondition, fits) in [
+        (None, true),
+        (Some(IfMatch::Any), true),
+        (Some(IfMatch::Version(7)), true),
+        (Some(IfMatch::Version(6)), false),
+    ] {
+        let cx = precondition.map_or_else(call, |precondition| call().with_if_match(precondition));
+        let write = store.once(&cx, |tx| {
+            tx.check_version(7)?;
+            Ok(1)
+        });
+        let kind = plain(write.await).map_err(|fault| platform(fault).kind());
+        assert_eq!(kind, if fits { Ok(1) } else { Err(FaultKind::PreconditionFailed) });
+    }
+}
+
+#[tokio::test]
 async fn slow_closures_are_counted() {
     let dir = Dir::new();
     let mut config = Config::default();
     config.slow_closure = std::time::Duration::ZERO;
     let store = open(&dir, config);
     insert(&store, 1).await.unwrap();
-    // The keys are read at the start, by a closure like any other.
-    assert!(store.stats().slow >= 1);
+    assert_eq!(store.stats().slow, 1);
+}
+
+#[tokio::test]
+async fn the_settings_are_those_that_hold() {
+    let dir = Dir::new();
+    let store = open(&dir, Config::default());
+    for (name, value) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1")] {
+        assert!(store.settings().contains(&(name, value.to_owned())), "{name}");
+    }
 }

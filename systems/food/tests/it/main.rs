@@ -1,6 +1,7 @@
 //! The whole food system, as its users meet it: the real program, over real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod conformance;
 mod crash;
 mod orders;
 mod program;

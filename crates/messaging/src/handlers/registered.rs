@@ -1,0 +1,162 @@
+//! Handlers that have forgotten the types of their events, timers and jobs.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use partie_contract::{Abort, BoxFuture, Call, CloudEvent, Event};
+use partie_store::Tx;
+use serde::de::DeserializeOwned;
+
+use super::HandlerError;
+use crate::broker::Message;
+use crate::cause::Cause;
+use crate::consumer::Effect;
+use crate::jobs::{AfterCrash, Found, JobError};
+use crate::method::{Method, Periodic};
+use crate::saga::Definition;
+
+pub(crate) struct Registry<S> {
+    pub(super) events: Vec<OnEvent<S>>,
+    pub(super) timers: Vec<OnTimer<S>>,
+    pub(super) jobs: Vec<OnJob<S>>,
+    pub(super) periodic: Vec<OnPeriodic<S>>,
+    pub(super) sagas: Vec<Definition<S>>,
+}
+
+pub(super) struct OnEvent<S> {
+    pub(super) type_name: &'static str,
+    pub(super) name: Option<&'static str>,
+    pub(super) decode: DecodeFor<S>,
+}
+
+pub(super) struct OnTimer<S> {
+    pub(super) kind: &'static str,
+    pub(super) run: FireFor<S>,
+}
+
+pub(super) struct OnJob<S> {
+    pub(super) kind: &'static str,
+    pub(super) after_crash: AfterCrash,
+    pub(super) run: RunFor<S, Result<(), JobError>>,
+    pub(super) ask: Option<RunFor<S, Result<Found, JobError>>>,
+}
+
+pub(super) struct OnPeriodic<S> {
+    pub(super) interval: Duration,
+    pub(super) name: &'static str,
+    pub(super) run: RunPeriodic<S>,
+}
+
+pub(super) type DecodeFor<S> = Arc<dyn Fn(&Arc<S>, &Message) -> Result<Effect, String> + Send + Sync>;
+pub(super) type FireFor<S> = Arc<dyn Fn(&S, &mut Tx, &str) -> Result<(), Abort> + Send + Sync>;
+pub(super) type RunFor<S, T> = Arc<dyn Fn(Arc<S>, Call, Arc<str>) -> BoxFuture<'static, T> + Send + Sync>;
+pub(super) type RunPeriodic<S> =
+    Arc<dyn Fn(Arc<S>, Call) -> BoxFuture<'static, Result<(), Abort>> + Send + Sync>;
+
+// === impl Registry ===
+
+impl<S> Registry<S> {
+    pub(super) fn check(&self, service: &str) -> Result<(), HandlerError> {
+        let twice = |group| Err(HandlerError::Group(group));
+        first_repeated(self.events.iter().map(|on| on.group(service))).map_or(Ok(()), twice)?;
+        let twice = |kind| Err(HandlerError::Timer(kind));
+        first_repeated(self.timers.iter().map(|on| on.kind)).map_or(Ok(()), twice)?;
+        let twice = |kind| Err(HandlerError::Job(kind));
+        first_repeated(self.jobs.iter().map(|on| on.kind)).map_or(Ok(()), twice)?;
+        let twice = |(kind, version)| Err(HandlerError::Saga { kind, version });
+        first_repeated(self.sagas.iter().map(|saga| (saga.kind, saga.version))).map_or(Ok(()), twice)?;
+        for OnJob { kind, after_crash, ask, .. } in &self.jobs {
+            if (*after_crash == AfterCrash::Ask) != ask.is_some() {
+                let with = if ask.is_some() { "job" } else { "job_asking" };
+                return Err(HandlerError::AfterCrash { kind, declared: *after_crash, with });
+            }
+        }
+        for saga in &self.sagas {
+            if let Some(reason) = saga.complaint() {
+                return Err(HandlerError::Definition { kind: saga.kind, version: saga.version, reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S> Default for Registry<S> {
+    fn default() -> Self {
+        Self {
+            events: Vec::new(),
+            timers: Vec::new(),
+            jobs: Vec::new(),
+            periodic: Vec::new(),
+            sagas: Vec::new(),
+        }
+    }
+}
+
+// === impl OnEvent ===
+
+impl<S> OnEvent<S> {
+    pub(super) fn group(&self, service: &str) -> String {
+        match self.name {
+            None => format!("{service}/{}", self.type_name),
+            Some(name) => format!("{service}/{}/{name}", self.type_name),
+        }
+    }
+}
+
+fn first_repeated<T: Hash + Eq + Clone>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    let mut seen = HashSet::new();
+    all.find(|one| !seen.insert(one.clone()))
+}
+
+// === forgetting types ===
+
+pub(super) fn decode<S, E, H>(handler: H) -> DecodeFor<S>
+where
+    S: Send + Sync + 'static,
+    E: Event,
+    H: Fn(&S, &mut Tx, &E) -> Result<(), Abort> + Send + Sync + 'static,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |state, message| {
+        let event: CloudEvent<E> = serde_json::from_str(&message.body).map_err(|error| error.to_string())?;
+        let cause = Arc::new(Cause::of_event(&event));
+        let (handler, state) = (Arc::clone(&handler), Arc::clone(state));
+        Ok(Box::new(move |tx| {
+            cause.govern(tx, event.time);
+            handler(&state, tx, &event.data)
+        }))
+    })
+}
+
+pub(super) fn run<S, A, T, H>(handler: H) -> RunFor<S, Result<T, JobError>>
+where
+    S: Send + Sync + 'static,
+    A: DeserializeOwned + Send + Sync + 'static,
+    T: 'static,
+    H: for<'a> Method<'a, S, A, Output = Result<T, JobError>>,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |state, cx, data| {
+        let handler = Arc::clone(&handler);
+        Box::pin(async move {
+            let job: A = serde_json::from_str(&data).map_err(|error| {
+                JobError::failed(format!("what is stored of the job cannot be read: {error}"))
+            })?;
+            handler.call(&state, &cx, &job).await
+        })
+    })
+}
+
+pub(super) fn run_periodic<S, H>(handler: H) -> RunPeriodic<S>
+where
+    S: Send + Sync + 'static,
+    H: for<'a> Periodic<'a, S, Output = Result<(), Abort>>,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |state, cx| {
+        let handler = Arc::clone(&handler);
+        Box::pin(async move { handler.call(&state, &cx).await })
+    })
+}

@@ -1,0 +1,280 @@
+//! A worker: everything of a service that runs in the background.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use partie_contract::{Call, FaultKind, Id, Outcome, OutcomeExt, Platform};
+use partie_runtime::Stop;
+use partie_store::{Migration, MigrationSet, Store, Tx, migrations};
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use crate::broker::{Broker, Group};
+use crate::config::Config;
+use crate::consumer::Consumer;
+use crate::handlers::{Bound, BoundEvent, HandlerError, Handlers};
+use crate::ids::{JobId, TimerId};
+use crate::jobs::{self, DeadJob, JobRunner};
+use crate::metric_definitions as metrics;
+use crate::periodic::PeriodicRunner;
+use crate::relay::{Backlog, Relay};
+use crate::saga::{self, SagaRunner, SagaView};
+use crate::timers::{self, ParkedTimer, TimerRunner};
+use crate::wake::Hub;
+use crate::{inbox, outbox};
+
+/// The tables messaging keeps in a service's store.
+const FILES: &[Migration] = migrations!["0001_messaging.sql"];
+/// Give it to [`Store::open`] beside the service's own migrations.
+pub const MIGRATIONS: MigrationSet = MigrationSet { name: "messaging", migrations: FILES };
+
+/// How often old rows are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How many are removed in one transaction.
+const PRUNED_AT_ONCE: usize = 500;
+
+/// What a worker is made of.
+pub struct WorkerParts<S> {
+    /// The service's name; its groups begin with it.
+    pub service: &'static str,
+    /// Its store, opened with [`MIGRATIONS`].
+    pub store: Store,
+    /// Where events go and come from.
+    pub broker: Arc<dyn Broker>,
+    /// What to do.
+    pub handlers: Handlers<S>,
+    /// What the handlers work on.
+    pub state: Arc<S>,
+    /// Makes a fresh call under the service's own identity, for jobs, sagas and periodic work.
+    pub calls: Arc<dyn Fn() -> Call + Send + Sync>,
+    /// The stages of the drain it stops with.
+    pub stages: Stages,
+    /// Its settings.
+    pub config: Config,
+}
+
+/// The stages a worker stops in, in this order. Services of one process may share them.
+#[derive(Debug, Clone, Default)]
+pub struct Stages {
+    /// Nothing more is taken from the broker.
+    pub consumers: Stop,
+    /// No timer fires, no job or call of a saga begins; those under way end.
+    pub work: Stop,
+    /// What is in the outbox leaves, if the broker takes it, and the relay ends.
+    pub relay: Stop,
+}
+
+/// The background work of one service. Cheap to clone; it runs until its [`Stages`] stop.
+#[derive(Clone)]
+pub struct Worker(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    stages: Stages,
+    backlog: Arc<Backlog>,
+    backlog_limit: Duration,
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// Starts everything, on the current tokio runtime. Attaches to the store what wakes it after commits, so start it
+    /// before the service takes requests.
+    ///
+    /// # Errors
+    /// [`HandlerError`] when the handlers do not go together; nothing is started then.
+    pub fn start<S: Send + Sync + 'static>(parts: WorkerParts<S>) -> Result<Self, HandlerError> {
+        let WorkerParts { service, store, broker, handlers, state, calls, stages, config } = parts;
+        let Bound { events, timers, jobs, periodic, engine } =
+            handlers.into_registry(service)?.bind(service, &state);
+        let labels = [("service", service)];
+        let hub = Arc::new(Hub::new(store.activity().clone()));
+        store.attach(Arc::clone(&hub));
+
+        // From the outbox to the broker.
+        let backlog = Arc::new(Backlog::new(metrics::OUTBOX_AGE.gauge(&labels)));
+        let relay = Relay {
+            store: store.clone(),
+            broker: Arc::clone(&broker),
+            hub: Arc::clone(&hub),
+            config: config.relay.clone(),
+            backlog: Arc::clone(&backlog),
+            stop: stages.relay.clone(),
+        };
+        stages.relay.spawn(relay.run(store.activity().begin()));
+
+        // From the broker to the handlers.
+        for BoundEvent { group, type_name, decode } in events {
+            let labels = [("group", group.as_str())];
+            let consumer = Consumer {
+                decode,
+                concurrency: config.consumers.concurrency.max(1),
+                store: store.clone(),
+                broker: Arc::clone(&broker),
+                stop: stages.consumers.clone(),
+                handled: metrics::EVENTS_HANDLED.counter(&labels),
+                failed: metrics::EVENTS_FAILED.counter(&labels),
+                group: Group {
+                    name: group.clone(),
+                    types: vec![type_name.to_owned()],
+                    attempts: config.consumers.attempts,
+                    backoff: config.consumers.backoff,
+                },
+            };
+            stages.consumers.spawn(consumer.run(store.activity().begin()));
+        }
+
+        // What is due.
+        let timers = TimerRunner {
+            store: store.clone(),
+            hub: Arc::clone(&hub),
+            config: config.timers.clone(),
+            handlers: timers,
+            stop: stages.work.clone(),
+        };
+        stages.work.spawn(timers.run(store.activity().begin()));
+        let jobs = JobRunner {
+            store: store.clone(),
+            hub: Arc::clone(&hub),
+            config: config.jobs.clone(),
+            handlers: jobs,
+            calls: Arc::clone(&calls),
+            stop: stages.work.clone(),
+        };
+        stages.work.spawn(jobs.run(store.activity().begin()));
+        for work in periodic {
+            let (begun, calls, stop) = (store.activity().begin(), Arc::clone(&calls), stages.work.clone());
+            stages.work.spawn(PeriodicRunner { work, store: store.clone(), calls, stop }.run(begun));
+        }
+        let sagas = SagaRunner {
+            store: store.clone(),
+            hub,
+            permits: Semaphore::new(config.sagas.concurrency.max(1)),
+            config: config.sagas.clone(),
+            engine,
+            state,
+            calls,
+            stop: stages.work.clone(),
+            alerts: metrics::SAGA_ALERTS.counter(&labels),
+        };
+        stages.work.spawn(sagas.run(store.activity().begin()));
+
+        // What is old.
+        let remember = config.consumers.remember.max(broker.retention().saturating_mul(2));
+        stages.work.spawn(prune(store.clone(), config.clone(), remember, stages.work.clone()));
+
+        let backlog_limit = config.relay.backlog_limit;
+        Ok(Self(Arc::new(Inner { store, stages, backlog, backlog_limit })))
+    }
+
+    /// How old the oldest unsent event is, if that is too old: operations that publish are to be refused meanwhile.
+    pub fn backlog(&self) -> Option<Duration> {
+        self.0.backlog.age().filter(|age| *age > self.0.backlog_limit)
+    }
+
+    /// What to answer operations that publish.
+    ///
+    /// # Errors
+    /// [`FaultKind::Degraded`], with when to come back, while there is a [`backlog`](Self::backlog).
+    pub fn admit(&self) -> Result<(), Platform> {
+        match self.backlog() {
+            None => Ok(()),
+            Some(age) => Err(Platform::new(FaultKind::Degraded)
+                .with_detail(format!("events have not left for {} s", age.as_secs()))
+                .retry_after(self.0.backlog_limit)),
+        }
+    }
+
+    /// A saga as it is now.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn saga(&self, id: impl Id) -> Result<Option<SagaView>, Platform> {
+        let id = id.as_uuid();
+        let view: Outcome<_> = self.0.store.read(move |tx| Ok(saga::view(tx, id)?)).await;
+        view.unexpected()
+    }
+
+    /// The timers that failed too often, oldest first.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn parked_timers(&self) -> Result<Vec<ParkedTimer>, Platform> {
+        let parked: Outcome<_> = self.0.store.read(|tx| Ok(timers::parked(tx)?)).await;
+        parked.unexpected()
+    }
+
+    /// Fires a parked timer again, and says whether it was one.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn requeue_timer(&self, id: TimerId) -> Result<bool, Platform> {
+        let requeued: Outcome<_> = self.0.store.write(move |tx| Ok(timers::requeue(tx, id)?)).await;
+        requeued.unexpected()
+    }
+
+    /// The jobs that are not tried any more, oldest first.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn dead_jobs(&self) -> Result<Vec<DeadJob>, Platform> {
+        let dead: Outcome<_> = self.0.store.read(|tx| Ok(jobs::dead(tx)?)).await;
+        dead.unexpected()
+    }
+
+    /// Has a dead job tried again under the same id, and says whether it was one.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn requeue_job(&self, id: JobId) -> Result<bool, Platform> {
+        let requeued: Outcome<_> = self.0.store.write(move |tx| Ok(jobs::requeue(tx, id)?)).await;
+        requeued.unexpected()
+    }
+
+    /// Stops everything in order and waits until it has: consumers, then timers, jobs and sagas, then the relay. Those
+    /// who share its [`Stages`] stop too.
+    pub async fn stop(&self) {
+        self.0.stages.consumers.finish().await;
+        self.0.stages.work.finish().await;
+        self.0.stages.relay.finish().await;
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("store", &self.0.store).field("backlog", &self.backlog()).finish()
+    }
+}
+
+impl<S> fmt::Debug for WorkerParts<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerParts").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+/// Removes what nobody needs any more, a little at a time.
+async fn prune(store: Store, config: Config, remember: Duration, stop: Stop) {
+    let stopped = stop.stopped();
+    tokio::pin!(stopped);
+    let (sent, done) = (config.relay.keep_sent, config.jobs.keep_done);
+    let limit = i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX);
+    loop {
+        tokio::select! { () = tokio::time::sleep(PRUNE_EVERY) => {}, () = &mut stopped => return }
+        loop {
+            let once = move |tx: &mut Tx| -> Outcome<usize> {
+                let events = outbox::prune(tx, sent, limit)?;
+                let handled = inbox::prune(tx, remember, limit)?;
+                Ok(events.max(handled).max(jobs::prune(tx, done, limit)?))
+            };
+            match store.write(once).await {
+                Ok(pruned) if pruned >= PRUNED_AT_ONCE && !stop.is_stopped() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    warn!(store = store.name(), %error, "old rows could not be removed");
+                    break;
+                }
+            }
+        }
+    }
+}

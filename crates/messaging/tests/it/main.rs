@@ -1,0 +1,15 @@
+//! The tests of messaging, from the transaction that publishes to the one that handles, and across crashes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod broker;
+mod crash;
+mod desk;
+mod events;
+mod jobs;
+mod parked;
+mod rig;
+mod rounds;
+mod sagas;
+mod stepping;
+mod timers;
+mod world;
