@@ -12,8 +12,8 @@ use crate::error::OpenError;
 /// own locks (POSIX), and a backup tool may open it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// Closing it releases the lock. The file stays: removing it would let two processes lock two files of one name.
-    _file: File,
+    /// The file stays: removing it would let two processes lock two files of one name.
+    file: File,
 }
 
 // === impl Lock ===
@@ -44,7 +44,15 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(refused(source)),
         }
         note_holder(&mut file).map_err(refused)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do it at once while a child process has a copy of the handle, which each has for a
+        // moment between its fork and its exec. If this fails, closing still does it.
+        drop(self.file.unlock());
     }
 }
 
