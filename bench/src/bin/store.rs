@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bench::median;
 use partie_contract::{Call, Deadline, Outcome, Trace, id};
 use partie_runtime::monotonic;
 use partie_store::{Config, Handles, Migration, MigrationSet, Store};
@@ -81,7 +82,8 @@ fn run(dir: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        let (one, many) = (median(&mut one), median(&mut many));
+        let middle = |rounds: &[Round]| median(rounds.iter().map(|round| round.per_second));
+        let (one, many) = (middle(&one), middle(&many));
         println!("median   one commit each {one:.0} orders/s, group commit {many:.0} orders/s");
         alone.close().await;
         grouped.close().await;
@@ -144,11 +146,6 @@ async fn place(store: &Store, caller: u64) -> Outcome<String> {
             Ok(format!(r#"{{"id":"{id}","state":"placed","total":{{"amount":2580,"currency":"EUR"}}}}"#))
         })
         .await
-}
-
-fn median(rounds: &mut [Round]) -> f64 {
-    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
-    rounds[rounds.len() / 2].per_second
 }
 
 /// Processor time of this process so far, from `/proc/self/stat`; Linux counts it in hundredths of a second.

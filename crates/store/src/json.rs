@@ -4,7 +4,8 @@ use partie_contract::{FromValue, InvalidValue, ToValue, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Stores anything that serde knows as JSON text: `tx.execute("..", &[&Json(&basket)])`, `row.get::<Json<Basket>>(3)?.0`.
+/// Stores anything that serde knows as JSON text: `tx.execute("..", &[&Json(&basket)])`, and back with
+/// `row.get::<Json<Basket>>(3)?.0`.
 ///
 /// For what is only read back whole. What queries ask about gets a column of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

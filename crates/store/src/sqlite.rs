@@ -1,6 +1,7 @@
 //! The embedded database: SQLite, with one thread that writes and a few that read.
 
 mod control;
+mod group;
 mod guard;
 mod header;
 mod log;

@@ -1,5 +1,7 @@
 //! The store's handle: what services hold, and what they call.
 
+mod inner;
+
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
@@ -8,11 +10,14 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
-use partie_contract::{Call, FaultKind, NoProblem, Outcome, Platform, Problem, Render};
+#[cfg(doc)]
+use partie_contract::FaultKind;
+use partie_contract::{Call, Fault, NoProblem, Outcome, Platform, Problem, Render};
 use partie_runtime::{Activity, Clock, Ids};
 use tokio::sync::watch;
 use tracing::warn;
 
+use self::inner::Inner;
 use crate::config::{Config, Handles};
 use crate::error::OpenError;
 use crate::keys::{Claim, Keys, PRUNED_AT_ONCE, Replay};
@@ -20,11 +25,11 @@ use crate::lock::{Lock, database_path};
 use crate::metric_definitions::Metrics;
 use crate::migrate::MigrationSet;
 use crate::migrations;
-use crate::queue::{Queue, Refused};
+use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::sqlite;
-use crate::status::{Health, Stats, Status, bump};
-use crate::task::{Task, lost};
+use crate::status::{Health, Stats, Status};
+use crate::task::Task;
 use crate::tx::Tx;
 
 /// The tables of the store itself.
@@ -39,16 +44,6 @@ const OWN: MigrationSet = MigrationSet { name: "store", migrations: migrations![
 /// Dropping the last handle closes the store some time later; [`close`](Self::close) says when.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
-
-struct Inner {
-    shared: Arc<Shared>,
-    writes: Arc<Queue<Task>>,
-    reads: Arc<Queue<Task>>,
-    keys: Arc<Keys>,
-    settings: Vec<(&'static str, String)>,
-    /// Its sender is dropped when everything is closed and the lock released.
-    open: watch::Receiver<()>,
-}
 
 // === impl Store ===
 
@@ -97,9 +92,9 @@ impl Store {
     /// in every run. Once it has begun, it ends even if nobody waits for it any more.
     ///
     /// # Errors
-    /// What the closure gives back. [`FaultKind::Overloaded`] at once when the queue is full,
-    /// [`FaultKind::Degraded`] while the disk is full, [`FaultKind::OutcomeUnknown`] when the disk failed at the commit,
-    /// [`FaultKind::Internal`] when the closure panicked.
+    /// What the closure gives back; [`FaultKind::Overloaded`] at once when the queue is full;
+    /// [`FaultKind::Degraded`] while the disk is full; [`FaultKind::OutcomeUnknown`] when the disk failed at the
+    /// commit; [`FaultKind::Internal`] when the closure panicked.
     #[track_caller]
     pub fn write<T, E, F>(&self, closure: F) -> impl Future<Output = Outcome<T, E>> + Send + use<T, E, F>
     where
@@ -289,70 +284,11 @@ impl Store {
     }
 }
 
-// === impl Inner ===
-
-impl Inner {
-    async fn write<T, E, F>(
-        &self,
-        call: Option<Call>,
-        closure: F,
-        at: &'static Location<'static>,
-    ) -> Outcome<T, E>
-    where
-        F: Fn(&mut Tx) -> Outcome<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: Send + 'static,
-    {
-        let (task, answer) = Task::new(closure, call, self.shared.handles.activity.begin(), at);
-        self.push(&self.writes, task)?;
-        // The caller's turn begins before the store's ends.
-        answer.await.map_or_else(lost, |(outcome, _busy)| outcome)
-    }
-
-    async fn read<T, E, F>(&self, closure: F, at: &'static Location<'static>) -> Outcome<T, E>
-    where
-        F: FnOnce(&mut Tx) -> Outcome<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: Send + 'static,
-    {
-        let mut closure = Some(closure);
-        let once = move |tx: &mut Tx| match closure.take() {
-            Some(closure) => closure(tx),
-            None => Err(Platform::internal("a read ran twice").into()),
-        };
-        let (task, answer) = Task::new(once, None, self.shared.handles.activity.begin(), at);
-        self.push(&self.reads, task)?;
-        answer.await.map_or_else(lost, |(outcome, _busy)| outcome)
-    }
-
-    fn push(&self, queue: &Queue<Task>, task: Task) -> Result<(), Platform> {
-        queue.push(task).map_err(|refused| match refused {
-            Refused::Full => {
-                bump(&self.shared.status.count.rejected);
-                self.shared.metrics.rejected.increment(1);
-                Platform::new(FaultKind::Overloaded).with_detail("the store's queue is full")
-            }
-            Refused::Closed => Platform::new(FaultKind::Degraded).with_detail("the store is closed"),
-        })
-    }
-
-    fn shut(&self) {
-        self.writes.close();
-        self.reads.close();
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.shut();
-    }
-}
-
 /// An outcome that has no problems has only faults.
-fn plain(fault: partie_contract::Fault<NoProblem>) -> Platform {
+fn plain(fault: Fault<NoProblem>) -> Platform {
     match fault {
-        partie_contract::Fault::Platform(fault) => fault,
-        partie_contract::Fault::Domain(never) => match never {},
+        Fault::Platform(fault) => fault,
+        Fault::Domain(never) => match never {},
     }
 }
 

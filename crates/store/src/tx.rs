@@ -1,17 +1,17 @@
 //! The transaction that a closure is lent, and the rows it reads.
 
+mod job;
+
 use std::any::Any;
-use std::cell::{Cell, RefCell};
-use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::Hasher;
 use std::sync::Arc;
 
 use partie_contract::{Call, Fault, FromValue, Id, Platform, Problem, Timestamp, ToValue, Value};
 use partie_runtime::{Clock, Ids};
-use uuid::Uuid;
 
-use crate::attached::{Attached, Local};
+pub(crate) use self::job::Job;
+use crate::attached::Attached;
 use crate::error::{Error, ErrorKind};
 use crate::shared::Shared;
 use crate::sqlite;
@@ -34,30 +34,6 @@ pub struct Tx {
 enum Backend {
     Sqlite(sqlite::Session),
 }
-
-/// What one job has been given. It keeps it through all runs of its closure.
-#[derive(Default)]
-pub(crate) struct Job {
-    /// Set when the closure runs for the first time.
-    begun_at: Option<Timestamp>,
-    /// Of this run; later than that only after [`Tx::not_before`].
-    now: Option<Timestamp>,
-    /// The ids given out, and how many of them in this run.
-    ids: RefCell<Vec<Uuid>>,
-    used: Cell<usize>,
-    call: Option<Call>,
-    /// Of this run.
-    pub(crate) after_commit: Vec<AfterCommit>,
-    /// Of this run: whether a problem of the contract commits.
-    keeps_problem: bool,
-    /// Of this run.
-    local: Local,
-    /// Of this run, if runs are compared: a digest of all statements and their parameters.
-    digest: Option<DefaultHasher>,
-}
-
-/// Work for after the commit.
-pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
 
 /// One row of a result.
 pub struct Row<'r>(RowBackend<'r>);
@@ -290,33 +266,6 @@ impl Tx {
                 digest.write_u8(0xff);
             }
         }
-    }
-}
-
-// === impl Job ===
-
-impl Job {
-    pub(crate) fn of(call: Option<Call>) -> Self {
-        Self { call, ..Self::default() }
-    }
-
-    /// Begins a run: everything of an earlier run is forgotten, except what has to be the same again.
-    fn begin_run(&mut self, clock: &Clock, compared: bool) {
-        self.now = Some(*self.begun_at.get_or_insert_with(|| clock.now()));
-        self.used.set(0);
-        self.after_commit.clear();
-        self.keeps_problem = false;
-        self.local.clear();
-        self.digest = compared.then(DefaultHasher::new);
-    }
-
-    pub(crate) fn keeps_problem(&self) -> bool {
-        self.keeps_problem
-    }
-
-    /// What this run did, as a number.
-    pub(crate) fn digest(&self) -> u64 {
-        self.digest.as_ref().map_or(0, DefaultHasher::finish)
     }
 }
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use partie_contract::{Fault, FaultKind, NoProblem, Outcome};
 use rusqlite::Connection;
 
+use super::group::Grouper;
 use super::guard::{Guard, Speaker};
 use super::log::Log;
 use super::open::{Session, open};
-use super::writer::Grouper;
 use crate::config::{Config, Handles};
 use crate::error::{Error, ErrorKind};
 use crate::lock::Lock;

@@ -1,40 +1,25 @@
-//! The thread that writes: many closures, each in its savepoint, in one commit.
+//! The thread that writes: its life from start to close.
 
 use std::io;
 use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use partie_contract::{FaultKind, Platform};
-use partie_runtime::{failpoint, monotonic};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::warn;
 
-use super::control::{Commit, Control};
-use super::guard::Guard;
+use super::group::Grouper;
 use super::log::Log;
 use super::open::Session as Opened;
-use super::session::Session;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::lock::Lock;
-use crate::queue::{Popped, Queue};
+use crate::queue::Queue;
 use crate::shared::Shared;
-use crate::status::{Health, bump};
-use crate::task::{Task, Verdict};
-use crate::tx::Tx;
-
-/// How often a store without space tries whether there is some again.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// What it tries: something that takes 16 pages, and gives them back.
-const PROBES: [&str; 2] = [
-    "INSERT INTO partie_meta (name, value) VALUES ('probe', zeroblob(65536))
-     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    "DELETE FROM partie_meta WHERE name = 'probe'",
-];
+use crate::status::Health;
+use crate::task::Task;
 
 /// What the thread owns besides the connection.
 pub(super) struct Writer {
@@ -46,31 +31,6 @@ pub(super) struct Writer {
     pub(super) lock: Lock,
     /// Dropped last: whoever waits for the close sees it.
     pub(super) closed: watch::Sender<()>,
-}
-
-/// Carries out groups of writes.
-pub(super) struct Grouper<'c> {
-    shared: &'c Shared,
-    queue: &'c Queue<Task>,
-    connection: &'c Connection,
-    control: Control<'c>,
-    log: Log,
-    tx: Tx,
-    /// The group in the making; kept for its allocation.
-    group: Vec<Task>,
-    mood: Mood,
-    before_commit: String,
-    after_commit: String,
-}
-
-/// What the writer thinks of its disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
-    Well,
-    /// The disk is full: probe it now and then, for nobody may dare to write.
-    Full,
-    /// A commit's outcome is unknown: never write again.
-    Failed,
 }
 
 /// Starts the thread. It ends when the queue is closed and empty.
@@ -132,249 +92,4 @@ impl Drop for Ended<'_> {
             drop(task);
         }
     }
-}
-
-// === impl Grouper ===
-
-impl<'c> Grouper<'c> {
-    pub(super) fn new(
-        shared: &'c Shared,
-        queue: &'c Queue<Task>,
-        connection: &'c Rc<Connection>,
-        guard: &Guard,
-        log: Log,
-    ) -> rusqlite::Result<Self> {
-        let name = &shared.name;
-        Ok(Self {
-            shared,
-            queue,
-            connection,
-            control: Control::prepare(connection, guard, "BEGIN IMMEDIATE")?,
-            log,
-            tx: Tx::sqlite(Session::new(Rc::clone(connection)), shared),
-            group: Vec::with_capacity(shared.config.batch),
-            mood: Mood::Well,
-            before_commit: format!("store.{name}.before_commit"),
-            after_commit: format!("store.{name}.after_commit"),
-        })
-    }
-
-    pub(super) fn run(&mut self) {
-        loop {
-            let patience = (self.mood == Mood::Full).then_some(PROBE_EVERY);
-            match self.queue.pop(patience) {
-                Popped::Item(task) if self.mood == Mood::Failed => {
-                    task.refuse(degraded("the store has failed"))
-                }
-                Popped::Item(task) => self.gather(task),
-                Popped::Idle => self.probe(),
-                Popped::Closed => return,
-            }
-        }
-    }
-
-    /// The turns of the thread until nobody waits.
-    #[cfg(test)]
-    pub(super) fn gather_all(&mut self) {
-        while let Some(task) = self.queue.try_pop() {
-            self.gather(task);
-        }
-    }
-
-    /// Carries out the first task and those that are queued behind it, and commits them together.
-    fn gather(&mut self, first: Task) {
-        let config = &self.shared.config;
-        self.shared.metrics.queue_length.set(self.queue.len() as f64);
-        let mut group = mem::take(&mut self.group);
-        let mut carried_out = Ok(());
-        let mut time = Duration::ZERO;
-        let mut next = Some(first);
-        while let Some(mut task) = next {
-            if task.is_late() {
-                task.refuse(
-                    Platform::new(FaultKind::UpstreamTimeout)
-                        .with_detail("the deadline passed before the write began; nothing was done"),
-                );
-            } else {
-                if group.is_empty()
-                    && let Err(error) = self.control.begin()
-                {
-                    task.refuse(error.into());
-                    break;
-                }
-                carried_out = self.carry_out(&mut task, &mut time);
-                group.push(task);
-            }
-            let goes_on = carried_out.is_ok() && group.len() < config.batch && time < config.batch_time;
-            next = if goes_on { self.queue.try_pop() } else { None };
-        }
-        if !group.is_empty() {
-            self.conclude(&mut group, carried_out);
-        }
-        self.group = group;
-        // Everybody has an answer; now there is time.
-        if self.mood != Mood::Failed {
-            let pages = self.log.tend(self.connection, &self.shared.name);
-            self.shared.metrics.log_pages.set(f64::from(pages));
-        }
-    }
-
-    /// Runs one closure in a savepoint. An error says that the transaction around it is lost.
-    fn carry_out(&mut self, task: &mut Task, time: &mut Duration) -> Result<(), Error> {
-        let compared = self.shared.config.run_twice;
-        let mut rehearsed = None;
-        if compared {
-            self.attempt(task, compared, time)?;
-            self.control.undo()?;
-            rehearsed = Some(task.digest());
-        }
-        self.attempt(task, compared, time)?;
-        if rehearsed.is_some_and(|rehearsed| rehearsed != task.digest()) {
-            self.shared.impure(task);
-        }
-        match task.verdict() {
-            Verdict::Keep => self.control.keep(),
-            Verdict::Undo => self.control.undo(),
-        }
-    }
-
-    fn attempt(&mut self, task: &mut Task, compared: bool, time: &mut Duration) -> Result<(), Error> {
-        self.control.savepoint()?;
-        let took = task.run(&mut self.tx, compared);
-        *time += took;
-        self.shared.note_slow(task, took);
-        let is_full = self.tx.take_full();
-        if is_full {
-            self.degrade();
-        }
-        match self.tx.is_alive() {
-            true => Ok(()),
-            false => Err(Error::new(if is_full { ErrorKind::Full } else { ErrorKind::Ended })),
-        }
-    }
-
-    /// Commits the group and answers. If that cannot be, each of its tasks is run again alone.
-    fn conclude(&mut self, group: &mut Vec<Task>, carried_out: Result<(), Error>) {
-        let end = match carried_out {
-            Ok(()) => self.commit(group),
-            Err(error) => Commit::Refused(error),
-        };
-        match end {
-            Commit::Done => group.drain(..).for_each(|task| self.answer(task)),
-            Commit::Unknown(error) => self.give_up(group, &error),
-            Commit::Refused(error) => {
-                if error.kind() == ErrorKind::Full {
-                    self.degrade();
-                }
-                match self.control.rollback() {
-                    Err(error) => self.give_up(group, &error),
-                    Ok(()) if group.len() > 1 => self.run_alone(group, &error),
-                    Ok(()) => group.drain(..).for_each(|mut task| {
-                        task.lose(error.again().into());
-                        self.answer(task);
-                    }),
-                }
-            }
-        }
-    }
-
-    fn commit(&mut self, group: &[Task]) -> Commit {
-        let changes = self.control.changes();
-        failpoint(&self.before_commit);
-        let begun = monotonic();
-        let end = self.control.commit();
-        if matches!(end, Commit::Done) {
-            failpoint(&self.after_commit);
-            self.shared.metrics.committed(begun.elapsed(), group.len());
-            if changes {
-                bump(&self.shared.status.count.commits);
-                self.recover();
-            }
-        }
-        end
-    }
-
-    /// One of the tasks broke the transaction of all, and which one it was is not known: SQLite may notice only at the
-    /// commit. Alone, each gets what it deserves.
-    fn run_alone(&mut self, group: &mut Vec<Task>, reason: &Error) {
-        warn!(store = %self.shared.name, tasks = group.len(), %reason, "a group of writes is run again one by one");
-        for mut task in group.drain(..) {
-            if self.mood == Mood::Failed {
-                task.refuse(degraded("the store has failed"));
-                continue;
-            }
-            bump(&self.shared.status.count.reruns);
-            self.shared.metrics.reruns.increment(1);
-            if let Err(error) = self.control.begin() {
-                task.refuse(error.into());
-                continue;
-            }
-            let carried_out = self.carry_out(&mut task, &mut Duration::default());
-            self.conclude(&mut vec![task], carried_out);
-        }
-    }
-
-    fn answer(&self, task: Task) {
-        bump(&self.shared.status.count.writes);
-        match task.verdict() {
-            Verdict::Keep => {
-                self.shared.metrics.writes_kept.increment(1);
-                task.committed();
-            }
-            Verdict::Undo => {
-                self.shared.metrics.writes_undone.increment(1);
-                task.undone();
-            }
-        }
-    }
-
-    /// Nobody knows what reached the disk. Only a new process, reading it back, will.
-    pub(super) fn give_up(&mut self, group: &mut Vec<Task>, error: &Error) {
-        self.mood = Mood::Failed;
-        self.shared.fail(&format!("a commit failed on its way to the disk: {error}"));
-        for task in group.drain(..) {
-            task.refuse(
-                Platform::new(FaultKind::OutcomeUnknown)
-                    .caused_by(format!("the commit failed on its way to the disk: {error}")),
-            );
-        }
-    }
-
-    fn degrade(&mut self) {
-        if self.mood == Mood::Well {
-            self.mood = Mood::Full;
-            error!(store = %self.shared.name, "the disk is full: writes are refused until there is space");
-            self.shared.status.set(Health::Degraded("the disk is full".into()));
-        }
-    }
-
-    fn recover(&mut self) {
-        if self.mood == Mood::Full {
-            self.mood = Mood::Well;
-            info!(store = %self.shared.name, "there is space again: writes are accepted");
-            self.shared.status.set(Health::Ready);
-        }
-    }
-
-    /// Writes something that needs space, as nobody else may dare to.
-    pub(super) fn probe(&mut self) {
-        for sql in PROBES {
-            let written = self.control.begin().and_then(|()| self.control.run(sql));
-            match written.map(|()| self.control.commit()) {
-                Ok(Commit::Done) => {}
-                Ok(Commit::Unknown(error)) => return self.give_up(&mut Vec::new(), &error),
-                Ok(Commit::Refused(_)) | Err(_) => {
-                    if let Err(error) = self.control.rollback() {
-                        self.give_up(&mut Vec::new(), &error);
-                    }
-                    return;
-                }
-            }
-        }
-        self.recover();
-    }
-}
-
-fn degraded(detail: &'static str) -> Platform {
-    Platform::new(FaultKind::Degraded).with_detail(detail)
 }

@@ -21,7 +21,10 @@ async fn every_type_comes_back_as_it_was() {
     let dir = Dir::new();
     let store = open(&dir, quick());
     let wrote = store.write(|tx| {
-        tx.execute("CREATE TABLE t (a BIGINT, b DOUBLE PRECISION, c BOOLEAN, d TEXT, e BLOB, f BIGINT, g BLOB, h TEXT)", &[])?;
+        tx.execute(
+            "CREATE TABLE t (a BIGINT, b DOUBLE PRECISION, c BOOLEAN, d TEXT, e BLOB, f BIGINT, g BLOB, h TEXT)",
+            &[],
+        )?;
         let id: ItemId = tx.new_id();
         for (a, b) in [(i64::MIN, None), (i64::MAX, Some(0.1))] {
             tx.execute(
