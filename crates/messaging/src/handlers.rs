@@ -182,6 +182,12 @@ impl<S: Send + Sync + 'static> Handlers<S> {
         self
     }
 
+    /// Whether there is nothing to handle.
+    pub fn is_empty(&self) -> bool {
+        let Registry { events, timers, jobs, periodic, sagas } = &self.0;
+        events.is_empty() && timers.is_empty() && jobs.is_empty() && periodic.is_empty() && sagas.is_empty()
+    }
+
     /// The types of events that are handled, each once: what the service consumes.
     pub fn consumes(&self) -> Vec<&'static str> {
         let mut seen = HashSet::new();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use partie_gateway::Gateway;
 use partie_mesh::MeshConfig;
+use partie_messaging::BrokerConfig;
 use partie_telemetry::Logs;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,10 @@ pub struct Config {
     pub mesh: MeshConfig,
     /// The stores of all services.
     pub store: partie_store::Config,
+    /// Events, timers, jobs and sagas of all services.
+    pub messaging: partie_messaging::Config,
+    /// What carries the events.
+    pub broker: BrokerConfig,
     /// What is logged, and how.
     pub logs: Logs,
     /// The services' own settings, by their names.
@@ -46,6 +51,8 @@ impl Default for Config {
             gateway: Gateway::default(),
             mesh: MeshConfig::default(),
             store: partie_store::Config::default(),
+            messaging: partie_messaging::Config::default(),
+            broker: BrokerConfig::default(),
             logs: Logs::default(),
             services: toml::Table::new(),
         }

@@ -13,13 +13,18 @@
 //! * [`System`]: services composed into one program, which is also its command line.
 //! * [`contract`]: the words of contracts, `#[contract]` and the derives included.
 //!
-//! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside a service; `system` launches and
+//! * [`messaging`]: events, timers, jobs and sagas, each tied to the commits of a service's store.
+//!
+//! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside
+//! a service and `background` what it does besides; `platform` is what the platform itself answers; `system` launches and
 //! drains; `config` merges the layers of settings; `cli` is the command line.
 #![forbid(unsafe_code)]
 
+mod background;
 mod cli;
 mod config;
 mod live;
+pub mod platform;
 mod server;
 mod service;
 mod system;
@@ -30,10 +35,11 @@ pub use config::{Config, ConfigError, Origin};
 pub use live::{Live, Place};
 pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
 pub use partie_gateway::Gateway;
+pub use partie_messaging as messaging;
 pub use partie_runtime as runtime;
 pub use partie_store as store;
 pub use service::{Service, Serving, Start};
-pub use system::{EdgeError, Environment, Running, StartError, System};
+pub use system::{EdgeError, Ended, Environment, Running, StartError, System};
 
 /// The words of contracts; see the crate `partie-contract`.
 pub mod contract {

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use partie_contract::{
-    BoxFuture, Call, Deadline, FaultKind, IfMatch, Inbound, Operation, Platform, Request, Response, wire,
+    BoxFuture, Call, Deadline, FaultKind, IfMatch, Inbound, Operation, Platform, Request, Response, Verb,
+    wire,
 };
 use partie_identity::Verifier;
 use partie_mesh::{InFlight, Peer, Serve};
+use partie_messaging::Worker;
 use partie_runtime::{Activity, Ids};
 use partie_store::{Replay, Store};
 
@@ -41,6 +43,8 @@ pub(crate) struct Server {
 pub(crate) struct Shared {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) store: Option<Store>,
+    /// What runs in the background of the service.
+    pub(crate) worker: Option<Worker>,
     pub(crate) activity: Activity,
     pub(crate) ids: Ids,
 }
@@ -122,6 +126,10 @@ impl Server {
             Replay::Stored(stored) => return Ok(keyed::replayed(stored)),
             Replay::New(claim) => claim,
         };
+        // What cannot leave must not pile up.
+        if let (true, Some(worker)) = (has_consequences(operation), &self.shared.worker) {
+            worker.admit()?;
+        }
         let keyed = operation.keyed.then(|| inbound.call.clone());
         let response = endpoint.run(inbound).await;
         let replayed = keyed.is_some_and(|call| call.is_replayed());
@@ -172,6 +180,13 @@ fn deadline_of(headers: &HeaderMap, operation: &Operation) -> Deadline {
     let own = operation.timeout.unwrap_or(DEFAULT_TIMEOUT);
     let sent = headers.get(&wire::TIMEOUT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
     Deadline::after(sent.map_or(own, Duration::from_millis))
+}
+
+/// Whether the operation may say something to others: those with a key or a precondition, and those that replace.
+fn has_consequences(operation: &Operation) -> bool {
+    operation.keyed
+        || operation.precondition
+        || matches!(operation.verb, Verb::Put | Verb::Patch | Verb::Delete)
 }
 
 /// A body has to be JSON (415), and what is produced has to be acceptable (406).

@@ -4,18 +4,21 @@ use std::any::type_name;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{BoxError, Call, Client, Contract, Deadline, Routes};
+use partie_contract::{Abort, BoxError, Call, Client, Contract, Deadline, Event, Routes};
 use partie_identity::ServiceTokens;
 use partie_mesh::{Mesh, Origin};
-use partie_runtime::{Activity, Clock, Compute, Ids};
-use partie_store::{Migration, Store};
+use partie_messaging::{Found, Handlers, Job, JobError, Method, Periodic, Saga, SagaData, Timer, Worker};
+use partie_runtime::{Activity, Clock, Compute, Ids, Stop};
+use partie_store::{Migration, Store, Tx};
 use serde::de::DeserializeOwned;
 
+use crate::background::Background;
 use crate::server::{Endpoint, Endpoints};
 use crate::system::System;
 
@@ -43,6 +46,7 @@ pub struct Serving<S: 'static> {
     start: Box<dyn FnOnce(Start) -> LocalFuture<Result<S, BoxError>>>,
     mounts: Vec<Mount<S>>,
     fallback: Option<Box<dyn FnOnce(Arc<S>) -> axum::Router>>,
+    handlers: Handlers<S>,
 }
 
 /// What is known of a service before it starts.
@@ -52,6 +56,8 @@ pub(crate) struct Declared {
     pub(crate) contracts: Vec<&'static Contract>,
     /// The services it calls.
     pub(crate) calls: BTreeMap<&'static str, &'static Contract>,
+    /// Whether it runs sagas, which admins may look at.
+    pub(crate) has_sagas: bool,
     /// Its own settings, with their defaults.
     pub(crate) settings: toml::Table,
 }
@@ -62,6 +68,8 @@ pub struct Start {
     pub(crate) service: &'static str,
     pub(crate) calls: Arc<BTreeMap<&'static str, &'static Contract>>,
     pub(crate) store: Option<Store>,
+    pub(crate) background: Background,
+    pub(crate) data: Arc<Path>,
     pub(crate) mesh: Mesh,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
@@ -75,6 +83,8 @@ pub struct Start {
 pub(crate) struct Started {
     pub(crate) endpoints: Endpoints,
     pub(crate) fallback: Option<axum::Router>,
+    /// What runs in the background; a service without a store has nothing that could.
+    pub(crate) worker: Option<Worker>,
 }
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -91,12 +101,11 @@ impl Service {
             migrations: None,
             contracts: Vec::new(),
             calls: BTreeMap::new(),
+            has_sagas: false,
             settings: toml::Table::new(),
         };
-        Self {
-            declared,
-            starter: Box::new(|_| Box::pin(async { Ok(Started { endpoints: vec![], fallback: None }) })),
-        }
+        let nothing = || Started { endpoints: vec![], fallback: None, worker: None };
+        Self { declared, starter: Box::new(move |_| Box::pin(async move { Ok(nothing()) })) }
     }
 
     /// Gives it a store with this schema.
@@ -137,6 +146,7 @@ impl Service {
             start: Box::new(|given| Box::pin(start(given))),
             mounts: Vec::new(),
             fallback: None,
+            handlers: Handlers::new(),
         }
     }
 
@@ -177,21 +187,93 @@ impl<S: Send + Sync + 'static> Serving<S> {
         self
     }
 
+    /// Handles an event of any service, in one commit with the note that it was handled:
+    /// `fn(&self, &mut Tx, &E) -> Result<(), Abort>`. See [`Handlers::on`].
+    #[must_use]
+    pub fn on<E: Event>(
+        self,
+        handler: impl Fn(&S, &mut Tx, &E) -> Result<(), Abort> + Send + Sync + 'static,
+    ) -> Self {
+        self.handle(|handlers| handlers.on(handler))
+    }
+
+    /// Handles an event a second time, under a name of its own: each handler gets every event and fails by itself.
+    /// See [`Handlers::on_as`].
+    #[must_use]
+    pub fn on_as<E: Event>(
+        self,
+        name: &'static str,
+        handler: impl Fn(&S, &mut Tx, &E) -> Result<(), Abort> + Send + Sync + 'static,
+    ) -> Self {
+        self.handle(|handlers| handlers.on_as(name, handler))
+    }
+
+    /// Handles a timer, in one commit with its end: `fn(&self, &mut Tx, &T) -> Result<(), Abort>`. See
+    /// [`Handlers::timer`].
+    #[must_use]
+    pub fn timer<T: Timer>(
+        self,
+        handler: impl Fn(&S, &mut Tx, &T) -> Result<(), Abort> + Send + Sync + 'static,
+    ) -> Self {
+        self.handle(|handlers| handlers.timer(handler))
+    }
+
+    /// Does a job, outside of any transaction: `async fn(&self, &Call, &J) -> Result<(), JobError>`. See
+    /// [`Handlers::job`].
+    #[must_use]
+    pub fn job<J: Job>(self, handler: impl for<'a> Method<'a, S, J, Output = Result<(), JobError>>) -> Self {
+        self.handle(|handlers| handlers.job(handler))
+    }
+
+    /// Does a job of which `ask` can find out whether an attempt had its effect. See [`Handlers::job_asking`].
+    #[must_use]
+    pub fn job_asking<J: Job>(
+        self,
+        handler: impl for<'a> Method<'a, S, J, Output = Result<(), JobError>>,
+        ask: impl for<'a> Method<'a, S, J, Output = Result<Found, JobError>>,
+    ) -> Self {
+        self.handle(|handlers| handlers.job_asking(handler, ask))
+    }
+
+    /// Does something periodically, in business time: `async fn(&self, &Call) -> Result<(), Abort>`. See
+    /// [`Handlers::every`].
+    #[must_use]
+    pub fn every(
+        self,
+        interval: Duration,
+        handler: impl for<'a> Periodic<'a, S, Output = Result<(), Abort>>,
+    ) -> Self {
+        self.handle(|handlers| handlers.every(interval, handler))
+    }
+
+    /// Runs sagas of that definition; `tx.start_saga(..)` starts one. Several versions of one kind go side by side.
+    #[must_use]
+    pub fn saga<D: SagaData>(mut self, saga: Saga<S, D>) -> Self {
+        self.declared.has_sagas = true;
+        self.handle(|handlers| handlers.saga(saga))
+    }
+
     /// Runs the service alone, as a program with its own command line.
     pub fn main(self) -> ExitCode {
         Service::from(self).main()
+    }
+
+    fn handle(mut self, register: impl FnOnce(Handlers<S>) -> Handlers<S>) -> Self {
+        self.handlers = register(self.handlers);
+        self
     }
 }
 
 impl<S: Send + Sync + 'static> From<Serving<S>> for Service {
     fn from(serving: Serving<S>) -> Self {
-        let Serving { declared, start, mounts, fallback } = serving;
+        let Serving { declared, start, mounts, fallback, handlers } = serving;
         let starter: Starter = Box::new(move |given| {
             Box::pin(async move {
-                let state = Arc::new(start(given).await?);
+                let state = Arc::new(start(given.clone()).await?);
                 let endpoints = mounts.into_iter().flat_map(|mount| mount(&state)).collect();
                 let fallback = fallback.map(|router| router(Arc::clone(&state)));
-                Ok(Started { endpoints, fallback })
+                let worker = given.background.clone().run(given, handlers, state)?;
+                Ok(Started { endpoints, fallback, worker })
             })
         });
         Self { declared, starter }
@@ -248,6 +330,17 @@ impl Start {
             .clone()
             .try_into()
             .map_err(|error| format!("[services.{}]: {}", self.service, error.message()).into())
+    }
+
+    /// The directory the system keeps its data in, for files of the service's own.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The stage of the drain in which background work ends: a task of the service's own is spawned on it and watches
+    /// [`Stop::stopped`].
+    pub fn work(&self) -> &Stop {
+        &self.background.stages.work
     }
 
     /// A call under the service's own identity, for work no user asked for.

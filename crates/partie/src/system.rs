@@ -15,9 +15,10 @@ use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
 pub use self::launch::{Environment, StartError};
-pub use self::running::Running;
+pub use self::running::{Ended, Running};
 use crate::cli;
 use crate::config::Config;
+use crate::platform;
 use crate::service::Service;
 
 /// Services composed into one program.
@@ -132,7 +133,13 @@ impl System {
 
     /// All contracts, in order of declaration.
     pub fn contracts(&self) -> Vec<&'static Contract> {
-        self.services.iter().flat_map(|service| service.declared.contracts.iter().copied()).collect()
+        let own = self.services.iter().flat_map(|service| service.declared.contracts.iter().copied());
+        own.chain(self.has_platform().then_some(platform::CONTRACT)).collect()
+    }
+
+    /// Whether the platform itself has something to answer.
+    pub(crate) fn has_platform(&self) -> bool {
+        self.has_gateway && self.services.iter().any(|service| service.declared.has_sagas)
     }
 
     /// The built-in settings.

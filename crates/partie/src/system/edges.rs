@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::service::Declared;
+use crate::service::{Declared, Service};
+use crate::{platform, server};
+
+/// Names that the parts of the platform have, and their files in the data directory.
+const RESERVED: &[&str] = &[server::GATEWAY, platform::NAME, "broker"];
 
 /// Edges a system cannot run with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +26,12 @@ pub enum EdgeError {
         /// The circle, its first service again at the end.
         path: Vec<&'static str>,
     },
+    /// A service has a name of the platform's.
+    #[error("no service can be named {name}: a part of the platform is")]
+    Reserved {
+        /// The name.
+        name: &'static str,
+    },
     /// Two services have the same name.
     #[error("there are two services named {name}")]
     Twice {
@@ -34,6 +44,9 @@ pub enum EdgeError {
 pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<(), EdgeError> {
     let mut calls: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
     for service in services {
+        if RESERVED.contains(&service.name) {
+            return Err(EdgeError::Reserved { name: service.name });
+        }
         if calls.insert(service.name, service.calls.keys().copied().collect()).is_some() {
             return Err(EdgeError::Twice { name: service.name });
         }
@@ -44,6 +57,25 @@ pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<
         }
     }
     calls.keys().try_for_each(|start| follow(&calls, &mut vec![*start]))
+}
+
+/// The order to start services in: whoever is called is there before those who call, so that what was interrupted can go
+/// on at once. Only for edges that were checked.
+pub(crate) fn callees_first(mut services: Vec<Service>) -> Vec<Service> {
+    let mut ordered: Vec<Service> = Vec::with_capacity(services.len());
+    while !services.is_empty() {
+        let (ready, waiting): (Vec<_>, Vec<_>) = services.into_iter().partition(|service| {
+            service.declared.calls.keys().all(|to| ordered.iter().any(|started| started.declared.name == *to))
+        });
+        // Unchecked edges could go round for ever.
+        if ready.is_empty() {
+            ordered.extend(waiting);
+            break;
+        }
+        ordered.extend(ready);
+        services = waiting;
+    }
+    ordered
 }
 
 /// Follows every path from the last service of `path`, until one comes back to its first.
@@ -83,6 +115,7 @@ mod tests {
                 migrations: None,
                 contracts: Vec::new(),
                 calls: calls.iter().map(|to| (*to, &CONTRACT)).collect(),
+                has_sagas: false,
                 settings: toml::Table::new(),
             })
             .collect();
@@ -94,6 +127,7 @@ mod tests {
         assert_eq!(check_edges(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]), Ok(()));
         assert_eq!(check_edges(&[("a", &["b"])]), Err(EdgeError::Unknown { from: "a", to: "b" }));
         assert_eq!(check_edges(&[("a", &[]), ("a", &[])]), Err(EdgeError::Twice { name: "a" }));
+        assert_eq!(check_edges(&[("broker", &[])]), Err(EdgeError::Reserved { name: "broker" }));
         assert_eq!(check_edges(&[("a", &["a"])]), Err(EdgeError::Cycle { path: vec!["a", "a"] }));
         let circle = check_edges(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]);
         assert_eq!(circle, Err(EdgeError::Cycle { path: vec!["b", "c", "b"] }));

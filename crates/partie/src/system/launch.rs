@@ -9,6 +9,7 @@ use partie_contract::BoxError;
 use partie_gateway::{BuildError, Parts, Readiness};
 use partie_identity::{DevelopmentKeyOffLoopback, Grant, KeyError, ServiceTokens, Signer, Verifier};
 use partie_mesh::{BindError, Handles, Mesh, Serve};
+use partie_messaging::{Broker, EmbeddedBroker, Stages, Worker};
 use partie_runtime::{Activity, Clock, Compute, Ids, Stop};
 use partie_store::{Durability, Health, Migration, MigrationSet, OpenError, Store};
 use partie_telemetry::Metrics;
@@ -17,7 +18,9 @@ use super::System;
 use super::edges::{self, EdgeError};
 use super::prepare::{DataDir, DataDirError};
 use super::running::{Kept, Running};
+use crate::background::Background;
 use crate::config::Config;
+use crate::platform::{self, Backstage};
 use crate::server::{Server, Shared};
 use crate::service::{Service, Start, Started};
 
@@ -27,6 +30,8 @@ const DEMO_CUSTOMER: &str = "demo-customer";
 const DEMO_LIFETIME: Duration = Duration::from_hours(1);
 /// Tasks that may wait for the compute pool.
 const COMPUTE_QUEUE: usize = 64;
+/// How often idempotency keys that are old enough are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// The handles a system runs with. The default is the real world.
 #[derive(Debug, Clone)]
@@ -130,22 +135,44 @@ impl System {
         let verifier = Arc::new(launch.signer.verifier(self.name));
         let contracts = self.contracts();
         let ready = Arc::new(AtomicBool::new(false));
-        let mut stores = BTreeMap::new();
-        let mut servers: BTreeMap<&'static str, Arc<dyn Serve>> = BTreeMap::new();
-        for service in self.services {
-            let name = service.declared.name;
-            let (server, store) = launch.service(service, &verifier).await?;
-            launch.mesh.attach(name, Arc::clone(&server));
-            servers.insert(name, server);
-            stores.extend(store.map(|store| (name, store)));
+        let (backstage, has_platform) = (Backstage::default(), self.has_platform());
+
+        // What carries the events, then the services, callees first, then what looks at them.
+        let broker = if self.services.iter().any(|service| service.declared.migrations.is_some()) {
+            Some(launch.broker()?)
+        } else {
+            None
+        };
+        let background = Background {
+            broker: broker.clone().map(|broker| Arc::new(broker) as Arc<dyn Broker>),
+            stages: Stages::default(),
+            config: config.messaging.clone(),
+        };
+        let mut services = edges::callees_first(self.services);
+        if has_platform {
+            services.push(platform::service(backstage.clone()));
         }
+        let mut members: BTreeMap<&'static str, Member> = BTreeMap::new();
+        for service in services {
+            let name = service.declared.name;
+            let member = launch.service(service, &background, &verifier).await?;
+            launch.mesh.attach(name, Arc::clone(&member.server));
+            member.worker.iter().for_each(|worker| backstage.add(worker.clone()));
+            members.insert(name, member);
+        }
+        let stores: BTreeMap<_, _> =
+            members.iter().filter_map(|(name, member)| Some((*name, member.store.clone()?))).collect();
+        background
+            .stages
+            .work
+            .spawn(prune(stores.values().cloned().collect(), background.stages.work.clone()));
 
         // One door, or the one service itself.
         let door: Arc<dyn Serve> = if self.has_gateway {
-            let parts = launch.parts(contracts.clone(), &servers, &stores, &ready, &verifier);
+            let parts = launch.parts(contracts.clone(), &members, broker.as_ref(), &ready, &verifier);
             Arc::new(config.gateway.build(parts)?)
         } else {
-            servers.values().next().cloned().ok_or(StartError::Service {
+            members.values().next().map(|member| Arc::clone(&member.server)).ok_or(StartError::Service {
                 service: self.name,
                 reason: "there is no service in it".into(),
             })?
@@ -154,9 +181,18 @@ impl System {
         let stop = Stop::default();
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         ready.store(true, Ordering::Release);
-        let kept = Kept { data, signer, mesh, contracts, stores, serving, stop, handles, ready };
+        let stages = background.stages;
+        let kept =
+            Kept { data, signer, mesh, contracts, stores, broker, stages, serving, stop, handles, ready };
         Ok(Arc::new(Running::new(self.name, address, environment, kept)))
     }
+}
+
+/// A service that runs.
+struct Member {
+    server: Arc<dyn Serve>,
+    store: Option<Store>,
+    worker: Option<Worker>,
 }
 
 /// What every service is started with.
@@ -175,8 +211,9 @@ impl Launch<'_> {
     async fn service(
         &self,
         service: Service,
+        background: &Background,
         verifier: &Arc<Verifier>,
-    ) -> Result<(Arc<dyn Serve>, Option<Store>), StartError> {
+    ) -> Result<Member, StartError> {
         let Service { declared, starter } = service;
         let name = declared.name;
         let failed = |reason: BoxError| StartError::Service { service: name, reason };
@@ -187,6 +224,8 @@ impl Launch<'_> {
             service: name,
             calls: Arc::new(declared.calls),
             store: store.clone(),
+            background: background.clone(),
+            data: self.data.path().into(),
             mesh: self.mesh.clone(),
             clock: self.environment.clock.clone(),
             ids: self.environment.ids.clone(),
@@ -195,37 +234,57 @@ impl Launch<'_> {
             tokens: tokens.map_err(|error| failed(error.into()))?,
             settings: settings.unwrap_or_default(),
         };
-        let Started { endpoints, fallback } = starter(start).await.map_err(failed)?;
+        let Started { endpoints, fallback, worker } = starter(start).await.map_err(failed)?;
         let shared = Shared {
             verifier: Arc::clone(verifier),
             store: store.clone(),
+            worker: worker.clone(),
             activity: self.environment.activity.clone(),
             ids: self.environment.ids.clone(),
         };
         let server = Server::new(name, endpoints, fallback, shared).map_err(|error| failed(error.into()))?;
-        Ok((Arc::new(server), store))
+        Ok(Member { server: Arc::new(server), store, worker })
     }
 
     fn store(&self, name: &'static str, migrations: &'static [Migration]) -> Result<Store, OpenError> {
+        let config = self.durable(self.config.store.clone());
+        let sets = [MigrationSet { name: "service", migrations }, partie_messaging::MIGRATIONS];
+        Store::open(self.data.path(), name, &sets, self.store_handles(), config)
+    }
+
+    fn broker(&self) -> Result<EmbeddedBroker, OpenError> {
+        let mut config = self.config.broker.clone();
+        config.store = self.durable(config.store);
+        EmbeddedBroker::open(self.data.path(), self.store_handles(), config)
+    }
+
+    fn store_handles(&self) -> partie_store::Handles {
         let Environment { clock, ids, activity } = self.environment.clone();
-        let handles = partie_store::Handles { clock, ids, activity };
-        let mut config = self.config.store.clone();
+        partie_store::Handles { clock, ids, activity }
+    }
+
+    /// What is gone at the end anyway is not forced to disk.
+    fn durable(&self, mut config: partie_store::Config) -> partie_store::Config {
         if self.config.ephemeral {
             config.durability = Durability::Relaxed;
         }
-        let sets = [MigrationSet { name: "service", migrations }];
-        Store::open(self.data.path(), name, &sets, handles, config)
+        config
     }
 
     fn parts(
         &self,
         contracts: Vec<&'static partie_contract::Contract>,
-        servers: &BTreeMap<&'static str, Arc<dyn Serve>>,
-        stores: &BTreeMap<&'static str, Store>,
+        members: &BTreeMap<&'static str, Member>,
+        broker: Option<&EmbeddedBroker>,
         ready: &Arc<AtomicBool>,
         verifier: &Arc<Verifier>,
     ) -> Parts {
-        let (names, stores): (Vec<_>, _) = (servers.keys().copied().collect(), stores.clone());
+        let mut dependencies: Vec<Dependency> = members.iter().map(Dependency::of).collect();
+        dependencies.extend(broker.map(|broker| Dependency {
+            name: "broker",
+            store: Some(broker.store().clone()),
+            worker: None,
+        }));
         let (ready, metrics) = (Arc::clone(ready), Metrics::install());
         let (signer, demo_verifier, audience) = (self.signer.clone(), Arc::clone(verifier), self.audience);
         let demo = move || {
@@ -240,20 +299,50 @@ impl Launch<'_> {
             verifier: Arc::clone(verifier),
             jwks: self.signer.jwks(),
             ready: Arc::new(move || {
-                let problem = |name: &str| match stores.get(name).map(Store::health) {
-                    _ if !ready.load(Ordering::Acquire) => Some("is starting or draining".to_owned()),
-                    None | Some(Health::Ready) => None,
-                    Some(Health::Closed) => Some("its store is closed".to_owned()),
-                    Some(Health::Degraded(reason) | Health::Failed(reason)) => Some(reason.to_string()),
-                    Some(other) => Some(format!("its store is {other:?}")),
-                };
-                names
-                    .iter()
-                    .map(|name| Readiness { service: (*name).to_owned(), problem: problem(name) })
-                    .collect()
+                let starting = !ready.load(Ordering::Acquire);
+                dependencies.iter().map(|dependency| dependency.readiness(starting)).collect()
             }),
             metrics: Arc::new(move || metrics.render()),
             demo: Some(Arc::new(demo)),
+        }
+    }
+}
+
+/// What has to work for the system to be ready.
+struct Dependency {
+    name: &'static str,
+    store: Option<Store>,
+    worker: Option<Worker>,
+}
+
+impl Dependency {
+    fn of((name, member): (&&'static str, &Member)) -> Self {
+        Self { name, store: member.store.clone(), worker: member.worker.clone() }
+    }
+
+    fn readiness(&self, starting: bool) -> Readiness {
+        let problem = match self.store.as_ref().map(Store::health) {
+            _ if starting => Some("is starting or draining".to_owned()),
+            None | Some(Health::Ready) => None,
+            Some(Health::Closed) => Some("its store is closed".to_owned()),
+            Some(Health::Degraded(reason) | Health::Failed(reason)) => Some(reason.to_string()),
+            Some(other) => Some(format!("its store is {other:?}")),
+        };
+        let backlog = || Some(format!("events wait for {} s", self.worker.as_ref()?.backlog()?.as_secs()));
+        Readiness { service: self.name.to_owned(), problem: problem.or_else(backlog) }
+    }
+}
+
+/// Removes idempotency keys that are old enough.
+async fn prune(stores: Vec<Store>, stop: Stop) {
+    let stopped = stop.stopped();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! { () = tokio::time::sleep(PRUNE_EVERY) => {}, () = &mut stopped => return }
+        for store in &stores {
+            if let Err(error) = store.prune().await {
+                tracing::warn!(store = store.name(), %error, "old keys could not be removed");
+            }
         }
     }
 }

@@ -5,14 +5,17 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use partie_contract::{Call, Client, Contract, Deadline};
 use partie_identity::{Grant, IssueError, Signer};
 use partie_mesh::{Handles, Mesh, Origin, RunError};
+use partie_messaging::{EmbeddedBroker, Stages};
 use partie_runtime::{Activity, Clock, Stop};
 use partie_store::Store;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::launch::Environment;
@@ -33,13 +36,32 @@ pub struct Running {
     mesh: Mesh,
     contracts: Vec<&'static Contract>,
     stores: BTreeMap<&'static str, Store>,
+    broker: Option<EmbeddedBroker>,
+    stages: Stages,
     stop: Stop,
     handles: Handles,
     ready: Arc<AtomicBool>,
-    /// Taken by whoever waits for the end.
+    /// Held by whoever waits for the end; gone once it has come.
     serving: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
     /// Removed last, when nothing writes to it any more.
     _data: DataDir,
+}
+
+/// Why a system ended that nobody asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Its listener died.
+    #[error(transparent)]
+    Listener(RunError),
+    /// A store's disk failed. What was answered is on disk; start again to go on from there.
+    #[error("the store {store} failed: {reason}")]
+    Store {
+        /// Which.
+        store: String,
+        /// Why.
+        reason: Arc<str>,
+    },
 }
 
 /// What a launch hands over.
@@ -49,6 +71,8 @@ pub(crate) struct Kept {
     pub(crate) mesh: Mesh,
     pub(crate) contracts: Vec<&'static Contract>,
     pub(crate) stores: BTreeMap<&'static str, Store>,
+    pub(crate) broker: Option<EmbeddedBroker>,
+    pub(crate) stages: Stages,
     pub(crate) serving: JoinHandle<Result<(), RunError>>,
     pub(crate) stop: Stop,
     pub(crate) handles: Handles,
@@ -59,7 +83,8 @@ pub(crate) struct Kept {
 
 impl Running {
     pub(crate) fn new(name: &'static str, address: SocketAddr, environment: Environment, kept: Kept) -> Self {
-        let Kept { data, signer, mesh, contracts, stores, serving, stop, handles, ready } = kept;
+        let Kept { data, signer, mesh, contracts, stores, broker, stages, serving, stop, handles, ready } =
+            kept;
         let serving = Mutex::new(Some(serving));
         Self {
             name,
@@ -69,6 +94,8 @@ impl Running {
             mesh,
             contracts,
             stores,
+            broker,
+            stages,
             stop,
             handles,
             ready,
@@ -141,30 +168,59 @@ impl Running {
         &self.environment.clock
     }
 
+    /// What carries the events between services, if any service has a store.
+    pub fn broker(&self) -> Option<&EmbeddedBroker> {
+        self.broker.as_ref()
+    }
+
     /// Drains the system: the edge first, then what runs in the background, then the stores.
     ///
     /// # Errors
-    /// When the listener had died before.
-    pub async fn stop(&self) -> Result<(), RunError> {
+    /// [`Ended`], when it had ended by itself before.
+    pub async fn stop(&self) -> Result<(), Ended> {
         self.ready.store(false, Ordering::Release);
         self.stop.stop();
         let ended = self.ended().await;
         self.handles.detached.finished().await;
+        self.stages.consumers.finish().await;
+        self.stages.work.finish().await;
+        self.stages.relay.finish().await;
+        if let Some(broker) = &self.broker {
+            broker.close().await;
+        }
         for store in self.stores.values() {
             store.close().await;
         }
         ended
     }
 
-    /// Ends when the listener ends: after [`stop`](Self::stop), or because it died.
+    /// Ends when the listener ends: after [`stop`](Self::stop), or because something died.
     ///
     /// # Errors
-    /// When the listener died.
-    pub async fn ended(&self) -> Result<(), RunError> {
-        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match serving {
-            Some(serving) => serving.await.unwrap_or(Err(RunError::Died { address: self.address })),
-            None => Ok(()),
+    /// [`Ended`]: nobody asked for it.
+    pub async fn ended(&self) -> Result<(), Ended> {
+        let mut serving = self.serving.lock().await;
+        let Some(listener) = serving.as_mut() else { return Ok(()) };
+        let listened = tokio::select! {
+            listened = listener => listened,
+            (store, reason) = self.failed_store() => return Err(Ended::Store { store, reason }),
+        };
+        *serving = None;
+        listened.unwrap_or(Err(RunError::Died { address: self.address })).map_err(Ended::Listener)
+    }
+
+    /// The first store whose disk fails: what is in memory cannot be trusted any more, what is on disk can.
+    async fn failed_store(&self) -> (String, Arc<str>) {
+        let stores = self.stores.values().chain(self.broker.as_ref().map(EmbeddedBroker::store));
+        let mut failures: FuturesUnordered<_> = stores
+            .map(|store| {
+                let (name, failed) = (store.name().to_owned(), store.failed());
+                async move { (name, failed.await) }
+            })
+            .collect();
+        match failures.next().await {
+            Some(failure) => failure,
+            None => std::future::pending().await,
         }
     }
 }
