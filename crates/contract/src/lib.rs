@@ -107,7 +107,7 @@ pub use partie_contract_macros::Problem;
 pub use partie_contract_macros::contract;
 pub use platform::{BoxError, FaultKind, Origin, Platform};
 pub use problem::{NoProblem, Problem, ProblemDetails, ProblemKind, Violation};
-pub use reply::{Accepted, Created, Entity, NoContent, Render, Rendered, Reply, Versioned};
+pub use reply::{Accepted, Created, Entity, NoContent, Render, Rendered, Reply, Settled, Versioned};
 pub use routes::{Answer, BoxFuture, Endpoint, Routes};
 pub use schema::schema_of;
 pub use stream::{EventStream, StreamItem};

@@ -94,6 +94,15 @@ pub struct Created<T>(pub T);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted<T>(pub T);
 
+/// 200 once it is done, 202 while it is not: for operations that wait a while before they answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled<T> {
+    /// 200: this is what came of it.
+    Done(T),
+    /// 202: this is what is known so far.
+    Later(T),
+}
+
 /// 200 with `ETag`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned<T>(pub T);
@@ -172,6 +181,32 @@ where
 
     fn parse(rendered: &Rendered) -> Result<Self, Platform> {
         rendered.read().map(Self)
+    }
+}
+
+impl<T> Render for Settled<T>
+where
+    T: Serialize + DeserializeOwned + JsonSchema + Send + 'static,
+{
+    const SPEC: ReplySpec = <T as Render>::SPEC;
+
+    fn render(&self) -> Result<Rendered, Platform> {
+        let status = if matches!(self, Self::Done(_)) { 200 } else { 202 };
+        Rendered::json(status, self.get())
+    }
+
+    fn parse(rendered: &Rendered) -> Result<Self, Platform> {
+        let value = rendered.read()?;
+        Ok(if rendered.status == 202 { Self::Later(value) } else { Self::Done(value) })
+    }
+}
+
+impl<T> Settled<T> {
+    /// What is known.
+    pub const fn get(&self) -> &T {
+        match self {
+            Self::Done(value) | Self::Later(value) => value,
+        }
     }
 }
 

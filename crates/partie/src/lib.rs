@@ -32,7 +32,7 @@ mod system;
 /// The command-line library of [`System::command`].
 pub use clap;
 pub use config::{Config, ConfigError, Origin};
-pub use live::{Live, Place};
+pub use live::{Live, News, Place};
 pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
 pub use partie_gateway::Gateway;
 pub use partie_messaging as messaging;

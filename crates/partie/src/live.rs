@@ -45,6 +45,11 @@ impl<K: Clone + PartialEq + Send + 'static> Live<K> {
         tx.after_commit(move || drop(wakes.send(key)));
     }
 
+    /// The wakes of a key from now on, for an operation that waits. Subscribe first, then read the store, then wait.
+    pub fn news(&self, key: K) -> News<K> {
+        News { wakes: self.0.subscribe(), key }
+    }
+
     /// A stream of the key's events, resumed where the reader left off. `after` reads the events after an id, in order;
     /// the stream ends after the event for which `is_last` holds. A place that is unknown, or in the future, begins
     /// with a `reset` event that carries the snapshot.
@@ -71,7 +76,7 @@ impl<K: Clone + PartialEq + Send + 'static> Live<K> {
                 place.newest
             }
         };
-        let reader = Reader { wakes: self.0.subscribe(), key, seen, ready, after, is_last, ended: false };
+        let reader = Reader { news: self.news(key), seen, ready, after, is_last, ended: false };
         EventStream::new(stream::unfold(reader, |mut reader| async move {
             let item = reader.next().await?;
             Some((item, reader))
@@ -97,10 +102,31 @@ impl<K> fmt::Debug for Live<K> {
     }
 }
 
-/// One reader of one key.
-struct Reader<K, T, A> {
+/// The wakes of one key.
+#[derive(Debug)]
+pub struct News<K> {
     wakes: broadcast::Receiver<K>,
     key: K,
+}
+
+impl<K: Clone + PartialEq> News<K> {
+    /// Waits until something was committed for the key. It may also wake for nothing. `None` when nobody can commit any
+    /// more.
+    pub async fn arrive(&mut self) -> Option<()> {
+        loop {
+            match self.wakes.recv().await {
+                Ok(key) if key == self.key => return Some(()),
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return Some(()),
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// One reader of one key.
+struct Reader<K, T, A> {
+    news: News<K>,
     /// The last id that was handed out or is in `ready`.
     seen: i64,
     ready: VecDeque<StreamItem<T>>,
@@ -134,19 +160,7 @@ where
             }
             match self.ready.back() {
                 Some(newest) => self.seen = newest.id.unwrap_or(self.seen),
-                None => self.woken().await?,
-            }
-        }
-    }
-
-    /// Waits for news of the key. `None` when nobody can send any more.
-    async fn woken(&mut self) -> Option<()> {
-        loop {
-            match self.wakes.recv().await {
-                Ok(key) if key == self.key => return Some(()),
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => return Some(()),
-                Err(RecvError::Closed) => return None,
+                None => self.news.arrive().await?,
             }
         }
     }

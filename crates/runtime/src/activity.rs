@@ -17,6 +17,8 @@ pub struct Activity(Arc<State>);
 #[derive(Default)]
 struct State {
     busy: AtomicI64,
+    /// What stepped aside: it is not over, but only waits for news.
+    parked: AtomicI64,
     quiet: Notify,
 }
 
@@ -39,15 +41,15 @@ impl Activity {
 
     /// Waits until nothing is going on.
     pub async fn quiet(&self) {
-        loop {
-            let notified = self.0.quiet.notified();
-            tokio::pin!(notified);
-            notified.as_mut().enable();
-            if self.is_quiet() {
-                return;
-            }
-            notified.await;
-        }
+        self.0.until(|_| true).await;
+    }
+
+    /// Waits until nothing is going on and exactly that many pieces of work wait for news.
+    ///
+    /// Who has that many long polls under way learns from it that none of them is on the wire, neither the question
+    /// nor the answer: on the wire nothing counts as going on.
+    pub async fn quiet_but(&self, parked: usize) {
+        self.0.until(|now| usize::try_from(now) == Ok(parked)).await;
     }
 }
 
@@ -60,6 +62,20 @@ impl fmt::Debug for Activity {
 // === impl Busy ===
 
 impl State {
+    /// Waits for a quiet moment in which so much is parked as is wanted.
+    async fn until(&self, is_wanted: impl Fn(i64) -> bool) {
+        loop {
+            let notified = self.quiet.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            // In this order: what is parked after a quiet moment has seen everything there was to see in it.
+            if self.busy.load(Ordering::Acquire) == 0 && is_wanted(self.parked.load(Ordering::Acquire)) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
     fn end(&self) {
         if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.quiet.notify_waiters();
@@ -83,11 +99,13 @@ impl Drop for Busy {
 /// A call that only waits for news is nothing going on.
 impl Presence for Busy {
     fn park(&self) {
+        self.0.parked.fetch_add(1, Ordering::AcqRel);
         self.0.end();
     }
 
     fn resume(&self) {
         self.0.busy.fetch_add(1, Ordering::AcqRel);
+        self.0.parked.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -118,5 +136,27 @@ mod tests {
         waiting.await.unwrap();
         second.resume();
         assert!(!activity.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn what_is_parked_can_be_waited_for() {
+        let activity = Activity::default();
+        activity.quiet_but(0).await;
+        let poll = activity.begin();
+        poll.park();
+        activity.quiet().await;
+        let waiting = tokio::spawn({
+            let activity = activity.clone();
+            async move { activity.quiet_but(2).await }
+        });
+        let other = activity.begin();
+        drop(activity.begin());
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "one is parked, one is under way");
+        other.park();
+        waiting.await.unwrap();
+        poll.resume();
+        drop(poll);
+        activity.quiet_but(1).await;
     }
 }

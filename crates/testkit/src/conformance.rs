@@ -47,6 +47,8 @@ pub struct Conformance<'r> {
     run: &'r TestRun,
     examples: BTreeMap<&'static str, Make<'r>>,
     skips: BTreeMap<(&'static str, Case), &'static str>,
+    /// The services to walk; all, if there are none here.
+    only: Vec<&'static str>,
     /// What is wrong with the test itself.
     mistakes: Vec<Deviation>,
 }
@@ -56,7 +58,7 @@ pub struct Conformance<'r> {
 impl<'r> Conformance<'r> {
     /// A walk of that system. It has to have a gateway.
     pub fn new(run: &'r TestRun) -> Self {
-        Self { run, examples: BTreeMap::new(), skips: BTreeMap::new(), mistakes: Vec::new() }
+        Self { run, examples: BTreeMap::new(), skips: BTreeMap::new(), only: Vec::new(), mistakes: Vec::new() }
     }
 
     /// Says how the operation of that name earns its success. It is called for each case that needs it.
@@ -79,6 +81,13 @@ impl<'r> Conformance<'r> {
         self
     }
 
+    /// Walks these services alone: the others are in the system because these call them, and have walks of their own.
+    #[must_use]
+    pub fn only(mut self, services: &[&'static str]) -> Self {
+        self.only.extend(services);
+        self
+    }
+
     /// Leaves out a case, and says why.
     #[must_use]
     pub fn skip(mut self, operation: &'static str, case: Case, reason: &'static str) -> Self {
@@ -96,7 +105,9 @@ impl<'r> Conformance<'r> {
     pub async fn run(self) -> Result<Report, NotConforming> {
         let mut report = Report::new();
         report.deviations.extend(self.mistakes.iter().cloned());
-        let operations = table::operations(self.run.contracts());
+        let is_walked = |service: &str| self.only.is_empty() || self.only.contains(&service);
+        let contracts = self.run.contracts().iter().copied().filter(|contract| is_walked(contract.service));
+        let operations = table::operations(&contracts.collect::<Vec<_>>());
         for row in &operations {
             let Some(make) = self.examples.get(row.name.as_str()) else {
                 report.deviations.push(Deviation::new(&row.name, None, "there is no example of it"));

@@ -14,8 +14,10 @@ fn main() -> ExitCode {
         .service(food_restaurants::service())
         .service(food_orders::service())
         .service(food_delivery::service())
+        .service(food_notifications::service())
         .gateway(Gateway::default())
         .guide(guide::requests)
+        .command(replay::command(), replay::main)
         .command(simulate::command(), simulate::main)
         .main()
 }

@@ -13,7 +13,8 @@ use crate::NotificationId;
 /// Notifications.
 #[contract(service = "notifications", version = 1)]
 pub trait Notifications {
-    /// Send a notification by template. The same recipient, template and dedupe key are told once.
+    /// Send a notification by template. The same recipient, template and dedupe key are told once: who asks again gets
+    /// the notification there is.
     #[post("/notifications", role = "service", keyed)]
     async fn send(
         &self,
@@ -37,17 +38,33 @@ pub trait Notifications {
         id: NotificationId,
     ) -> Outcome<Versioned<Notification>, NotificationError>;
 
+    /// Put a dead notification back in the queue, with all its attempts before it.
+    #[post("/notifications/{id}/requeue", role = "admin", keyed)]
+    async fn requeue(
+        &self,
+        cx: &Call,
+        id: NotificationId,
+    ) -> Outcome<Versioned<Notification>, NotificationError>;
+
     /// The templates.
     #[get("/templates", roles = ["service", "admin"])]
     async fn templates(&self, cx: &Call) -> Outcome<Templates, NotificationError>;
 }
 
-/// What can go wrong with a notification.
+/// What can go wrong with a notification. A request with several of the 422s is `validation-failed`, with all of them.
 #[derive(Debug, PartialEq, Problem)]
 pub enum NotificationError {
     /// There is no such notification.
     #[problem(404, "notification-not-found")]
     NotFound,
+    /// The notification cannot do that from the state it is in.
+    #[problem(409, "invalid-transition")]
+    InvalidTransition {
+        /// The state it is in.
+        current_state: NotificationStatus,
+        /// What it can do from there.
+        allowed: Vec<String>,
+    },
     /// There is no such template.
     #[problem(422, "template-unknown")]
     TemplateUnknown,
@@ -104,9 +121,9 @@ pub struct Notification {
     pub text: String,
     /// Where it stands.
     pub status: NotificationStatus,
-    /// How often it was tried.
+    /// How often it was tried, all rounds together.
     pub attempts: u32,
-    /// What the provider said last, if it failed.
+    /// Why the last attempt failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     /// When it was asked for.
@@ -130,9 +147,9 @@ pub enum NotificationStatus {
     Sent,
     /// Failed, and tried again later.
     Retrying,
-    /// Given up.
+    /// Given up, until an administrator puts it back in the queue.
     Dead,
-    /// The recipient does not want it.
+    /// The recipient does not want it. Reached once there are preferences.
     Suppressed,
 }
 
@@ -202,7 +219,7 @@ macro_rules! notification_events {
 notification_events! {
     /// The provider took it.
     NotificationSent = "notification.sent";
-    /// An attempt failed.
+    /// An attempt failed, and there will be another one.
     NotificationFailed = "notification.failed";
     /// It was given up.
     NotificationDead = "notification.dead";

@@ -3,11 +3,25 @@
 //! A token is accepted with and without `Bearer `; in development an anonymous write acts as the demo customer. No
 //! idempotency key is needed, one is honoured. Problems carry the tutorial's text in `error`.
 
-use partie_contract::{Call, Outcome, Problem, contract};
+use partie_contract::{Call, Id, Outcome, Problem, Settled, contract};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{OrderId, PhoneNumber};
+use crate::{ItemId, OrderId, PhoneNumber, RestaurantId};
+
+/// The ids of demo data are the same everywhere: this, and the tutorial's small numbers.
+const IDS: u128 = 0x0193_4000_0000_7000_8000_0000_0000_0000;
+
+/// The id of the restaurant with the tutorial's small number.
+pub fn restaurant_id(number: u32) -> RestaurantId {
+    RestaurantId::from_uuid(Uuid::from_u128(IDS | u128::from(number) << 16))
+}
+
+/// The id of an item, by the small numbers of its restaurant and its own.
+pub fn item_id(restaurant: u32, item: u32) -> ItemId {
+    ItemId::from_uuid(Uuid::from_u128(IDS | u128::from(restaurant) << 16 | u128::from(item)))
+}
 
 /// The tutorial's restaurant service.
 #[contract(service = "restaurants", prefix = "/api", compat)]
@@ -20,9 +34,10 @@ pub trait SeedRestaurants {
 /// The tutorial's order service.
 #[contract(service = "orders", prefix = "/api", compat)]
 pub trait SeedOrders {
-    /// Order the first available item, once, delivered at the restaurant's own place; wait up to 10 s for a driver.
+    /// Order the first available item, once, delivered at the restaurant's own place; wait up to 10 s for a driver, then
+    /// answer 202 with what is known.
     #[post("/orders/create", role = "customer", keyed, timeout = "15s")]
-    async fn create(&self, cx: &Call, order: SeedOrder) -> Outcome<SeedOrderPlaced, SeedError>;
+    async fn create(&self, cx: &Call, order: SeedOrder) -> Outcome<Settled<SeedOrderPlaced>, SeedError>;
 }
 
 /// The tutorial's delivery service.

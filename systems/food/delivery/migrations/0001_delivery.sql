@@ -79,6 +79,7 @@ CREATE TABLE deliveries (
 CREATE INDEX searching_by_age ON deliveries (placed_at, id) WHERE status = 'searching';
 CREATE INDEX searching_by_end ON deliveries (search_until) WHERE status = 'searching';
 CREATE INDEX deliveries_by_placing ON deliveries (placed_at);
+CREATE INDEX deliveries_by_delivery ON deliveries (delivered_at) WHERE delivered_at IS NOT NULL;
 
 -- Who carries what, in which sequence.
 CREATE TABLE assignments (

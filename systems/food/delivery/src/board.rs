@@ -18,7 +18,7 @@ use crate::driver::Action;
 use crate::pace::Bell;
 use crate::settings::Settings;
 use crate::wakes::Wakes;
-use crate::{delivery, driver, offer, rows};
+use crate::{delivery, driver, news, offer, rows};
 
 /// What all transactions share.
 #[derive(Debug)]
@@ -51,6 +51,9 @@ impl Board {
             rows::one(rows::deliveries::update(tx, &record)?)?;
             if matches!(how, OfferStatus::Declined | OfferStatus::Expired) {
                 rows::deliveries::exclude(tx, record.delivery.id, driver.driver.id)?;
+            }
+            if how == OfferStatus::Expired {
+                news::offer_expired(tx, &record, driver.driver.id)?;
             }
         }
         if driver.driver.status == DriverStatus::Offered {
@@ -91,6 +94,7 @@ impl Board {
                 sure(record.give_up(self.settings.search, now))?;
                 self.unload(tx, &record, driver)?;
                 rows::one(rows::deliveries::update(tx, &record)?)?;
+                news::happened(tx, &record, &driver.driver)?;
             }
         }
         Ok(())

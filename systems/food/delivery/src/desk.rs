@@ -6,10 +6,11 @@ mod seed;
 
 use std::sync::Arc;
 
+use food_contracts::tickets::TicketReady;
 use partie::Start;
-use partie::contract::BoxError;
+use partie::contract::{Abort, BoxError};
 use partie::runtime::Compute;
-use partie::store::Store;
+use partie::store::{Store, Tx};
 
 use crate::board::Board;
 use crate::pace::Bell;
@@ -37,5 +38,10 @@ impl DeliveryDesk {
         let desk = Self { store: s.store(), board: Arc::new(board), compute: s.compute().clone() };
         tokio::spawn(desk.clone().keep_pace(activity.begin()));
         Ok(desk)
+    }
+
+    /// The kitchen says that the food is ready.
+    pub(crate) fn ticket_ready(&self, tx: &mut Tx, ready: &TicketReady) -> Result<(), Abort> {
+        Ok(self.board.ready(tx, ready.order_id, ready.ready_at)?)
     }
 }

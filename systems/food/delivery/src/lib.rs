@@ -2,7 +2,7 @@
 //!
 //! Layout: [`dispatch`] decides; it is pure and deterministic, and knows nothing of the service around it. `driver`,
 //! `delivery`, `offer`, `track`, `itinerary` and `geo` are the rules, plain functions over values; `rows` is the SQL;
-//! `board` puts the two together, inside one transaction; `round` asks dispatch and offers what it answers, `sweep`
+//! `news` is what others are told; `board` puts them together, inside one transaction; `round` asks dispatch and offers what it answers, `sweep`
 //! ends what has run out, `pace` says when; `desk` implements the contracts.
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ pub mod dispatch;
 mod driver;
 mod geo;
 mod itinerary;
+mod news;
 mod offer;
 mod pace;
 mod round;

@@ -17,4 +17,5 @@ pub fn service() -> impl Into<Service> {
         .serve(Drivers::routes())
         .serve(Deliveries::routes())
         .serve(SeedDelivery::routes())
+        .on(DeliveryDesk::ticket_ready)
 }

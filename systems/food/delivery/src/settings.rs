@@ -54,6 +54,10 @@ pub struct Settings {
     /// Time at a door.
     #[serde(with = "human")]
     pub dropoff_service: Duration,
+    /// How long after a drop-off a driver is not asked yet: the part of the time at a door that is still to come. By
+    /// default drivers say they are done when they are.
+    #[serde(with = "human")]
+    pub after_dropoff: Duration,
     /// Drives are rounded up to a multiple of this; 0 does not round.
     #[serde(with = "human")]
     pub round_up_to: Duration,
@@ -126,6 +130,7 @@ impl Default for Settings {
             metres_per_minute: travel.metres_per_minute,
             pickup_service: duration(travel.pickup_service),
             dropoff_service: duration(travel.dropoff_service),
+            after_dropoff: Duration::ZERO,
             round_up_to: Duration::ZERO,
             refuse_overdue: false,
         }

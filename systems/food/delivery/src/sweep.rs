@@ -9,7 +9,7 @@ use partie::store::Tx;
 
 use crate::board::{Board, driver_of, sure};
 use crate::driver::Action;
-use crate::rows;
+use crate::{news, rows};
 
 /// Of each kind, in one transaction; the others follow at once in the next.
 const AT_ONCE: i64 = 200;
@@ -29,14 +29,18 @@ impl Board {
             self.time_out(tx, record)?;
         }
         for mut driver in rows::drivers::silent(tx, now - self.settings.stale, AT_ONCE)? {
+            let before = driver.driver.status;
             self.withdraw_from(tx, &mut driver)?;
             sure(driver.apply(Action::Lapse))?;
             self.lose_driver(tx, &mut driver)?;
             rows::one(rows::drivers::update(tx, &driver)?)?;
+            news::presence(tx, before, &driver.driver)?;
         }
         for mut driver in rows::drivers::lost(tx, now - self.settings.offline, AT_ONCE)? {
+            let before = driver.driver.status;
             sure(driver.apply(Action::Retire))?;
             rows::one(rows::drivers::update(tx, &driver)?)?;
+            news::presence(tx, before, &driver.driver)?;
         }
         rows::drivers::forget_places(tx, now - PLACES_KEPT, AT_ONCE)?;
         Ok(())

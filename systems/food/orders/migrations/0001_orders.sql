@@ -1,17 +1,23 @@
--- Orders, and what happened to them. Times are milliseconds since the Unix epoch, ids 16 bytes; lines, total, places
--- and contacts are JSON, for they are only read back whole.
+-- Orders, and what happened to them. Times are milliseconds since the Unix epoch, ids 16 bytes; lines, total, places,
+-- contacts and drivers are JSON, for they are only read back whole.
 CREATE TABLE orders (
     id BLOB PRIMARY KEY,
     customer TEXT NOT NULL,
+    -- What the customer sees. It differs from the stage while a wish to cancel is open.
     status TEXT NOT NULL,
+    stage TEXT NOT NULL,
     reason TEXT,
     restaurant_id BLOB NOT NULL,
     restaurant_name TEXT NOT NULL,
     lines TEXT NOT NULL,
     total TEXT NOT NULL,
+    pick_up TEXT NOT NULL,
     drop_off TEXT NOT NULL,
     contact TEXT NOT NULL,
     assignment TEXT NOT NULL,
+    ready_by BIGINT,
+    driver TEXT,
+    eta BIGINT,
     placed_at BIGINT NOT NULL,
     version BIGINT NOT NULL
 );

@@ -1,24 +1,18 @@
-//! The orders service: it prices and takes orders, and remembers what happened to them.
+//! The orders service: it prices and takes orders, sees them through to the doorstep, and remembers what happened to
+//! them.
 //!
-//! Layout: `order` is the domain, without SQL; `desk` answers the contract; `rows` keeps orders and their history.
+//! Layout: `order` is the domain, without SQL; `desk` answers the contracts; `saga` is the way of an order over the
+//! services, `hears` what they say of it, `cancel` the customer's wish to end it; `chronicle` writes down what happened,
+//! `rows` keeps it.
 #![forbid(unsafe_code)]
 
+mod cancel;
+mod chronicle;
 mod desk;
+mod hears;
 mod order;
 mod rows;
+mod saga;
+mod service;
 
-use food_contracts::orders::Orders;
-use food_contracts::restaurants::RestaurantsClient;
-use partie::store::migrations;
-use partie::{Live, Service};
-
-use crate::desk::OrderDesk;
-
-/// The service.
-pub fn service() -> impl Into<Service> {
-    Service::new("orders")
-        .store(migrations!["0001_orders.sql"])
-        .calls::<RestaurantsClient>()
-        .start(async |s| Ok(OrderDesk { store: s.store(), restaurants: s.client(), live: Live::new() }))
-        .serve(Orders::routes())
-}
+pub use service::service;

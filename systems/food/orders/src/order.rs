@@ -1,28 +1,63 @@
 //! An order: what it is, what may happen to it, and what it remembers.
 
-use food_contracts::orders::{EndReason, NewOrder, Order, OrderError, OrderStatus, TimelineEntry};
+#[cfg(test)]
+mod tests;
+
+use food_contracts::orders::{
+    AssignedDriver, Assignment, EndReason, NewOrder, Order, OrderError, OrderStatus, TimelineEntry,
+};
 use food_contracts::restaurants::{Quote, RestaurantError};
-use food_contracts::{Contact, OrderId};
+use food_contracts::{Contact, DriverId, OrderId, Place};
 use partie::contract::Timestamp;
+
+use OrderStatus as S;
 
 /// An order as this service knows it: what its customer sees, and whose it is.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
     pub(crate) order: Order,
+    /// Where it stands, whatever the customer wishes meanwhile.
+    pub(crate) stage: OrderStatus,
     /// The token's subject.
     pub(crate) customer: String,
     pub(crate) contact: Contact,
+    pub(crate) pick_up: Place,
+    pub(crate) assignment: Assignment,
 }
 
-/// Something that happens to an order.
+/// Something that happened to an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Placed,
-    Cancelled(EndReason),
+    Confirmed,
+    Preparing,
+    Ready,
+    PickedUp,
+    Delivered,
+    Completed,
+    Rejected,
+    Cancelled,
+    DeliveryFailed,
+    Returned,
+    /// The customer wants out, and the kitchen is asked.
+    CancelRequested,
+    /// It is too late for that.
+    CancelRefused,
+    DriverAssigned,
+    DriverLost,
+    EtaChanged,
 }
 
-/// From where each step may be taken, and where it leads.
-const CANCELLABLE: &[OrderStatus] = &[OrderStatus::Pending];
+/// The way of an order that nothing goes wrong with.
+const WAY: [(OrderStatus, Step); 7] = [
+    (S::Pending, Step::Placed),
+    (S::Confirmed, Step::Confirmed),
+    (S::Preparing, Step::Preparing),
+    (S::Ready, Step::Ready),
+    (S::PickedUp, Step::PickedUp),
+    (S::Delivered, Step::Delivered),
+    (S::Completed, Step::Completed),
+];
 
 // === impl Step ===
 
@@ -31,21 +66,21 @@ impl Step {
     pub(crate) const fn event(self) -> &'static str {
         match self {
             Self::Placed => "order.placed",
-            Self::Cancelled(_) => "order.cancelled",
-        }
-    }
-
-    const fn leads_to(self) -> OrderStatus {
-        match self {
-            Self::Placed => OrderStatus::Pending,
-            Self::Cancelled(_) => OrderStatus::Cancelled,
-        }
-    }
-
-    const fn reason(self) -> Option<EndReason> {
-        match self {
-            Self::Placed => None,
-            Self::Cancelled(reason) => Some(reason),
+            Self::Confirmed => "order.confirmed",
+            Self::Preparing => "order.preparing",
+            Self::Ready => "order.ready",
+            Self::PickedUp => "order.picked_up",
+            Self::Delivered => "order.delivered",
+            Self::Completed => "order.completed",
+            Self::Rejected => "order.rejected",
+            Self::Cancelled => "order.cancelled",
+            Self::DeliveryFailed => "order.delivery_failed",
+            Self::Returned => "order.returned",
+            Self::CancelRequested => "order.cancel_requested",
+            Self::CancelRefused => "order.cancel_refused",
+            Self::DriverAssigned => "delivery.assigned",
+            Self::DriverLost => "delivery.reassigned",
+            Self::EtaChanged => "delivery.eta_changed",
         }
     }
 }
@@ -57,7 +92,7 @@ impl Record {
     pub(crate) fn new(id: OrderId, customer: &str, new: &NewOrder, quote: &Quote, now: Timestamp) -> Self {
         let order = Order {
             id,
-            status: Step::Placed.leads_to(),
+            status: S::Pending,
             reason: None,
             restaurant_id: new.restaurant_id,
             restaurant_name: quote.restaurant_name.clone(),
@@ -71,40 +106,159 @@ impl Record {
             placed_at: now,
             version: 1,
         };
-        Self { order, customer: customer.to_owned(), contact: new.contact.clone() }
-    }
-
-    /// The customer changes their mind.
-    pub(crate) fn cancel(&mut self, reason: EndReason) -> Result<Step, OrderError> {
-        if !CANCELLABLE.contains(&self.order.status) {
-            return Err(OrderError::InvalidTransition {
-                current_state: self.order.status,
-                allowed: self.allowed(),
-            });
+        Self {
+            order,
+            stage: S::Pending,
+            customer: customer.to_owned(),
+            contact: new.contact.clone(),
+            pick_up: quote.pick_up,
+            assignment: new.assignment,
         }
-        Ok(self.take(Step::Cancelled(reason)))
     }
 
-    fn take(&mut self, step: Step) -> Step {
-        self.order.status = step.leads_to();
-        self.order.reason = step.reason();
+    /// Goes on to a stage, through all that lie between: news of different origin may overtake each other, and what was
+    /// picked up was ready. An order that is further already, or has left the way, stays where it is.
+    pub(crate) fn advance(&mut self, to: OrderStatus) -> Vec<Step> {
+        let place = |stage| WAY.iter().position(|(known, _)| *known == stage);
+        let (Some(here), Some(there)) = (place(self.stage), place(to)) else { return Vec::new() };
+        let steps: Vec<Step> = WAY.iter().take(there + 1).skip(here + 1).map(|(_, step)| *step).collect();
+        if !steps.is_empty() {
+            // A wish to cancel does not outlive the pickup.
+            let wish_stays = self.is_cancelling() && to < S::PickedUp;
+            self.stand(to, wish_stays);
+        }
+        steps
+    }
+
+    /// The customer wants out. Whether that is still possible is for the kitchen to say.
+    ///
+    /// # Errors
+    /// [`OrderError::InvalidTransition`] after the pickup, and while it is asked already.
+    pub(crate) fn request_cancel(&mut self) -> Result<Vec<Step>, OrderError> {
+        if !self.can_cancel() {
+            return Err(self.refusal());
+        }
+        self.stand(self.stage, true);
+        Ok(vec![Step::CancelRequested])
+    }
+
+    /// It was too late to cancel.
+    pub(crate) fn refuse_cancel(&mut self) -> Vec<Step> {
+        if !self.is_cancelling() {
+            return Vec::new();
+        }
+        self.stand(self.stage, false);
+        vec![Step::CancelRefused]
+    }
+
+    /// The order cannot be fulfilled: rejected if the kitchen had not taken it, else cancelled.
+    pub(crate) fn end(&mut self, reason: EndReason) -> Vec<Step> {
+        let wished = self.is_cancelling();
+        let (stage, step) = match self.stage {
+            S::Pending if !wished => (S::Rejected, Step::Rejected),
+            S::Pending | S::Confirmed | S::Preparing | S::Ready => (S::Cancelled, Step::Cancelled),
+            _ => return Vec::new(),
+        };
+        self.order.reason = Some(if wished { EndReason::CustomerCancelled } else { reason });
+        self.forget_driver();
+        self.stand(stage, false);
+        vec![step]
+    }
+
+    /// The driver could not hand it over.
+    pub(crate) fn fail_delivery(&mut self) -> Vec<Step> {
+        self.leave_way(S::PickedUp, S::DeliveryFailed, Step::DeliveryFailed)
+    }
+
+    /// The restaurant has it back.
+    pub(crate) fn give_back(&mut self) -> Vec<Step> {
+        self.leave_way(S::DeliveryFailed, S::Returned, Step::Returned)
+    }
+
+    /// A driver brings it.
+    pub(crate) fn assign(&mut self, driver: AssignedDriver, eta: Timestamp) -> Vec<Step> {
+        if !self.expects_driver() {
+            return Vec::new();
+        }
+        self.order.driver = Some(driver);
+        self.order.eta = Some(eta);
         self.order.version += 1;
-        step
+        vec![Step::DriverAssigned]
     }
 
-    fn allowed(&self) -> Vec<String> {
-        let cancel = CANCELLABLE.contains(&self.order.status).then(|| "cancel".to_owned());
-        cancel.into_iter().collect()
+    /// That driver does not bring it after all.
+    pub(crate) fn lose_driver(&mut self, id: DriverId) -> Vec<Step> {
+        let is_theirs = self.order.driver.as_ref().is_some_and(|driver| driver.id == id);
+        if !is_theirs || !self.expects_driver() {
+            return Vec::new();
+        }
+        self.forget_driver();
+        self.order.version += 1;
+        vec![Step::DriverLost]
+    }
+
+    /// It is expected at another time.
+    pub(crate) fn expect(&mut self, eta: Timestamp) -> Vec<Step> {
+        let is_under_way = self.expects_driver() || self.stage == S::PickedUp;
+        if !is_under_way || self.order.driver.is_none() || self.order.eta == Some(eta) {
+            return Vec::new();
+        }
+        self.order.eta = Some(eta);
+        self.order.version += 1;
+        vec![Step::EtaChanged]
     }
 
     /// What the history says of a step. Never before the entry above it, whatever the clock did.
     pub(crate) fn entry(&self, step: Step, last: Option<&TimelineEntry>, now: Timestamp) -> TimelineEntry {
+        let on_way = WAY.iter().find(|(_, known)| *known == step).map(|(stage, _)| *stage);
         TimelineEntry {
             sequence: last.map_or(1, |last| last.sequence + 1),
             event: step.event().to_owned(),
             at: last.map_or(now, |last| last.at.max(now)),
-            status: self.order.status,
+            status: match on_way {
+                // A stage that is passed through is told as such.
+                Some(stage) if stage != self.stage => stage,
+                _ => self.order.status,
+            },
         }
+    }
+
+    /// Whether the customer has asked to cancel and was not answered yet.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.order.status == S::CancelPending
+    }
+
+    fn can_cancel(&self) -> bool {
+        matches!(self.order.status, S::Pending | S::Confirmed | S::Preparing | S::Ready)
+    }
+
+    /// What cannot be done from here, with what can.
+    pub(crate) fn refusal(&self) -> OrderError {
+        let allowed = self.can_cancel().then(|| "cancel".to_owned()).into_iter().collect();
+        OrderError::InvalidTransition { current_state: self.order.status, allowed }
+    }
+
+    fn expects_driver(&self) -> bool {
+        matches!(self.stage, S::Pending | S::Confirmed | S::Preparing | S::Ready)
+    }
+
+    fn forget_driver(&mut self) {
+        (self.order.driver, self.order.eta) = (None, None);
+    }
+
+    fn leave_way(&mut self, from: OrderStatus, to: OrderStatus, step: Step) -> Vec<Step> {
+        if self.stage != from {
+            return Vec::new();
+        }
+        self.order.eta = None;
+        self.stand(to, false);
+        vec![step]
+    }
+
+    fn stand(&mut self, stage: OrderStatus, is_cancelling: bool) {
+        self.stage = stage;
+        self.order.status = if is_cancelling { S::CancelPending } else { stage };
+        self.order.version += 1;
     }
 }
 
@@ -119,63 +273,5 @@ pub(crate) fn refusal(error: RestaurantError) -> OrderError {
         RestaurantError::BelowMinimum { minimum } => OrderError::BelowMinimum { minimum },
         RestaurantError::OutOfZone => OrderError::OutOfZone,
         RestaurantError::TotalTooLarge => OrderError::TotalTooLarge,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use food_contracts::Place;
-    use food_contracts::orders::Assignment;
-    use partie::contract::{Currency, Id, Money};
-
-    use super::*;
-
-    fn placed() -> Record {
-        let restaurant_id = Id::from_uuid("01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3a".parse().unwrap());
-        let place = Place::new(52.5, 13.4).unwrap();
-        let contact = Contact { phone: Some("+4930123456".parse().unwrap()), email: None };
-        let new = NewOrder {
-            restaurant_id,
-            items: vec![],
-            drop_off: place,
-            contact,
-            assignment: Assignment::AtReady,
-        };
-        let quote = Quote {
-            restaurant_id,
-            restaurant_name: "Pizza Paradise".to_owned(),
-            pick_up: place,
-            menu_version: 3,
-            lines: vec![],
-            total: Money::zero(Currency::USD),
-            prep_minutes: 15,
-        };
-        let id = Id::from_uuid("01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3b".parse().unwrap());
-        Record::new(id, "ada", &new, &quote, Timestamp::EPOCH)
-    }
-
-    #[test]
-    fn only_a_pending_order_can_be_cancelled_and_the_refusal_says_so() {
-        let mut record = placed();
-        assert_eq!((record.order.status, record.order.version), (OrderStatus::Pending, 1));
-        let step = record.cancel(EndReason::CustomerCancelled).unwrap();
-        assert_eq!(step.event(), "order.cancelled");
-        assert_eq!((record.order.status, record.order.version), (OrderStatus::Cancelled, 2));
-        assert_eq!(record.order.reason, Some(EndReason::CustomerCancelled));
-        let again = record.cancel(EndReason::CustomerCancelled).unwrap_err();
-        let allowed = vec![];
-        assert_eq!(again, OrderError::InvalidTransition { current_state: OrderStatus::Cancelled, allowed });
-        assert_eq!(record.order.version, 2);
-    }
-
-    #[test]
-    fn a_timeline_is_monotone_even_when_the_clock_goes_back() {
-        let record = placed();
-        let later = Timestamp::from_millis(5_000);
-        let first = record.entry(Step::Placed, None, later);
-        let second =
-            record.entry(Step::Cancelled(EndReason::CustomerCancelled), Some(&first), Timestamp::EPOCH);
-        assert_eq!((first.sequence, second.sequence), (1, 2));
-        assert_eq!(second.at, later);
     }
 }

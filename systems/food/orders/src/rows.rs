@@ -1,7 +1,7 @@
 //! Keeps orders and their history.
 
 use food_contracts::OrderId;
-use food_contracts::orders::{Assignment, Order, OrderStatus, TimelineEntry, Tracking};
+use food_contracts::orders::{Order, OrderStatus, TimelineEntry, Tracking};
 use partie::contract::{Limit, StreamItem};
 use partie::store::{Error, Json, Row, Tx};
 
@@ -11,8 +11,8 @@ use crate::order::Record;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, customer, status, reason, restaurant_id, restaurant_name, lines, total, \
-             drop_off, contact, placed_at, version FROM orders ",
+            "SELECT id, customer, status, stage, reason, restaurant_id, restaurant_name, lines, total, pick_up, \
+             drop_off, contact, assignment, ready_by, driver, eta, placed_at, version FROM orders ",
             $rest
         )
     };
@@ -22,44 +22,49 @@ fn read(row: &Row<'_>) -> Result<Record, Error> {
     let id = row.get(0)?;
     Ok(Record {
         customer: row.get(1)?,
-        contact: row.get::<Json<_>>(9)?.0,
+        stage: row.get(3)?,
+        pick_up: row.get::<Json<_>>(9)?.0,
+        contact: row.get::<Json<_>>(11)?.0,
+        assignment: row.get(12)?,
         order: Order {
             id,
             status: row.get(2)?,
-            reason: row.get(3)?,
-            restaurant_id: row.get(4)?,
-            restaurant_name: row.get(5)?,
-            lines: row.get::<Json<_>>(6)?.0,
-            total: row.get::<Json<_>>(7)?.0,
-            drop_off: row.get::<Json<_>>(8)?.0,
+            reason: row.get(4)?,
+            restaurant_id: row.get(5)?,
+            restaurant_name: row.get(6)?,
+            lines: row.get::<Json<_>>(7)?.0,
+            total: row.get::<Json<_>>(8)?.0,
+            drop_off: row.get::<Json<_>>(10)?.0,
             tracking_id: id,
-            ready_by: None,
-            driver: None,
-            eta: None,
-            placed_at: row.get(10)?,
-            version: row.get(11)?,
+            ready_by: row.get(13)?,
+            driver: row.get::<Option<Json<_>>>(14)?.map(|Json(driver)| driver),
+            eta: row.get(15)?,
+            placed_at: row.get(16)?,
+            version: row.get(17)?,
         },
     })
 }
 
-pub(crate) fn insert(tx: &mut Tx, record: &Record, assignment: Assignment) -> Result<(), Error> {
-    let Record { order, customer, contact } = record;
+pub(crate) fn insert(tx: &mut Tx, record: &Record) -> Result<(), Error> {
+    let Record { order, stage, customer, contact, pick_up, assignment } = record;
     tx.execute(
-        "INSERT INTO orders (id, customer, status, reason, restaurant_id, restaurant_name, lines, total, \
-         drop_off, contact, assignment, placed_at, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "INSERT INTO orders (id, customer, status, stage, reason, restaurant_id, restaurant_name, lines, total, \
+         pick_up, drop_off, contact, assignment, placed_at, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         &[
             &order.id,
             customer,
             &order.status,
+            stage,
             &order.reason,
             &order.restaurant_id,
             &order.restaurant_name,
             &Json(&order.lines),
             &Json(order.total),
+            &Json(pick_up),
             &Json(order.drop_off),
             &Json(contact),
-            &assignment,
+            assignment,
             &order.placed_at,
             &order.version,
         ],
@@ -69,10 +74,20 @@ pub(crate) fn insert(tx: &mut Tx, record: &Record, assignment: Assignment) -> Re
 
 /// Writes what may change.
 pub(crate) fn update(tx: &mut Tx, record: &Record) -> Result<(), Error> {
-    let order = &record.order;
+    let Record { order, stage, .. } = record;
     tx.execute(
-        "UPDATE orders SET status = $2, reason = $3, version = $4 WHERE id = $1",
-        &[&order.id, &order.status, &order.reason, &order.version],
+        "UPDATE orders SET status = $2, stage = $3, reason = $4, ready_by = $5, driver = $6, eta = $7, version = $8 \
+         WHERE id = $1",
+        &[
+            &order.id,
+            &order.status,
+            stage,
+            &order.reason,
+            &order.ready_by,
+            &order.driver.as_ref().map(Json),
+            &order.eta,
+            &order.version,
+        ],
     )?;
     Ok(())
 }

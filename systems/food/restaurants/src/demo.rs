@@ -1,10 +1,10 @@
 //! What a new database holds in development: the tutorial's restaurant and two more.
 
 use food_contracts::restaurants::{NewItem, NewRestaurant};
-use food_contracts::{ItemId, Place, RestaurantId};
-use partie::contract::{Currency, Id, Money, Platform};
+use food_contracts::Place;
+use food_contracts::seed::{item_id, restaurant_id};
+use partie::contract::{Currency, Money, Platform};
 use partie::store::Tx;
-use uuid::Uuid;
 
 use crate::menu::Item;
 use crate::restaurant::Restaurant;
@@ -14,8 +14,6 @@ use crate::rows;
 const OWNER: &str = "demo-kitchen";
 /// How far they deliver, in metres.
 const ZONE: u32 = 10_000;
-/// The ids of demo data are the same everywhere: this, and the small numbers.
-const IDS: u128 = 0x0193_4000_0000_7000_8000_0000_0000_0000;
 
 struct Demo {
     name: &'static str,
@@ -62,19 +60,15 @@ pub(crate) fn fill(tx: &mut Tx) -> Result<(), Platform> {
     }
     for (number, demo) in (1..).zip(&RESTAURANTS) {
         let new = demo.new_restaurant()?;
-        let mut restaurant = Restaurant::open(id::<RestaurantId>(number, 0), OWNER.to_owned(), &new)
+        let mut restaurant = Restaurant::open(restaurant_id(number), OWNER.to_owned(), &new)
             .map_err(Platform::invalid)?;
         restaurant.number = Some(number);
         rows::restaurants::insert(tx, &restaurant)?;
         for (place, item) in (1..).zip(&new.items) {
-            rows::items::insert(tx, restaurant.id, &Item::new(id::<ItemId>(number, place), place, item))?;
+            rows::items::insert(tx, restaurant.id, &Item::new(item_id(number, place), place, item))?;
         }
     }
     Ok(())
-}
-
-fn id<T: Id>(restaurant: u32, item: u32) -> T {
-    T::from_uuid(Uuid::from_u128(IDS | u128::from(restaurant) << 16 | u128::from(item)))
 }
 
 // === impl Demo ===

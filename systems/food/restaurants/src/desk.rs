@@ -8,10 +8,11 @@ mod tickets;
 use std::time::Duration;
 
 use partie::Start;
-use partie::contract::{BoxError, NoProblem, Outcome};
-use partie::store::Store;
+use partie::contract::{Abort, BoxError, NoProblem, Outcome};
+use partie::store::{Store, Tx};
 
 use crate::demo;
+use crate::kitchen::{self, ExpireTicket};
 use crate::settings::Settings;
 
 /// What answers for all restaurants.
@@ -32,5 +33,10 @@ impl RestaurantDesk {
             filled?;
         }
         Ok(Self { store, ticket_accept })
+    }
+
+    /// The kitchen's time to answer is over.
+    pub(crate) fn expire(&self, tx: &mut Tx, due: &ExpireTicket) -> Result<(), Abort> {
+        Ok(kitchen::expire(tx, due.0)?)
     }
 }

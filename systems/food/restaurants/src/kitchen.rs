@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use food_contracts::ItemId;
 use food_contracts::TicketId;
-use food_contracts::restaurants::Line;
-use food_contracts::tickets::{CancelTicket, CancelledTicket, NewTicket, Ticket, TicketError, TicketStatus};
+use food_contracts::restaurants::{ItemUnavailable, Line};
+use food_contracts::tickets::{
+    CancelTicket, CancelledTicket, NewTicket, Ticket, TicketAccepted, TicketCancelled, TicketCreated,
+    TicketDeclined, TicketError, TicketExpired, TicketPreparing, TicketReady, TicketStatus,
+};
 use partie::contract::{Created, Outcome, Platform, Timestamp, Versioned, Violation};
-use partie::store::Tx;
+use partie::messaging::{Publish as _, Schedule as _, Timer};
+use partie::store::{Error, Tx};
+use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::menu::Item;
@@ -18,6 +23,18 @@ use crate::ticket::{Action, Portions, Slip, refusal};
 
 /// Food that takes longer is a mistyped date.
 const LONGEST_PREPARATION: Duration = Duration::from_hours(24);
+
+/// The kitchen's time to answer is over.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ExpireTicket(pub(crate) TicketId);
+
+impl Timer for ExpireTicket {
+    const KIND: &'static str = "expire-ticket";
+
+    fn key(&self) -> String {
+        self.0.to_string()
+    }
+}
 
 /// Creates the ticket of an order, unless the order has been cancelled in the meantime.
 ///
@@ -63,6 +80,9 @@ pub(crate) fn create(
     };
     let slip = Slip { ticket, owner: restaurant.owner, held };
     rows::tickets::insert(tx, &slip)?;
+    let Ticket { id: ticket_id, order_id, restaurant_id, accept_by, .. } = slip.ticket;
+    tx.publish(&TicketCreated { order_id, ticket_id, restaurant_id })?;
+    tx.at(accept_by, &ExpireTicket(ticket_id))?;
     Ok(Created(slip.ticket))
 }
 
@@ -112,12 +132,45 @@ pub(crate) fn cancel(tx: &mut Tx, cancel: &CancelTicket) -> Outcome<CancelledTic
     Ok(CancelledTicket { order_id, ticket_id: Some(slip.ticket.id) })
 }
 
+/// Ends a ticket that the kitchen did not answer. One that it did answer stays as it is.
+pub(crate) fn expire(tx: &mut Tx, id: TicketId) -> Outcome<(), TicketError> {
+    let now = tx.now();
+    match rows::tickets::find(tx, id)? {
+        Some(mut slip) if slip.is_overdue(now) => happen(tx, &mut slip, Action::Expire),
+        _ => Ok(()),
+    }
+}
+
 /// Lets something happen to a ticket, with all that follows from it.
 fn happen(tx: &mut Tx, slip: &mut Slip, action: Action) -> Outcome<(), TicketError> {
     let now = tx.now();
+    let was_asked = slip.ticket.status == TicketStatus::AwaitingAcceptance;
     let free = slip.apply(action, now)?;
     give_back(tx, slip, &free)?;
     rows::tickets::update(tx, slip)?;
+    if was_asked {
+        tx.cancel::<ExpireTicket>(&slip.ticket.id.to_string())?;
+    }
+    tell(tx, &slip.ticket)?;
+    Ok(())
+}
+
+/// Says where a ticket stands now. A hand-over is the delivery's to tell.
+fn tell(tx: &mut Tx, ticket: &Ticket) -> Result<(), Error> {
+    let Ticket { order_id, id: ticket_id, .. } = *ticket;
+    match (ticket.status, ticket.ready_by, ticket.ready_at) {
+        (TicketStatus::Accepted, Some(ready_by), _) => {
+            tx.publish(&TicketAccepted { order_id, ticket_id, ready_by })?;
+        }
+        (TicketStatus::Preparing, ..) => drop(tx.publish(&TicketPreparing { order_id, ticket_id })?),
+        (TicketStatus::Ready, _, Some(ready_at)) => {
+            tx.publish(&TicketReady { order_id, ticket_id, ready_at })?;
+        }
+        (TicketStatus::Declined, ..) => drop(tx.publish(&TicketDeclined { order_id, ticket_id })?),
+        (TicketStatus::Expired, ..) => drop(tx.publish(&TicketExpired { order_id, ticket_id })?),
+        (TicketStatus::Cancelled, ..) => drop(tx.publish(&TicketCancelled { order_id, ticket_id })?),
+        _ => {}
+    }
     Ok(())
 }
 
@@ -146,11 +199,14 @@ fn take_portions(
     }
     for item in items.values().filter(|item| item.portions.is_some()) {
         rows::items::update(tx, item)?;
+        if item.portions == Some(0) {
+            tx.publish(&ItemUnavailable { restaurant_id: of.id, item_id: item.id })?;
+        }
     }
     Ok(held)
 }
 
-fn give_back(tx: &mut Tx, slip: &Slip, free: &[Portions]) -> Result<(), partie::store::Error> {
+fn give_back(tx: &mut Tx, slip: &Slip, free: &[Portions]) -> Result<(), Error> {
     if free.is_empty() {
         return Ok(());
     }

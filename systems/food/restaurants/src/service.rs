@@ -18,4 +18,5 @@ pub fn service() -> impl Into<Service> {
         .serve(Restaurants::routes())
         .serve(Tickets::routes())
         .serve(SeedRestaurants::routes())
+        .timer(RestaurantDesk::expire)
 }

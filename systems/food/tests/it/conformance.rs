@@ -93,10 +93,12 @@ async fn every_operation_keeps_its_contract() {
     let run = TestSystem::named("food")
         .service(food_restaurants::service())
         .service(food_orders::service())
+        .service(food_delivery::service())
         .start()
         .await;
     let at = |id: RestaurantId| Example::new().param("id", id);
     let report = Conformance::new(&run)
+        .only(&["restaurants", "orders", "platform"])
         .example("restaurants.list", async |run| { open(run).await; Example::new().query("limit", 2) })
         .example("restaurants.open", async |_| Example::new().body(bistro()))
         .example("restaurants.restaurant", async |run| at(open(run).await.0.id))
@@ -135,6 +137,8 @@ async fn every_operation_keeps_its_contract() {
         .example("orders.tracking", async |run| Example::new().param("id", placed(run).await.id).by("ann", &["customer"]))
         .example("orders.track", async |run| Example::new().param("id", placed(run).await.id).by("ann", &["customer"]))
         .example("orders.cancel", async |run| Example::new().param("id", placed(run).await.id).by("ann", &["customer"]))
+        .example("orders.seed_orders.create", async |_| Example::new().body(json!({"restaurant_id": 1, "customer_phone": "+4930123456"})))
+        .example("platform.sagas.saga", async |run| Example::new().param("id", placed(run).await.id))
         .run().await.unwrap();
     assert!(report.passed() > 300);
 }

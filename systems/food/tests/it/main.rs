@@ -3,6 +3,7 @@
 
 mod conformance;
 mod crash;
+mod journeys;
 mod orders;
 mod program;
 mod refusals;

@@ -38,7 +38,9 @@ fn an_order_is_placed_read_listed_and_cancelled() {
     }
 
     let cancel = format!("{path}/cancel");
-    assert_eq!(food.post(&cancel, &token, "k-2", &json!({})).json()["status"], "cancelled");
+    assert_eq!(food.post(&cancel, &token, "k-2", &json!({})).json()["status"], "cancel_pending");
+    let all = food.events(&format!("{path}/stream"), &token, None, 9);
+    assert_eq!(all.last().unwrap().1, "order.cancelled");
     let again = food.post(&cancel, &token, "k-3", &json!({}));
     assert_eq!((again.status, again.code().as_str()), (409, "invalid-transition"));
     assert_eq!(again.json()["current_state"], "cancelled");
@@ -90,13 +92,17 @@ fn a_stream_resumes_after_the_last_event_seen_and_ends_with_the_order() {
     std::thread::scope(|scope| {
         let following = scope.spawn(|| food.events(&stream, &token, Some("1"), 9));
         food.post(&format!("{path}/cancel"), &token, "k-2", &json!({}));
-        assert_eq!(following.join().unwrap(), [event("2", "order.cancelled")]);
+        assert_eq!(
+            following.join().unwrap(),
+            [event("2", "order.cancel_requested"), event("3", "order.cancelled")]
+        );
     });
     // The order has ended, and with it every stream.
-    let all = [event("1", "order.placed"), event("2", "order.cancelled")];
+    let all =
+        [event("1", "order.placed"), event("2", "order.cancel_requested"), event("3", "order.cancelled")];
     assert_eq!(food.events(&stream, &token, None, 9), all);
     for unknown in ["99", "nonsense"] {
-        assert_eq!(food.events(&stream, &token, Some(unknown), 9), [event("2", "reset")], "{unknown}");
+        assert_eq!(food.events(&stream, &token, Some(unknown), 9), [event("3", "reset")], "{unknown}");
     }
 }
 

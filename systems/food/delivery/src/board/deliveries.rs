@@ -4,13 +4,13 @@ use food_contracts::delivery::{
     Delivery, DeliveryError, DeliveryStatus, DriverStatus, FailureReason, NewDelivery, OfferStatus,
 };
 use food_contracts::{DeliveryId, OrderId, Place};
-use partie::contract::{Created, NoContent, Outcome, Platform, Versioned};
+use partie::contract::{Created, NoContent, Outcome, Platform, Timestamp, Versioned};
 use partie::store::Tx;
 
 use super::{Board, driver_of, sure};
 use crate::delivery::{Record, Step};
 use crate::itinerary::{self, Start};
-use crate::{driver, rows};
+use crate::{driver, news, rows};
 
 /// What a driver does with a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +38,36 @@ impl Board {
             if known.delivery.status == DeliveryStatus::Cancelled {
                 return Err(DeliveryError::Compensated.into());
             }
-            if known.retime(new.ready_at) {
-                rows::one(rows::deliveries::update(tx, &known)?)?;
-                self.bell.ring(tx);
-            }
+            self.retime(tx, &mut known, new.ready_at)?;
             return Ok(Created(known.delivery));
         }
         let record = Record::new(tx.new_id(), new, self.settings.search, tx.now());
         rows::deliveries::insert(tx, &record)?;
+        news::searching(tx, &record)?;
         self.bell.ring(tx);
         Ok(Created(record.delivery))
+    }
+
+    /// The food of an order is ready. One without a delivery is not this service's business yet.
+    pub(crate) fn ready(&self, tx: &mut Tx, order: OrderId, at: Timestamp) -> Result<(), Platform> {
+        match rows::deliveries::of_order(tx, order)? {
+            Some(mut record) => self.retime(tx, &mut record, at),
+            None => Ok(()),
+        }
+    }
+
+    /// The food is ready at another time than was thought, for whoever waits for it.
+    fn retime(&self, tx: &mut Tx, record: &mut Record, ready_at: Timestamp) -> Result<(), Platform> {
+        if record.retime(ready_at) {
+            rows::one(rows::deliveries::update(tx, record)?)?;
+            if let Some(driver) = record.delivery.driver_id {
+                let driver = driver_of(tx, driver)?;
+                self.expect_trip(tx, &driver)?;
+                *record = again(tx, record.delivery.id)?;
+            }
+            self.bell.ring(tx);
+        }
+        Ok(())
     }
 
     /// The order is off. What was never asked for will not be made; what is over stays as it ended.
@@ -81,8 +101,7 @@ impl Board {
         let mut driver = driver_of(tx, offer.driver_id)?;
         self.release(tx, &mut offer, &mut driver, OfferStatus::Withdrawn)?;
         rows::one(rows::drivers::update(tx, &driver)?)?;
-        let again = rows::deliveries::find(tx, record.delivery.id)?;
-        *record = again.ok_or_else(|| Platform::internal("a delivery is missing"))?;
+        *record = again(tx, record.delivery.id)?;
         Ok(())
     }
 
@@ -117,7 +136,7 @@ impl Board {
             Act::Fail(reason) => record.fail(reason, now)?,
             Act::GiveBack => record.give_back(now)?,
         }
-        driver.hear(now);
+        news::heard(tx, &mut driver)?;
         if let Some(place) = place_of(&record, act) {
             driver.seen_at(place, now);
         }
@@ -126,23 +145,37 @@ impl Board {
         }
         rows::one(rows::deliveries::update(tx, &record)?)?;
         rows::one(rows::drivers::update(tx, &driver)?)?;
+        news::happened(tx, &record, &driver.driver)?;
         if before != driver.driver.status && driver.driver.status == DriverStatus::Available {
             self.bell.ring(tx);
         }
         if let Some(start) = start_of_rest(&record, act) {
             self.expect_rest(tx, &driver, start)?;
         }
-        let now_known = rows::deliveries::find(tx, id)?.ok_or(DeliveryError::NotFound)?;
-        Ok(Versioned(now_known.delivery))
+        Ok(Versioned(again(tx, id)?.delivery))
     }
 
     /// Says anew when the doors are reached that are still ahead, once all food is in hand.
     fn expect_rest(&self, tx: &mut Tx, driver: &driver::Record, start: Start) -> Result<(), Platform> {
-        let now = tx.now();
-        let mut ahead = rows::deliveries::carried(tx, driver.driver.id)?;
+        let ahead = rows::deliveries::carried(tx, driver.driver.id)?;
         if ahead.iter().any(Record::is_before_pickup) {
             return Ok(());
         }
+        self.expect(tx, ahead, start)
+    }
+
+    /// Says anew when the doors are reached, while food is still waited for.
+    fn expect_trip(&self, tx: &mut Tx, driver: &driver::Record) -> Result<(), Platform> {
+        let ahead = rows::deliveries::carried(tx, driver.driver.id)?;
+        let missing = ahead.iter().filter(|record| record.is_before_pickup());
+        let Some(last) = missing.max_by_key(|record| record.delivery.ready_at) else { return Ok(()) };
+        let Delivery { pick_up, ready_at, .. } = last.delivery;
+        let from = driver.driver.location.unwrap_or(pick_up);
+        self.expect(tx, ahead, Start::ToPickUp { from, pick_up, ready_at })
+    }
+
+    fn expect(&self, tx: &mut Tx, mut ahead: Vec<Record>, start: Start) -> Result<(), Platform> {
+        let now = tx.now();
         ahead.retain(Record::shows_driver);
         let doors: Vec<_> = ahead.iter().map(|record| record.delivery.drop_off).collect();
         let etas = itinerary::arrivals(&self.settings, start, &doors, now);
@@ -150,6 +183,7 @@ impl Board {
             if record.delivery.eta != Some(eta) {
                 record.expect(eta);
                 rows::one(rows::deliveries::update(tx, record)?)?;
+                news::eta_changed(tx, record, eta)?;
             }
         }
         Ok(())
@@ -159,8 +193,14 @@ impl Board {
     pub(crate) fn time_out(&self, tx: &mut Tx, mut record: Record) -> Result<(), Platform> {
         let now = tx.now();
         sure(record.apply(Step::TimeOut, now))?;
-        rows::one(rows::deliveries::update(tx, &record)?)
+        rows::one(rows::deliveries::update(tx, &record)?)?;
+        Ok(news::unassigned(tx, &record)?)
     }
+}
+
+/// The delivery as it is by now.
+fn again(tx: &mut Tx, id: DeliveryId) -> Result<Record, Platform> {
+    rows::deliveries::find(tx, id)?.ok_or_else(|| Platform::internal("a delivery is missing"))
 }
 
 /// Whether an earlier door of the bundle is still ahead. What goes back to the restaurant does not count.

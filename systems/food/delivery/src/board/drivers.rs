@@ -8,7 +8,7 @@ use partie::store::Tx;
 
 use super::Board;
 use crate::delivery::Step;
-use crate::{driver, rows, track};
+use crate::{driver, news, rows, track};
 
 /// Who a driver's path parameter names, for a token's subject: `me`, the subject itself, or the driver's id.
 fn is_own(id: &str, subject: &str) -> bool {
@@ -53,6 +53,7 @@ impl Board {
         if let Some(precondition) = precondition {
             precondition.check(record.driver.version)?;
         }
+        let before = record.driver.status;
         record.set(word, now)?;
         if is_new {
             rows::drivers::insert(tx, &record)?;
@@ -62,6 +63,7 @@ impl Board {
             }
             rows::one(rows::drivers::update(tx, &record)?)?;
         }
+        news::presence(tx, before, &record.driver)?;
         self.bell.ring(tx);
         Ok(Versioned(record.driver))
     }
@@ -86,7 +88,7 @@ impl Board {
             }
             taken.push(answer);
         }
-        let is_back = record.hear(now);
+        let is_back = news::heard(tx, &mut record)?;
         rows::one(rows::drivers::update(tx, &record)?)?;
         if is_back || was_nowhere {
             self.bell.ring(tx);
@@ -112,9 +114,8 @@ impl Board {
 
     /// The driver was heard.
     pub(crate) fn hear(&self, tx: &mut Tx, subject: &str) -> Result<(), Platform> {
-        let now = tx.now();
         let Some(mut record) = rows::drivers::of_subject(tx, subject)? else { return Ok(()) };
-        if record.hear(now) {
+        if news::heard(tx, &mut record)? {
             self.bell.ring(tx);
         }
         rows::one(rows::drivers::update(tx, &record)?)

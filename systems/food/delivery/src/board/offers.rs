@@ -9,7 +9,7 @@ use super::{Board, sure};
 use crate::delivery::Step;
 use crate::driver::Action;
 use crate::itinerary::{self, Start};
-use crate::{delivery, driver, offer, rows};
+use crate::{delivery, driver, news, offer, rows};
 
 impl Board {
     /// Makes an offer of deliveries that are searched, in their sequence, to a driver who is available.
@@ -36,6 +36,7 @@ impl Board {
             sure(delivery.apply(Step::Offer, now))?;
             delivery.offer_id = Some(id);
             rows::one(rows::deliveries::update(tx, delivery)?)?;
+            news::happened(tx, delivery, &driver.driver)?;
         }
         sure(driver.apply(Action::Offer))?;
         rows::one(rows::drivers::update(tx, driver)?)?;
@@ -80,8 +81,9 @@ impl Board {
                 Err(error) if error.is_unique_violation() => return Err(OfferError::Taken.into()),
                 begun => begun?,
             }
+            news::happened(tx, record, &driver.driver)?;
         }
-        driver.hear(now);
+        news::heard(tx, &mut driver)?;
         sure(driver.accept(u32::try_from(records.len()).unwrap_or(u32::MAX)))?;
         rows::one(rows::drivers::update(tx, &driver)?)?;
         Ok(offer.offer)
@@ -92,7 +94,7 @@ impl Board {
         let now = tx.now();
         let (mut offer, mut driver) = asked(tx, subject, id)?;
         offer.answerable(None, now)?;
-        driver.hear(now);
+        news::heard(tx, &mut driver)?;
         self.release(tx, &mut offer, &mut driver, OfferStatus::Declined)?;
         rows::one(rows::drivers::update(tx, &driver)?)?;
         Ok(offer.offer)

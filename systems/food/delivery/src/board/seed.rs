@@ -9,7 +9,7 @@ use partie::store::Tx;
 use super::{Board, driver_of, sure};
 use crate::delivery::Record;
 use crate::geo::metres;
-use crate::{driver, rows};
+use crate::{driver, news, rows};
 
 impl Board {
     /// Assigns the nearest driver who is free to the delivery of an order. An order that has no delivery yet is not
@@ -75,6 +75,7 @@ impl Board {
         };
         let record = Record::new(tx.new_id(), &new, self.settings.search, now);
         rows::deliveries::insert(tx, &record)?;
+        news::searching(tx, &record)?;
         Ok(record)
     }
 }

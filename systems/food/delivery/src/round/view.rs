@@ -46,9 +46,10 @@ impl View {
             }
         }
         let demand = rows::deliveries::demand(tx, now - DEMAND.0, DEMAND.1)?;
+        let at_doors = at_doors(tx, settings)?;
         let mut couriers = Vec::with_capacity(staff.len());
         for (record, number) in staff.iter().zip(0..) {
-            couriers.extend(courier(tx, record, number, settings, &plane)?);
+            couriers.extend(courier(tx, record, number, settings, &plane, &at_doors)?);
         }
         let orders = orders(&waiting, &mut excluded, &plane);
         let demand = demand.into_iter().map(|place| plane.point(place)).collect();
@@ -96,6 +97,7 @@ fn courier(
     id: u64,
     settings: &Settings,
     plane: &Projection,
+    at_doors: &HashMap<DriverId, Timestamp>,
 ) -> Result<Option<Courier>, Platform> {
     let now = tx.now();
     let Some(here) = record.driver.location else { return Ok(None) };
@@ -108,16 +110,26 @@ fn courier(
             let ends = carried.iter().map(|record| end_of(&record.delivery, now, settings, plane));
             ends.max_by_key(|(_, at)| *at).unwrap_or((here, now))
         }
-        _ => (here, now),
+        _ => (here, at_doors.get(&record.driver.id).copied().unwrap_or(now)),
     };
     Ok(Some(Courier {
         id,
         place: plane.point(place),
         free_at: free_at.as_millis(),
-        idle: record.driver.status == DriverStatus::Available,
+        idle: record.driver.status == DriverStatus::Available && free_at <= now,
         available_until: record.driver.available_until.unwrap_or(Timestamp::MAX).as_millis(),
         capacity: record.capacity as usize,
     }))
+}
+
+/// Until when drivers are at doors where they have just dropped something off.
+fn at_doors(tx: &mut Tx, settings: &Settings) -> Result<HashMap<DriverId, Timestamp>, Platform> {
+    let (now, longest) = (tx.now(), settings.after_dropoff);
+    if longest.is_zero() {
+        return Ok(HashMap::new());
+    }
+    let dropped_off = rows::deliveries::dropped_off(tx, now - longest)?;
+    Ok(dropped_off.into_iter().map(|(driver, at)| (driver, at + longest)).collect())
 }
 
 /// Where and when a delivery lets its driver go.

@@ -87,6 +87,15 @@ pub(crate) fn demand(tx: &mut Tx, since: Timestamp, most: i64) -> Result<Vec<Pla
     )
 }
 
+/// When drivers dropped something off, after that time.
+pub(crate) fn dropped_off(tx: &mut Tx, after: Timestamp) -> Result<Vec<(DriverId, Timestamp)>, Error> {
+    tx.query(
+        "SELECT driver_id, MAX(delivered_at) FROM deliveries WHERE delivered_at > $1 GROUP BY driver_id",
+        &[&after],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
 pub(crate) fn insert(tx: &mut Tx, record: &Record) -> Result<(), Error> {
     let delivery = &record.delivery;
     tx.execute(

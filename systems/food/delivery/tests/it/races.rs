@@ -97,6 +97,11 @@ async fn drivers_and_orders_in_a_crowd_keep_the_rules() {
             "SELECT COUNT(*) FROM drivers d WHERE (status = 'offered') <> EXISTS (SELECT 1 FROM offers o
                 WHERE o.driver_id = d.id AND o.status = 'open')",
         ),
+        (
+            "every assignment was told, and no other",
+            "SELECT (SELECT COUNT(*) FROM partie_outbox WHERE type = 'delivery.assigned')
+                - (SELECT COUNT(*) FROM assignments)",
+        ),
     ] {
         assert_eq!(town.value::<i64>(broken).await, 0, "{rule}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use food_contracts::delivery::{DeliveryStatus as S, DriverStatus};
 
-use crate::town::{MORNING, Town, code};
+use crate::town::{MORNING, Town, code, order_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_driver_is_stale_then_offline() {
@@ -59,6 +59,24 @@ async fn settings_of_the_system_count() {
     assert_eq!(town.status_of("dora").await, DriverStatus::Stale);
     town.pass(Duration::from_secs(10)).await;
     assert_eq!(town.status_of("dora").await, DriverStatus::Offline);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rounds_go_on_after_a_restart() {
+    let data = std::env::temp_dir().join(format!("partie-delivery-rounds-{}", std::process::id()));
+    let town = Town::start("", MORNING, Some(&data)).await;
+    town.driver("dora", 100.0).await;
+    let id = town.order(1, 0, 1000.0).await.id;
+    // No time has passed, so no round was played: the bell that rang for one is lost with the process.
+    assert_eq!((town.offer("dora").await, town.state(id).await), (None, S::Searching));
+    town.running.stop().await.unwrap();
+
+    let town = Town::start("", MORNING, Some(&data)).await;
+    town.take("dora").await;
+    assert_eq!(town.state(id).await, S::Assigned);
+    assert_eq!(town.told(order_id(1)).await, ["delivery.searching", "delivery.offered", "delivery.assigned"]);
+    town.running.stop().await.unwrap();
+    std::fs::remove_dir_all(&data).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

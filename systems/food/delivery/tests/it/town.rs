@@ -1,4 +1,4 @@
-//! A town with one restaurant: the running service, its clock, and short words for what drivers and orders do.
+//! A town with one restaurant: the running service, its clock, and short words for what drivers, orders and the kitchen do.
 
 use std::fmt;
 use std::path::Path;
@@ -10,10 +10,13 @@ use food_contracts::delivery::{
     AcceptOffer, CancelDelivery, DeliveriesClient, Delivery, DeliveryStatus, Driver, DriverStatus,
     DriversClient, NewDelivery, Offer, Presence, SetStatus,
 };
-use food_contracts::{DeliveryId, OfferId, OrderId, Place, RestaurantId};
-use partie::contract::{Call, FromValue, Id, NoProblem, Problem, Timestamp, Versioned};
+use food_contracts::tickets::TicketReady;
+use food_contracts::{DeliveryId, OfferId, OrderId, Place, RestaurantId, TicketId};
+use partie::contract::{Call, CloudEvent, FromValue, Id, NoProblem, Problem, Timestamp, Versioned};
+use partie::messaging::{Publish as _, Published};
 use partie::runtime::{Activity, Clock, Ids, Stepper};
-use partie::{Environment, Fault, Gateway, Outcome, Running, System};
+use partie::store::Json;
+use partie::{Environment, Fault, Gateway, Outcome, Running, Service, System};
 use uuid::Uuid;
 
 /// The day begins here.
@@ -46,7 +49,10 @@ impl Town {
         // The name of the temporary directory comes from the ids, so each town has its own.
         let seed = TOWNS.fetch_add(1, Ordering::Relaxed);
         let environment = Environment { clock, ids: Ids::seeded(seed), activity: Activity::default() };
-        let system = System::new("town").service(food_delivery::service()).gateway(Gateway::default());
+        // What is told of tickets comes from a kitchen that can do nothing else.
+        let kitchen = Service::new("restaurants").store(&[]).start(async |_| Ok(()));
+        let system = System::new("town").service(food_delivery::service()).service(kitchen);
+        let system = system.gateway(Gateway::default());
         let mut config = system.defaults().clone();
         match data {
             Some(data) => config.data = data.to_owned(),
@@ -167,6 +173,30 @@ impl Town {
         self.second().await;
         let offer = self.offer(name).await.expect("an offer");
         self.accept(name, offer.id).await.unwrap()
+    }
+
+    /// The kitchen says that the food of an order is ready since then.
+    pub(crate) async fn ready(&self, number: u128, ready_at: Timestamp) {
+        let ready =
+            TicketReady { order_id: order_id(number), ticket_id: TicketId::from_uuid(Uuid::nil()), ready_at };
+        let store = self.running.store("restaurants").unwrap();
+        let said: Outcome<Published, NoProblem> = store.write(move |tx| Ok(tx.publish(&ready)?)).await;
+        said.unwrap();
+        self.running.activity().quiet().await;
+    }
+
+    /// The events about an order or a driver, in order.
+    pub(crate) async fn story(&self, subject: impl ToString) -> Vec<CloudEvent> {
+        let (store, subject) = (self.running.store("delivery").unwrap(), subject.to_string());
+        let sql = "SELECT body FROM partie_outbox WHERE subject = $1 ORDER BY position";
+        let story: Outcome<Vec<CloudEvent>, NoProblem> =
+            store.read(move |tx| Ok(tx.query(sql, &[&subject], |row| Ok(row.get::<Json<_>>(0)?.0))?)).await;
+        story.unwrap()
+    }
+
+    /// The types of these events.
+    pub(crate) async fn told(&self, subject: impl ToString) -> Vec<String> {
+        self.story(subject).await.into_iter().map(|event| event.type_name).collect()
     }
 
     /// One value of the database.

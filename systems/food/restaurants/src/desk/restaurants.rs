@@ -1,11 +1,13 @@
 //! The contract `Restaurants`.
 
 use food_contracts::restaurants::{
-    self as api, Availability, Basket, Hours, ItemChange, ListRestaurants, Menu, NewRestaurant, Pause, Quote,
-    RestaurantError, Restaurants,
+    self as api, Availability, Basket, Hours, ItemChange, ItemUnavailable, ListRestaurants, Menu,
+    MenuChanged, NewRestaurant, Pause, Quote, RestaurantError, RestaurantOpened, RestaurantPaused,
+    Restaurants,
 };
 use food_contracts::{ItemId, RestaurantId};
 use partie::contract::{Call, Created, FaultKind, IfMatch, Outcome, Page, Platform, Versioned};
+use partie::messaging::Publish as _;
 use partie::store::Tx;
 
 use super::RestaurantDesk;
@@ -95,6 +97,7 @@ impl Restaurants for RestaurantDesk {
                 let mut restaurant = find_own(tx, &actor, id)?;
                 expected.check(restaurant.version)?;
                 restaurant.week = week.clone();
+                tx.publish(&MenuChanged { restaurant_id: id, menu_version: restaurant.menu_version })?;
                 change(tx, restaurant)
             })
             .await
@@ -111,6 +114,7 @@ impl Restaurants for RestaurantDesk {
             .write(move |tx| {
                 let mut restaurant = find_own(tx, &actor, id)?;
                 restaurant.pause(pause.clone(), tx.now()).map_err(Platform::invalid)?;
+                tx.publish(&RestaurantPaused { restaurant_id: id, until: pause.until })?;
                 change(tx, restaurant)
             })
             .await
@@ -130,6 +134,7 @@ impl Restaurants for RestaurantDesk {
                     return Ok(Versioned(restaurant.view(tx.now())));
                 }
                 restaurant.pause = None;
+                tx.publish(&RestaurantOpened { restaurant_id: id })?;
                 change(tx, restaurant)
             })
             .await
@@ -155,6 +160,10 @@ impl Restaurants for RestaurantDesk {
                     restaurant.menu_version += 1;
                     rows::items::update(tx, &item)?;
                     rows::restaurants::update(tx, &restaurant)?;
+                    tx.publish(&MenuChanged { restaurant_id: id, menu_version: restaurant.menu_version })?;
+                }
+                if before.is_available(tx.now()) && !item.is_available(tx.now()) {
+                    tx.publish(&ItemUnavailable { restaurant_id: id, item_id })?;
                 }
                 menu(tx, restaurant)
             })

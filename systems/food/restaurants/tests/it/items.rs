@@ -39,6 +39,10 @@ async fn an_item_that_is_86_comes_back_by_itself() {
     let back = app.menu(menu.restaurant_id).await;
     assert_eq!((back.items[0].available, back.items[0].back_at, back.version), (true, None, 2));
     app.ticket(&back, 1).await.unwrap();
+    assert_eq!(
+        app.told(menu.restaurant_id).await,
+        ["restaurant.menu_changed", "restaurant.item_unavailable"]
+    );
 }
 
 #[tokio::test]

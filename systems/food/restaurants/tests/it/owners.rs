@@ -103,6 +103,8 @@ async fn a_pause_ends_by_itself_or_by_hand() {
     let resumed = app.restaurants.resume(&ada, id).await.unwrap().0;
     assert_eq!((resumed.open, resumed.version), (true, 4));
     assert_eq!(app.restaurants.resume(&ada, id).await.unwrap().0.version, 4, "nothing to resume");
+    let told = ["restaurant.paused", "restaurant.paused", "restaurant.opened"];
+    assert_eq!(app.told(id).await, told);
 }
 
 #[tokio::test]

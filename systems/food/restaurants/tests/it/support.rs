@@ -81,6 +81,20 @@ impl App {
         self.stepper.step_to(self.now() + Duration::from_secs(60 * minutes), &busy);
     }
 
+    /// Waits until everything that follows from what was done is done.
+    pub(crate) async fn settled(&self) {
+        self.running.activity().quiet().await;
+    }
+
+    /// The types of the events about something, in order.
+    pub(crate) async fn told(&self, subject: impl ToString) -> Vec<String> {
+        let (store, subject) = (self.running.store("restaurants").unwrap(), subject.to_string());
+        let sql = "SELECT type FROM partie_outbox WHERE subject = $1 ORDER BY position";
+        let told: Outcome<Vec<String>> =
+            store.read(move |tx| Ok(tx.query(sql, &[&subject], |row| row.get(0))?)).await;
+        told.unwrap()
+    }
+
     /// A number not given out before.
     pub(crate) fn fresh(&self) -> u64 {
         self.count.fetch_add(1, Ordering::Relaxed)

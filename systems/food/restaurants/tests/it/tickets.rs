@@ -86,6 +86,10 @@ async fn a_ticket_goes_from_the_question_to_the_driver() {
     let seen = app.tickets.ticket(&app.orders(), asked.id).await.unwrap().0;
     assert_eq!((seen.status, seen.version, seen.lines), (TicketStatus::HandedOver, 5, asked.lines));
     assert_eq!(app.portions(menu.restaurant_id).await, Some(3), "what was cooked does not come back");
+    assert_eq!(
+        app.told(asked.order_id).await,
+        ["ticket.created", "ticket.accepted", "ticket.preparing", "ticket.ready"]
+    );
 }
 
 #[tokio::test]
@@ -119,6 +123,23 @@ async fn food_is_ready_in_the_future_and_not_in_another_year() {
 }
 
 #[tokio::test]
+async fn a_ticket_nobody_answers_expires() {
+    let app = App::start().await;
+    let (_, menu) = app.open(with_portions(2)).await;
+    let ignored = app.ticket(&menu, 1).await.unwrap();
+    let answered = app.ticket(&menu, 1).await.unwrap();
+    app.accept(answered.id).await.unwrap();
+    app.step(5);
+    app.settled().await;
+    let status = async |id| app.tickets.ticket(&app.orders(), id).await.unwrap().0.status;
+    assert_eq!(status(ignored.id).await, TicketStatus::Expired);
+    assert_eq!(status(answered.id).await, TicketStatus::Accepted);
+    assert_eq!(app.portions(menu.restaurant_id).await, Some(1));
+    assert_eq!(app.told(ignored.order_id).await, ["ticket.created", "ticket.expired"]);
+    assert_eq!(app.told(menu.restaurant_id).await, ["restaurant.item_unavailable"]);
+}
+
+#[tokio::test]
 async fn an_answer_after_the_time_is_too_late() {
     let app = App::start().await;
     let (_, menu) = app.open(with_portions(1)).await;
@@ -126,12 +147,14 @@ async fn an_answer_after_the_time_is_too_late() {
     app.step(5);
     let late = app.owner("ada");
     let ready_by = app.now();
-    let TicketError::InvalidTransition { current_state, allowed } =
-        problem(app.tickets.accept(&late, ticket.id, AcceptTicket { ready_by }).await)
-    else {
-        panic!()
-    };
-    assert_eq!((current_state, allowed), (TicketStatus::Expired, vec![]));
+    for _ in 0..2 {
+        let TicketError::InvalidTransition { current_state, allowed } =
+            problem(app.tickets.accept(&late, ticket.id, AcceptTicket { ready_by }).await)
+        else {
+            panic!()
+        };
+        assert_eq!((current_state, allowed), (TicketStatus::Expired, vec![]));
+    }
     assert_eq!(app.portions(menu.restaurant_id).await, Some(1));
 }
 

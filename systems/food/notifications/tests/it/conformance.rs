@@ -1,0 +1,35 @@
+//! Every operation of the service keeps what its contract promises.
+
+use partie_testkit::{Conformance, Example};
+use serde_json::json;
+
+use crate::support::{ANN, App, NOBODY, message};
+
+#[tokio::test]
+async fn every_operation_keeps_its_contract() {
+    let app = &App::start().await;
+    let report = Conformance::new(&app.run)
+        .example("notifications.send", async |_| {
+            let mut new = message(ANN, "soup");
+            new.dedupe_key = partie_testkit::fresh_key();
+            Example::new().body(new)
+        })
+        .example("notifications.list", async |_| {
+            app.text(ANN, "soup").await;
+            Example::new().query("recipient", ANN).query("status", "sent").query("limit", 2)
+        })
+        .example("notifications.notification", async |_| {
+            Example::new().param("id", app.text(ANN, "soup").await.id)
+        })
+        .example("notifications.requeue", async |_| {
+            Example::new().param("id", app.text(NOBODY, &partie_testkit::fresh_key()).await.id)
+        })
+        .example("notifications.templates", async |_| Example::new())
+        .example("notifications.seed_notify.notify", async |_| {
+            Example::new().body(json!({"type": "sms", "recipient": ANN, "message": "soup"}))
+        })
+        .run()
+        .await
+        .unwrap();
+    assert!(report.passed() > 60);
+}

@@ -1,0 +1,124 @@
+//! The command `replay`: its flags, its figures, its exit code.
+
+use std::fs;
+use std::io::{self, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use partie::System;
+use partie::clap::{self, Arg, ArgMatches, value_parser};
+use partie::runtime::monotonic;
+
+use super::check::{Violation, check};
+use super::day::Day;
+use super::play::{Played, begin, play};
+use super::solution::Solution;
+use super::stage::Stage;
+use super::{Failure, chart};
+
+/// Threads beside those of the gateway and the stores.
+const THREADS: usize = 2;
+
+pub(crate) fn command() -> clap::Command {
+    clap::Command::new("replay")
+        .about("Play a recorded day on the whole system, through its public API, and print what came of it")
+        .arg(Arg::new("day").value_name("DIR").required(true).help("A day of the public set's format"))
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("DIR")
+                .help("Where the three solution files go; made if it is not there"),
+        )
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("N")
+                .value_parser(value_parser!(u64))
+                .default_value("1")
+                .help("Where ids come from: same seed, same files"),
+        )
+}
+
+/// Exit code 1 when the day broke a rule or could not be played to its end, 2 when it cannot be read.
+pub(crate) fn main(system: System, flags: &ArgMatches) -> ExitCode {
+    let day = flags.get_one::<String>("day").map(PathBuf::from).unwrap_or_default();
+    let out = flags.get_one::<String>("out").map(PathBuf::from);
+    let seed = flags.get_one::<u64>("seed").copied().unwrap_or_default();
+    let fail = |code: u8, error: Failure| {
+        writeln!(stderr(), "error: {error}").ok();
+        ExitCode::from(code)
+    };
+    let day = match read(&day, out.as_deref()) {
+        Ok(day) => day,
+        Err(error) => return fail(2, error),
+    };
+    match replay(system, &day, seed).and_then(|replayed| report(&day, &replayed, out.as_deref())) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(1, error),
+    }
+}
+
+/// Everything that can be found wrong before anything is done.
+fn read(directory: &Path, out: Option<&Path>) -> Result<Day, Failure> {
+    let day = Day::read(directory)?;
+    chart::check(&day)?;
+    if let Some(out) = out {
+        fs::create_dir_all(out).map_err(|error| format!("cannot write to {}: {error}", out.display()))?;
+    }
+    Ok(day)
+}
+
+/// What was done, and what it took.
+struct Replayed {
+    played: Played,
+    requests: u64,
+    connections: u64,
+    took: Duration,
+}
+
+fn replay(system: System, day: &Day, seed: u64) -> Result<Replayed, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    let bar = ProgressBar::with_draw_target(Some(day.orders.len() as u64), ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{bar:40} {pos} of {len} delivered, {elapsed}")?);
+    let replayed = runtime.block_on(async {
+        let start = monotonic();
+        let stage = Stage::start(system, day, seed, chart::at(begin(day))).await?;
+        let played = play(&stage, day, &bar).await?;
+        let took = start.elapsed();
+        let (requests, connections) = (stage.http.requests(), stage.http.connections());
+        stage.close().await?;
+        Ok(Replayed { played, requests, connections, took })
+    });
+    bar.finish_and_clear();
+    // Nothing that still hangs has anything to say.
+    runtime.shutdown_background();
+    replayed
+}
+
+/// Writes the files, judges what they say, and prints it. Says whether everything was as it should be.
+fn report(day: &Day, replayed: &Replayed, out: Option<&Path>) -> Result<bool, Failure> {
+    let Replayed { played, requests, connections, took } = replayed;
+    let mut solution = Solution::of(day, &played.trips);
+    if let Some(out) = out {
+        solution.write(out)?;
+        // What is judged is what others will read.
+        solution = Solution::read(out)?;
+    }
+    let violations = check(day, &solution);
+    let seconds = took.as_secs_f64();
+    let mut page = stdout().lock();
+    writeln!(page, "{}", solution.figures(day))?;
+    writeln!(page, "requests           {requests} in {seconds:.1} s ({:.0}/s)", *requests as f64 / seconds)?;
+    writeln!(page, "connections        {connections}")?;
+    writeln!(page, "largest slip       {}", played.slips)?;
+    list(&mut page, &violations)?;
+    Ok(violations.is_empty() && played.slips.largest() == 0)
+}
+
+fn list(page: &mut impl Write, violations: &[Violation]) -> io::Result<()> {
+    writeln!(page, "violations         {}", violations.len())?;
+    violations.iter().try_for_each(|violation| writeln!(page, "  {violation}"))
+}
