@@ -43,6 +43,8 @@ pub(crate) struct PageBody<T> {
 // === impl Limit ===
 
 impl Limit {
+    /// As many as there may be.
+    pub const MAX: Self = Self(Self::MOST);
     const MOST: u32 = 100;
 
     /// The number of entries.

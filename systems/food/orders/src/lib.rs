@@ -15,4 +15,5 @@ mod rows;
 mod saga;
 mod service;
 
+pub use saga::failpoints;
 pub use service::service;

@@ -114,6 +114,11 @@ pub(crate) fn place_order() -> Saga<OrderDesk, PlaceOrder> {
         .on_too_late(OrderDesk::too_late)
 }
 
+/// The places around the saga's calls where a test may let the process die, from its table: a new step brings its own.
+pub fn failpoints() -> Vec<String> {
+    place_order().steps().iter().flat_map(|step| step.failpoints(PlaceOrder::KIND)).collect()
+}
+
 // === the driver first ===
 
 impl OrderDesk {
