@@ -1,8 +1,9 @@
-//! A server as a child process: this program again, found by the address it prints, with a CPU time of its own.
+//! A server as a child process, found by the address it prints, with a CPU time of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{self, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use crate::Error;
@@ -15,6 +16,16 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct Child {
     process: process::Child,
     address: SocketAddr,
+    end: End,
+}
+
+/// What ends a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The end of its input.
+    Input,
+    /// Nothing but a signal.
+    Kill,
 }
 
 // === impl Child ===
@@ -26,17 +37,29 @@ impl Child {
     /// When it does not start, or ends without an address.
     pub fn start(arguments: &[&str]) -> Result<Self, Error> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        command.args(arguments);
+        Self::run(command, End::Input)
+    }
+
+    /// Starts a program and waits for its first line, which ends with its address.
+    ///
+    /// # Errors
+    /// When it does not start, or says something else.
+    pub fn run(mut command: Command, end: End) -> Result<Self, Error> {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         if let Some(out) = process.stdout.take() {
-            BufReader::new(out).read_line(&mut line)?;
+            let mut out = BufReader::new(out);
+            out.read_line(&mut line)?;
+            // Nobody needs the rest, but the program must never wait for somebody to take it.
+            thread::spawn(move || io::copy(&mut out, &mut io::sink()));
         }
-        match line.trim().parse() {
-            Ok(address) => Ok(Self { process, address }),
-            Err(_) => {
+        match address(&line) {
+            Some(address) => Ok(Self { process, address, end }),
+            None => {
                 process.kill()?;
                 process.wait()?;
-                Err(format!("{arguments:?} said {line:?} instead of an address").into())
+                Err(format!("{:?} said {line:?} instead of an address", command.get_program()).into())
             }
         }
     }
@@ -51,9 +74,7 @@ impl Child {
     /// # Errors
     /// When `/proc` does not say.
     pub fn cpu(&self) -> Result<Duration, Error> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let ticks = ticks(&stat).ok_or_else(|| format!("no CPU time in {stat:?}"))?;
-        Ok(TICK * ticks)
+        cpu_of(&self.process.id().to_string())
     }
 
     /// Resident memory, in KiB.
@@ -69,8 +90,11 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // The end of its input tells it to end.
-        drop(self.process.stdin.take());
+        match self.end {
+            End::Input => drop(self.process.stdin.take()),
+            // One that is gone already is what was wanted.
+            End::Kill => self.process.kill().unwrap_or_default(),
+        }
         self.process.wait().ok();
     }
 }
@@ -92,6 +116,26 @@ pub fn until_told() {
     std::io::stdin().read_to_end(&mut rest).ok();
 }
 
+/// User and system time of this process so far.
+///
+/// # Errors
+/// When `/proc` does not say.
+pub fn own_cpu() -> Result<Duration, Error> {
+    cpu_of("self")
+}
+
+fn cpu_of(process: &str) -> Result<Duration, Error> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let ticks = ticks(&stat).ok_or_else(|| format!("no CPU time in {stat:?}"))?;
+    Ok(TICK * ticks)
+}
+
+/// The address at the end of a line, with `http://` or without.
+fn address(line: &str) -> Option<SocketAddr> {
+    let last = line.split_whitespace().last()?;
+    last.strip_prefix("http://").unwrap_or(last).parse().ok()
+}
+
 /// Fields 14 and 15 of proc(5). The program's name before them is in parentheses and may hold anything.
 fn ticks(stat: &str) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -102,6 +146,14 @@ fn ticks(stat: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_ends_a_line() {
+        for line in ["127.0.0.1:80\n", "listening on http://127.0.0.1:80\n"] {
+            assert_eq!(address(line), Some(([127, 0, 0, 1], 80).into()), "{line}");
+        }
+        assert_eq!(address("error: the port is taken\n"), None);
+    }
 
     #[test]
     fn cpu_time_is_found_behind_any_name() {

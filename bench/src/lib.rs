@@ -3,11 +3,14 @@
 //! Speed is a ratio to a peer that runs in the same minutes on the same machine, in CPU time per request first:
 //! throughput on shared cores says more about the neighbours. Rounds of the peers alternate and medians count.
 //!
-//! Layout: `child` runs a server and reads its CPU time; `load` drives it; `rounds` has the arithmetic; `machine` the
-//! facts; `table` writes Markdown; `orders` is the endpoint that `contract` measures, in both of its forms.
+//! Layout: `child` runs a server and reads its CPU time; `http` talks to it and `load` drives it; `rounds` has the
+//! arithmetic; `machine` the facts; `table` writes Markdown; `orders` is the endpoint that `contract` measures, in both of
+//! its forms; `food` is the whole system with its customers and kitchens, and the tutorial's chain beside it.
 #![forbid(unsafe_code)]
 
 mod child;
+pub mod food;
+mod http;
 mod load;
 mod machine;
 pub mod orders;
@@ -17,8 +20,9 @@ mod table;
 /// Why a measurement failed.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-pub use child::{Child, announce, until_told};
-pub use load::{Answer, Load, Tally};
-pub use machine::facts;
+pub use child::{Child, End, announce, own_cpu, until_told};
+pub use http::{Answer, Connection, request};
+pub use load::{Load, Tally};
+pub use machine::{facts, file_system};
 pub use rounds::{Round, median};
 pub use table::Table;

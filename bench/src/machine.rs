@@ -1,7 +1,8 @@
 //! The facts of the machine, without which a figure says nothing.
 
-use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
+use std::{fs, io};
 
 /// What and its value. What the system does not tell is `unknown`, never left out.
 pub fn facts() -> Vec<(&'static str, String)> {
@@ -19,6 +20,21 @@ pub fn facts() -> Vec<(&'static str, String)> {
         ),
         ("load", read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" ")),
     ]
+}
+
+/// The kind of the file system a directory is on, as Linux says.
+///
+/// # Errors
+/// When there is no such directory.
+pub fn file_system(dir: &Path) -> io::Result<String> {
+    let dir = fs::canonicalize(dir)?;
+    let mounts = fs::read_to_string("/proc/mounts")?;
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        Some((words.next()?, words.next()?))
+    });
+    let nearest = mounts.filter(|(at, _)| dir.starts_with(at)).max_by_key(|(at, _)| at.len());
+    Ok(nearest.map_or_else(unknown, |(_, kind)| kind.to_owned()))
 }
 
 /// The value of the first `key : value` line.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bench::median;
+use bench::{file_system, median};
 use partie_contract::{Call, Deadline, Outcome, Trace, id};
 use partie_runtime::monotonic;
 use partie_store::{Config, Handles, Migration, MigrationSet, Store};
@@ -160,16 +160,4 @@ fn cpu_micros() -> f64 {
 fn default_dir() -> std::io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     Ok(program.parent().map_or_else(PathBuf::new, Path::to_owned))
-}
-
-/// The kind of the file system a directory is on, as Linux says.
-fn file_system(dir: &Path) -> std::io::Result<String> {
-    let dir = fs::canonicalize(dir)?;
-    let mounts = fs::read_to_string("/proc/mounts")?;
-    let mounts = mounts.lines().filter_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        Some((words.next()?, words.next()?))
-    });
-    let nearest = mounts.filter(|(at, _)| dir.starts_with(at)).max_by_key(|(at, _)| at.len());
-    Ok(nearest.map_or_else(|| "unknown".to_owned(), |(_, kind)| kind.to_owned()))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use partie::{Call, Running};
 
 /// Everybody plays until the system drains.
-pub(crate) async fn play(running: Arc<Running>) {
+pub async fn play(running: Arc<Running>) {
     tokio::join!(kitchen::run(Arc::clone(&running)), drivers::run(running));
 }
 

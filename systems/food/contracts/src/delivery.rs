@@ -34,6 +34,10 @@ pub trait Drivers {
     #[get("/drivers/{id}/offers", role = "driver")]
     async fn offers(&self, cx: &Call, id: String) -> Outcome<Offers, DriverError>;
 
+    /// The deliveries the driver has taken and not finished, in the sequence to make them.
+    #[get("/drivers/{id}/deliveries", role = "driver")]
+    async fn deliveries(&self, cx: &Call, id: String) -> Outcome<Tour, DriverError>;
+
     /// Take an offer, all of it.
     #[post("/offers/{id}/accept", role = "driver", keyed)]
     async fn accept(&self, cx: &Call, id: OfferId, accept: AcceptOffer) -> Outcome<Offer, OfferError>;
@@ -276,6 +280,13 @@ pub struct PointTaken {
 pub struct Offers {
     /// At most one at a time.
     pub data: Vec<Offer>,
+}
+
+/// What a driver has to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tour {
+    /// In the sequence to make them.
+    pub data: Vec<Delivery>,
 }
 
 /// A bundle of deliveries of one restaurant, offered to one driver.

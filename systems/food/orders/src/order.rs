@@ -124,6 +124,9 @@ impl Record {
         let steps: Vec<Step> = WAY.iter().take(there + 1).skip(here + 1).map(|(_, step)| *step).collect();
         if !steps.is_empty() {
             // A wish to cancel does not outlive the pickup.
+            if to >= S::Delivered {
+                self.order.eta = None;
+            }
             let wish_stays = self.is_cancelling() && to < S::PickedUp;
             self.stand(to, wish_stays);
         }

@@ -27,11 +27,15 @@ const STEPS: u32 = 6;
 pub(super) async fn run(running: Arc<Running>) {
     let restaurants: RestaurantsClient = running.client();
     let known = restaurants.list(&running.call(), ListRestaurants::default()).await;
-    let places: Vec<Place> = known.map(|page| page.data).unwrap_or_default().iter().map(|one| one.location).collect();
+    let places: Vec<Place> =
+        known.map(|page| page.data).unwrap_or_default().iter().map(|one| one.location).collect();
     let mut drivers = JoinSet::new();
     for (name, home) in NAMES.iter().zip(places.iter().cycle()) {
-        let person =
-            Person { running: Arc::clone(&running), subject: format!("demo-driver-{}", name.to_lowercase()), role: "driver" };
+        let person = Person {
+            running: Arc::clone(&running),
+            subject: format!("demo-driver-{}", name.to_lowercase()),
+            role: "driver",
+        };
         drivers.spawn(Driver::new(name, person, *home).work());
     }
     drivers.join_all().await;
@@ -98,7 +102,8 @@ impl Driver {
                 self.deliveries.arrived_pickup(&self.person.act("arrive", id)?, id).await
             }
             DeliveryStatus::ArrivedAtPickup => {
-                let done = self.deliveries.picked_up(&self.person.call()?.with_key(self.fresh_key()), id).await;
+                let done =
+                    self.deliveries.picked_up(&self.person.call()?.with_key(self.fresh_key()), id).await;
                 if let Err(Fault::Domain(DeliveryError::NotReady { .. })) = &done {
                     tokio::time::sleep(GLANCE / 5).await;
                     return Some(());
@@ -132,7 +137,10 @@ impl Driver {
                 lon: between(from.lon, to.lon),
                 at: Some(now),
             };
-            self.drivers.report(&self.person.call()?, "me".to_owned(), Points { points: vec![point] }).await.ok()?;
+            self.drivers
+                .report(&self.person.call()?, "me".to_owned(), Points { points: vec![point] })
+                .await
+                .ok()?;
         }
         self.place = to;
         Some(())

@@ -128,3 +128,51 @@ impl Wire {
 fn unreachable(error: BoxError) -> Platform {
     Platform::new(FaultKind::UpstreamUnavailable).with_detail(error.to_string()).caused_by(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use food_contracts::delivery::DriversClient;
+    use food_contracts::restaurants::{ListRestaurants, RestaurantsClient};
+    use partie::{Environment, Gateway};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_are_kept_and_a_request_under_way_has_its_own() {
+        let system = partie::System::new("town")
+            .service(food_restaurants::service())
+            .service(food_delivery::service())
+            .gateway(Gateway::default());
+        let mut config = system.defaults().clone();
+        (config.ephemeral, config.gateway.workers) = (true, Some(0));
+        config.gateway.listen.set_port(0);
+        let running = system.launch(config, Environment::default()).await.unwrap();
+
+        let http = Http::new(running.address());
+        let restaurants: RestaurantsClient = http.client();
+        for _ in 0..3 {
+            restaurants.list(&running.call(), ListRestaurants::default()).await.unwrap();
+        }
+        assert_eq!((http.requests(), http.connections()), (3, 1));
+
+        // A problem comes as what it is.
+        let (drivers, call): (DriversClient, _) =
+            (http.client(), running.call_as("nobody", &["driver"]).unwrap());
+        let unknown = drivers.driver(&call, "me".to_owned()).await.unwrap_err();
+        assert_eq!((unknown.code(), http.connections()), ("driver-not-found", 1));
+
+        // A long poll keeps the one, so others take another.
+        let word = serde_json::from_str(r#"{"status":"available"}"#).unwrap();
+        drivers.set_status(&call, "me".to_owned(), word).await.unwrap();
+        let waiting = call.clone().with_wait(Duration::from_secs(20));
+        let poll = tokio::spawn(async move { drivers.offers(&waiting, "me".to_owned()).await });
+        running.activity().quiet_but(1).await;
+        restaurants.list(&running.call(), ListRestaurants::default()).await.unwrap();
+        assert_eq!((http.requests(), http.connections()), (7, 2));
+        poll.abort();
+        running.activity().quiet_but(0).await;
+        running.stop().await.unwrap();
+    }
+}

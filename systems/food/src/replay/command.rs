@@ -107,15 +107,16 @@ fn report(day: &Day, replayed: &Replayed, out: Option<&Path>) -> Result<bool, Fa
         // What is judged is what others will read.
         solution = Solution::read(out)?;
     }
-    let violations = check(day, &solution);
+    let (violations, figures) = (check(day, &solution), solution.figures(day));
     let seconds = took.as_secs_f64();
     let mut page = stdout().lock();
-    writeln!(page, "{}", solution.figures(day))?;
+    writeln!(page, "{figures}")?;
+    writeln!(page, "completed          {} of {}", played.completed, figures.orders)?;
     writeln!(page, "requests           {requests} in {seconds:.1} s ({:.0}/s)", *requests as f64 / seconds)?;
     writeln!(page, "connections        {connections}")?;
     writeln!(page, "largest slip       {}", played.slips)?;
     list(&mut page, &violations)?;
-    Ok(violations.is_empty() && played.slips.largest() == 0)
+    Ok(violations.is_empty() && played.slips.largest() == 0 && played.completed == figures.delivered)
 }
 
 fn list(page: &mut impl Write, violations: &[Violation]) -> io::Result<()> {

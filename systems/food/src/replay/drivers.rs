@@ -17,6 +17,7 @@ use super::play::Action;
 use super::slips::Slips;
 use super::solution::Trip;
 use super::stage::{Player, Stage};
+use super::town::Town;
 use super::{Failure, chart, failed};
 
 /// How long a driver's phone waits for an offer before it asks again, in real time.
@@ -115,32 +116,32 @@ impl Drivers {
     }
 
     /// The shift begins.
-    pub(crate) async fn come(&mut self, day: &Day, courier: usize) -> Result<(), Failure> {
-        let given = &day.couriers[courier];
+    pub(crate) async fn come(&mut self, town: &Town<'_>, courier: usize) -> Result<(), Failure> {
+        let given = &town.day.couriers[courier];
         let word = SetStatus {
             status: Presence::Available,
             available_until: Some(chart::at(given.off)),
             location: Some(chart::place(given.place)),
             name: None,
         };
-        self.say(day, courier, word).await?;
+        self.say(town, courier, word).await?;
         self.wait(courier);
         Ok(())
     }
 
     /// The shift is over. A driver with food on board leaves later.
-    pub(crate) async fn leave(&mut self, day: &Day, courier: usize) -> Result<(), Failure> {
+    pub(crate) async fn leave(&mut self, town: &Town<'_>, courier: usize) -> Result<(), Failure> {
         let Some(phone) = self.staff[courier].phone.take() else { return Ok(()) };
         phone.abort();
         self.polls -= 1;
         let word = SetStatus { status: Presence::Offline, available_until: None, location: None, name: None };
-        self.say(day, courier, word).await
+        self.say(town, courier, word).await
     }
 
-    async fn say(&self, day: &Day, courier: usize, word: SetStatus) -> Result<(), Failure> {
+    async fn say(&self, town: &Town<'_>, courier: usize, word: SetStatus) -> Result<(), Failure> {
         let call = self.staff[courier].player.call();
         let said = self.drivers.set_status(&call, "me".to_owned(), word).await;
-        said.map_err(|fault| failed("the shift of", &day.couriers[courier].name, &fault))?;
+        said.map_err(|fault| failed("the shift of", &town.day.couriers[courier].name, &fault))?;
         Ok(())
     }
 
@@ -160,14 +161,13 @@ impl Drivers {
     /// Takes an offer at once, and plans the tour.
     pub(crate) async fn accept(
         &mut self,
-        stage: &Stage,
-        day: &Day,
+        town: &Town<'_>,
         customers: &Customers,
         courier: usize,
         offer: &Offer,
         agenda: &mut Agenda<Action>,
     ) -> Result<(), Failure> {
-        let (accepted, driver) = (stage.now(), &self.staff[courier]);
+        let (day, accepted, driver) = (town.day, town.stage.now(), &self.staff[courier]);
         let token = AcceptOffer { token: Some(offer.token) };
         let taken = self.drivers.accept(&driver.player.keyed(offer.id), offer.id, token).await;
         taken.map_err(|fault| failed("an offer to", &day.couriers[courier].name, &fault))?;
@@ -212,13 +212,13 @@ impl Drivers {
     /// Does the next thing of a tour. What the solution will say of it is what the answer says.
     pub(crate) async fn drive(
         &mut self,
-        day: &Day,
+        town: &Town<'_>,
         stop: Stop,
         due: Timestamp,
         agenda: &mut Agenda<Action>,
         slips: &mut Slips,
     ) -> Result<(), Failure> {
-        let name = &day.orders[stop.order].name;
+        let name = &town.day.orders[stop.order].name;
         let delivery = self.act(stop).await.map_err(|fault| failed("the delivery of", name, &*fault))?;
         let recorded =
             |at: Option<Timestamp>| at.ok_or_else(|| format!("{:?} of {name} has no time", stop.what));
@@ -243,7 +243,7 @@ impl Drivers {
         }
         if stop.is_last {
             self.wait(stop.courier);
-            let off = chart::at(day.couriers[stop.courier].off);
+            let off = chart::at(town.day.couriers[stop.courier].off);
             if off <= due {
                 agenda.put(due, Turn::Drivers, Action::Leave(stop.courier));
             }

@@ -8,7 +8,6 @@ use partie::contract::Timestamp;
 
 use super::agenda::{Agenda, Turn};
 use super::customers::Customers;
-use super::day::Day;
 use super::play::Action;
 use super::slips::Slips;
 use super::stage::{Player, Stage};
@@ -42,28 +41,26 @@ impl Kitchens {
     /// Looks for new tickets where there should be some, and accepts them. Says whether there were any.
     pub(crate) async fn look(
         &mut self,
-        stage: &Stage,
-        day: &Day,
-        town: &Town,
+        town: &Town<'_>,
         customers: &Customers,
         agenda: &mut Agenda<Action>,
         slips: &mut Slips,
     ) -> Result<bool, Failure> {
-        let now = stage.now();
+        let now = town.stage.now();
         if self.expecting.is_empty() || self.looked == Some(now) {
             return Ok(false);
         }
         let mut came = false;
         for restaurant in std::mem::take(&mut self.expecting) {
-            let dish = &town.dishes[restaurant];
+            let dish = town.dish(restaurant);
             let query = ListTickets {
                 restaurant_id: Some(dish.restaurant),
                 status: Some(TicketStatus::AwaitingAcceptance),
                 ..ListTickets::default()
             };
             let page = self.tickets.list(&dish.owner.call(), query).await;
-            let page =
-                page.map_err(|fault| failed("the tickets of", &day.restaurants[restaurant].name, &fault))?;
+            let page = page
+                .map_err(|fault| failed("the tickets of", &town.day.restaurants[restaurant].name, &fault))?;
             if page.data.is_empty() {
                 self.expecting.push(restaurant);
             }
@@ -71,7 +68,7 @@ impl Kitchens {
                 came = true;
                 let number =
                     customers.number(ticket.order_id).ok_or("a kitchen has a ticket nobody ordered")?;
-                let order = &day.orders[number];
+                let order = &town.day.orders[number];
                 slips.compare(
                     format_args!("the ticket of {}", order.name),
                     chart::at(order.placed),
@@ -99,14 +96,12 @@ impl Kitchens {
     /// The food of an order is ready.
     pub(crate) async fn ready(
         &self,
-        day: &Day,
-        town: &Town,
+        town: &Town<'_>,
         number: usize,
         slips: &mut Slips,
     ) -> Result<(), Failure> {
-        let (order, ticket) = (&day.orders[number], self.ticket(number)?);
-        let owner = &town.dishes[order.restaurant].owner;
-        let ready = self.tickets.ready(&owner.keyed(ticket), ticket).await;
+        let (order, ticket) = (&town.day.orders[number], self.ticket(number)?);
+        let ready = self.tickets.ready(&town.owner(number).keyed(ticket), ticket).await;
         let ready = ready.map_err(|fault| failed("the food of", &order.name, &fault))?.0;
         let at = ready.ready_at.ok_or("food is ready at no time")?;
         slips.compare(format_args!("the food of {}", order.name), chart::at(order.ready), at);
@@ -114,10 +109,9 @@ impl Kitchens {
     }
 
     /// A driver takes the food of an order.
-    pub(crate) async fn hand_over(&mut self, day: &Day, town: &Town, number: usize) -> Result<(), Failure> {
-        let (order, ticket) = (&day.orders[number], self.ticket(number)?);
-        let owner = &town.dishes[order.restaurant].owner;
-        let handed = self.tickets.hand_over(&owner.keyed(ticket), ticket).await;
+    pub(crate) async fn hand_over(&mut self, town: &Town<'_>, number: usize) -> Result<(), Failure> {
+        let (order, ticket) = (&town.day.orders[number], self.ticket(number)?);
+        let handed = self.tickets.hand_over(&town.owner(number).keyed(ticket), ticket).await;
         handed.map_err(|fault| failed("handing over", &order.name, &fault))?;
         Ok(())
     }

@@ -33,14 +33,14 @@ pub(crate) enum Action {
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) trips: Vec<Trip>,
+    /// Orders whose customers see them completed.
+    pub(crate) completed: usize,
     pub(crate) slips: Slips,
 }
 
 struct Play<'p> {
-    stage: &'p Stage,
-    day: &'p Day,
+    town: Town<'p>,
     bar: &'p ProgressBar,
-    town: Town,
     customers: Customers,
     kitchens: Kitchens,
     drivers: Drivers,
@@ -70,13 +70,12 @@ pub(crate) async fn play(stage: &Stage, day: &Day, bar: &ProgressBar) -> Result<
         kitchens: Kitchens::new(stage),
         drivers: Drivers::new(stage, day)?,
         slips: Slips::default(),
-        stage,
-        day,
         bar,
         agenda,
     };
     play.run().await?;
-    Ok(Played { trips: play.drivers.trips(), slips: play.slips })
+    let completed = play.customers.completed().await?;
+    Ok(Played { trips: play.drivers.trips(), completed, slips: play.slips })
 }
 
 // === impl Play ===
@@ -87,26 +86,26 @@ impl Play<'_> {
             self.settle().await?;
             // One thing at a time, and all that follows from it before the next: what is first at the players is
             // first in the system, so that the same day goes the same way every time.
-            while let Some((due, action)) = self.agenda.due(self.stage.now()) {
+            while let Some((due, action)) = self.agenda.due(self.town.stage.now()) {
                 self.act(due, action).await?;
                 self.settle().await?;
             }
             let Some(next) = self.agenda.next() else { return Ok(()) };
-            let next = self.stage.next_wake().map_or(next, |wake| wake.min(next));
-            self.stage.step_to(next);
+            let next = self.town.stage.next_wake().map_or(next, |wake| wake.min(next));
+            self.town.stage.step_to(next);
         }
     }
 
     /// Waits until nothing goes on, and lets those play who react to what they see: drivers to offers, kitchens to
     /// tickets.
     async fn settle(&mut self) -> Result<(), Failure> {
-        let Self { stage, day, town, customers, kitchens, drivers, agenda, slips, .. } = self;
+        let Self { town, customers, kitchens, drivers, agenda, slips, .. } = self;
         loop {
-            let offers = drivers.quiet(stage).await?;
+            let offers = drivers.quiet(town.stage).await?;
             for (courier, offer) in &offers {
-                drivers.accept(stage, day, customers, *courier, offer, agenda).await?;
+                drivers.accept(town, customers, *courier, offer, agenda).await?;
             }
-            let came = kitchens.look(stage, day, town, customers, agenda, slips).await?;
+            let came = kitchens.look(town, customers, agenda, slips).await?;
             if offers.is_empty() && !came {
                 return Ok(());
             }
@@ -114,19 +113,19 @@ impl Play<'_> {
     }
 
     async fn act(&mut self, due: Timestamp, action: Action) -> Result<(), Failure> {
-        let Self { stage, day, town, customers, kitchens, drivers, agenda, slips, bar } = self;
+        let Self { town, bar, customers, kitchens, drivers, agenda, slips } = self;
         match action {
             Action::Place(number) => {
-                customers.place(stage, day, town, number, slips).await?;
-                kitchens.expect(day.orders[number].restaurant);
+                customers.place(town, number, slips).await?;
+                kitchens.expect(town.day.orders[number].restaurant);
             }
-            Action::Ready(number) => kitchens.ready(day, town, number, slips).await?,
-            Action::Come(courier) => drivers.come(day, courier).await?,
-            Action::Leave(courier) => drivers.leave(day, courier).await?,
+            Action::Ready(number) => kitchens.ready(town, number, slips).await?,
+            Action::Come(courier) => drivers.come(town, courier).await?,
+            Action::Leave(courier) => drivers.leave(town, courier).await?,
             Action::Drive(stop) => {
-                drivers.drive(day, stop, due, agenda, slips).await?;
+                drivers.drive(town, stop, due, agenda, slips).await?;
                 match stop.what {
-                    What::PickUp => kitchens.hand_over(day, town, stop.order).await?,
+                    What::PickUp => kitchens.hand_over(town, stop.order).await?,
                     What::Deliver => bar.inc(1),
                     What::ArriveAtRestaurant | What::ArriveAtDoor => {}
                 }

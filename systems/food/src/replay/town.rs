@@ -11,13 +11,15 @@ use super::{Failure, chart, failed};
 /// What everything costs, in cents.
 const PRICE: i64 = 1_200;
 
-/// The restaurants, by their index in the day.
+/// Where all players are: the day, the system it is played on, and what can be ordered there.
 #[derive(Debug)]
-pub(crate) struct Town {
-    pub(crate) dishes: Vec<Dish>,
+pub(crate) struct Town<'p> {
+    pub(crate) day: &'p Day,
+    pub(crate) stage: &'p Stage,
+    dishes: Vec<Dish>,
 }
 
-/// What can be ordered at a restaurant.
+/// The one dish of a restaurant.
 #[derive(Debug)]
 pub(crate) struct Dish {
     pub(crate) restaurant: RestaurantId,
@@ -26,9 +28,9 @@ pub(crate) struct Dish {
     pub(crate) owner: Player,
 }
 
-impl Town {
+impl<'p> Town<'p> {
     /// Opens the restaurants: always open, for any number of orders to anywhere.
-    pub(crate) async fn open(stage: &Stage, day: &Day) -> Result<Self, Failure> {
+    pub(crate) async fn open(stage: &'p Stage, day: &'p Day) -> Result<Self, Failure> {
         let restaurants: RestaurantsClient = stage.http.client();
         let mut dishes = Vec::with_capacity(day.restaurants.len());
         for (number, given) in (1..).zip(&day.restaurants) {
@@ -40,7 +42,17 @@ impl Town {
             let item = menu.items.first().ok_or("a menu is empty")?.id;
             dishes.push(Dish { restaurant: opened.id, item, owner });
         }
-        Ok(Self { dishes })
+        Ok(Self { day, stage, dishes })
+    }
+
+    /// What can be ordered at a restaurant of the day.
+    pub(crate) fn dish(&self, restaurant: usize) -> &Dish {
+        &self.dishes[restaurant]
+    }
+
+    /// Who cooks an order of the day.
+    pub(crate) fn owner(&self, order: usize) -> &Player {
+        &self.dishes[self.day.orders[order].restaurant].owner
     }
 }
 

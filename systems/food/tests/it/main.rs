@@ -7,3 +7,4 @@ mod journeys;
 mod orders;
 mod program;
 mod refusals;
+mod replay;

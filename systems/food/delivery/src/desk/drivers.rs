@@ -5,12 +5,14 @@ use std::time::Duration;
 use food_contracts::OfferId;
 use food_contracts::delivery::{
     AcceptOffer, Driver, DriverError, Drivers, Offer, OfferError, Offers, Points, PointsTaken, SetStatus,
+    Tour,
 };
 use partie::contract::{Call, Outcome, Versioned};
 use partie::runtime::monotonic;
 
 use super::DeliveryDesk;
 use crate::board::drivers::{any, own};
+use crate::rows;
 
 impl Drivers for DeliveryDesk {
     async fn driver(&self, cx: &Call, id: String) -> Outcome<Versioned<Driver>, DriverError> {
@@ -53,6 +55,17 @@ impl Drivers for DeliveryDesk {
             let news = tokio::time::timeout(left, waiter.news_of(driver));
             woken = cx.parked(news).await.ok().flatten();
         }
+    }
+
+    async fn deliveries(&self, cx: &Call, id: String) -> Outcome<Tour, DriverError> {
+        let subject = cx.subject()?.to_owned();
+        self.store
+            .read(move |tx| {
+                let driver = own(tx, &id, &subject)?.driver.id;
+                let carried = rows::deliveries::carried(tx, driver)?;
+                Ok(Tour { data: carried.into_iter().map(|record| record.delivery).collect() })
+            })
+            .await
     }
 
     async fn accept(&self, cx: &Call, id: OfferId, accept: AcceptOffer) -> Outcome<Offer, OfferError> {

@@ -155,6 +155,7 @@ async fn every_operation_keeps_its_contract() {
             shift.offer().await;
             shift.example("me")
         })
+        .example("delivery.drivers.deliveries", async |run| Shift::begin(run).await.example("me"))
         .example("delivery.drivers.accept", async |run| {
             let shift = Shift::begin(run).await;
             let offer = shift.offer().await;

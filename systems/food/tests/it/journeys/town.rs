@@ -30,13 +30,7 @@ pub(crate) struct Town {
 
 impl Town {
     pub(crate) async fn open() -> Self {
-        let run = TestSystem::named("food")
-            .service(food_restaurants::service())
-            .service(food_orders::service())
-            .service(food_delivery::service())
-            .stepped(NOON)
-            .start()
-            .await;
+        let run = TestSystem::of(food::system()).stepped(NOON).start().await;
         let (orders, tickets) = (run.client(), run.client());
         let (drivers, deliveries) = (run.client(), run.client());
         Self { orders, tickets, drivers, deliveries, run }
@@ -83,7 +77,7 @@ impl Town {
         let name = |value| serde_json::to_value(value).unwrap().as_str().map(str::to_owned);
         let reason = reason.and_then(|reason| name(json!(reason)));
         let status = name(json!(status)).unwrap();
-        reason.map_or(status.clone(), |reason| format!("{status} {reason}"))
+        reason.into_iter().fold(status, |status, reason| format!("{status} {reason}"))
     }
 
     pub(crate) async fn read(&self, id: OrderId) -> Order {
