@@ -72,6 +72,7 @@ pub struct Worker(Arc<Inner>);
 struct Inner {
     store: Store,
     stages: Stages,
+    groups: Vec<String>,
     backlog: Arc<Backlog>,
     backlog_limit: Duration,
 }
@@ -105,6 +106,7 @@ impl Worker {
         stages.relay.spawn(relay.run(store.activity().begin()));
 
         // From the broker to the handlers.
+        let groups = events.iter().map(|event| event.group.clone()).collect();
         for BoundEvent { group, type_name, decode } in events {
             let labels = [("group", group.as_str())];
             let consumer = Consumer {
@@ -165,7 +167,7 @@ impl Worker {
         stages.work.spawn(prune(store.clone(), config.clone(), remember, stages.work.clone()));
 
         let backlog_limit = config.relay.backlog_limit;
-        Ok(Self(Arc::new(Inner { store, stages, backlog, backlog_limit })))
+        Ok(Self(Arc::new(Inner { store, stages, groups, backlog, backlog_limit })))
     }
 
     /// How old the oldest unsent event is, if that is too old: operations that publish are to be refused meanwhile.
@@ -184,6 +186,11 @@ impl Worker {
                 .with_detail(format!("events have not left for {} s", age.as_secs()))
                 .retry_after(self.0.backlog_limit)),
         }
+    }
+
+    /// The groups its handlers of events are, by the names the broker knows them under.
+    pub fn groups(&self) -> &[String] {
+        &self.0.groups
     }
 
     /// A saga as it is now.

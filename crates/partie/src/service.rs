@@ -56,8 +56,6 @@ pub(crate) struct Declared {
     pub(crate) contracts: Vec<&'static Contract>,
     /// The services it calls.
     pub(crate) calls: BTreeMap<&'static str, &'static Contract>,
-    /// Whether it runs sagas, which admins may look at.
-    pub(crate) has_sagas: bool,
     /// Its own settings, with their defaults.
     pub(crate) settings: toml::Table,
 }
@@ -101,7 +99,6 @@ impl Service {
             migrations: None,
             contracts: Vec::new(),
             calls: BTreeMap::new(),
-            has_sagas: false,
             settings: toml::Table::new(),
         };
         let nothing = || Started { endpoints: vec![], fallback: None, worker: None };
@@ -248,8 +245,7 @@ impl<S: Send + Sync + 'static> Serving<S> {
 
     /// Runs sagas of that definition; `tx.start_saga(..)` starts one. Several versions of one kind go side by side.
     #[must_use]
-    pub fn saga<D: SagaData>(mut self, saga: Saga<S, D>) -> Self {
-        self.declared.has_sagas = true;
+    pub fn saga<D: SagaData>(self, saga: Saga<S, D>) -> Self {
         self.handle(|handlers| handlers.saga(saga))
     }
 

@@ -134,12 +134,13 @@ impl System {
     /// All contracts, in order of declaration.
     pub fn contracts(&self) -> Vec<&'static Contract> {
         let own = self.services.iter().flat_map(|service| service.declared.contracts.iter().copied());
-        own.chain(self.has_platform().then_some(platform::CONTRACT)).collect()
+        let platform = if self.has_platform() { platform::CONTRACTS } else { &[] };
+        own.chain(platform.iter().copied()).collect()
     }
 
     /// Whether the platform itself has something to answer.
     pub(crate) fn has_platform(&self) -> bool {
-        self.has_gateway && self.services.iter().any(|service| service.declared.has_sagas)
+        self.has_gateway && self.services.iter().any(|service| service.declared.migrations.is_some())
     }
 
     /// The built-in settings.

@@ -58,7 +58,13 @@ pub struct Conformance<'r> {
 impl<'r> Conformance<'r> {
     /// A walk of that system. It has to have a gateway.
     pub fn new(run: &'r TestRun) -> Self {
-        Self { run, examples: BTreeMap::new(), skips: BTreeMap::new(), only: Vec::new(), mistakes: Vec::new() }
+        Self {
+            run,
+            examples: BTreeMap::new(),
+            skips: BTreeMap::new(),
+            only: Vec::new(),
+            mistakes: Vec::new(),
+        }
     }
 
     /// Says how the operation of that name earns its success. It is called for each case that needs it.

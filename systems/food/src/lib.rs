@@ -22,7 +22,7 @@ pub fn system() -> System {
         .service(food_notifications::service())
         .gateway(Gateway::default())
         .guide(guide::requests)
-        .actors(demo::play)
+        .actors(play)
         .command(replay::command(), replay::main)
         .command(simulate::command(), simulate::main)
 }

@@ -115,7 +115,6 @@ mod tests {
                 migrations: None,
                 contracts: Vec::new(),
                 calls: calls.iter().map(|to| (*to, &CONTRACT)).collect(),
-                has_sagas: false,
                 settings: toml::Table::new(),
             })
             .collect();

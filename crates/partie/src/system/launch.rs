@@ -135,7 +135,7 @@ impl System {
         let verifier = Arc::new(launch.signer.verifier(self.name));
         let contracts = self.contracts();
         let ready = Arc::new(AtomicBool::new(false));
-        let (backstage, has_platform) = (Backstage::default(), self.has_platform());
+        let has_platform = self.has_platform();
 
         // What carries the events, then the services, callees first, then what looks at them.
         let broker = if self.services.iter().any(|service| service.declared.migrations.is_some()) {
@@ -148,6 +148,7 @@ impl System {
             stages: Stages::default(),
             config: config.messaging.clone(),
         };
+        let backstage = Backstage::new(background.broker.clone());
         let mut services = edges::callees_first(self.services);
         if has_platform {
             services.push(platform::service(backstage.clone()));
@@ -157,7 +158,7 @@ impl System {
             let name = service.declared.name;
             let member = launch.service(service, &background, &verifier).await?;
             launch.mesh.attach(name, Arc::clone(&member.server));
-            member.worker.iter().for_each(|worker| backstage.add(worker.clone()));
+            member.worker.iter().for_each(|worker| backstage.add(name, worker.clone()));
             members.insert(name, member);
         }
         let stores: BTreeMap<_, _> =

@@ -137,6 +137,7 @@ async fn every_operation_keeps_its_contract() {
     let run = TestSystem::named("town").service(food_delivery::service()).stepped(MORNING).start().await;
     let service = || Example::new().by("service:orders", &["service"]);
     let report = Conformance::new(&run)
+        .only(&["delivery"])
         .example("delivery.drivers.driver", async |run| {
             let shift = Shift::begin(run).await;
             shift.example(shift.driver.id)

@@ -9,6 +9,7 @@ use crate::support::{ANN, App, NOBODY, message};
 async fn every_operation_keeps_its_contract() {
     let app = &App::start().await;
     let report = Conformance::new(&app.run)
+        .only(&["notifications"])
         .example("notifications.send", async |_| {
             let mut new = message(ANN, "soup");
             new.dedupe_key = partie_testkit::fresh_key();

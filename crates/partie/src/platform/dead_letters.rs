@@ -1,0 +1,185 @@
+//! The contract `DeadLetters`.
+
+use partie_contract::{Call, FaultKind, Id, NoContent, Outcome, Platform, Problem, Timestamp, contract, id};
+use partie_messaging::{BrokerError, JobId, Skip, TimerId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Backstage;
+
+id! {
+    /// Names what is not tried any more: an event, a timer or a job.
+    pub struct DeadLetterId;
+}
+
+/// What failed too often and is not tried any more, for those who run the system.
+#[contract(service = "platform", version = 1)]
+pub trait DeadLetters {
+    /// List the dead letters of all services, the longest dead first.
+    #[get("/dead-letters", role = "admin")]
+    async fn list(&self, cx: &Call) -> Outcome<DeadLetterList, DeadLetterError>;
+
+    /// Have one tried again. What waits behind an event follows it.
+    #[post("/dead-letters/{id}/requeue", role = "admin")]
+    async fn requeue(&self, cx: &Call, id: DeadLetterId) -> Outcome<NoContent, DeadLetterError>;
+
+    /// Give up an event for one handler. What waits behind it goes on; who gave it up, and why, stays on record.
+    #[post("/dead-letters/{id}/skip", role = "admin")]
+    async fn skip(&self, cx: &Call, id: DeadLetterId, skip: SkipEvent)
+    -> Outcome<NoContent, DeadLetterError>;
+}
+
+/// What can go wrong with a dead letter.
+#[derive(Debug, PartialEq, Problem)]
+pub enum DeadLetterError {
+    /// There is no such dead letter.
+    #[problem(404, "dead-letter-not-found")]
+    NotFound,
+}
+
+/// Dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadLetterList {
+    /// The longest dead first.
+    pub data: Vec<DeadLetter>,
+}
+
+/// Something that is not tried any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadLetter {
+    /// Its id. An event that several handlers fail at is there once for each.
+    pub id: DeadLetterId,
+    /// What it is.
+    pub kind: DeadLetterKind,
+    /// Whose it is.
+    pub service: String,
+    /// The handler: the consumer group of an event, the kind of a timer or a job.
+    pub handler: String,
+    /// What it is about: the key of an event or a timer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it failed, the last time.
+    pub error: String,
+    /// Since when it is dead.
+    pub since: Timestamp,
+    /// How many events of the key wait behind it, itself included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<u64>,
+}
+
+/// What a dead letter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadLetterKind {
+    /// An event whose key is parked for one handler.
+    Event,
+    /// A timer.
+    Timer,
+    /// A job.
+    Job,
+}
+
+/// The decision to give up an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SkipEvent {
+    /// For which handler.
+    #[schemars(length(min = 1, max = 255))]
+    pub handler: String,
+    /// Why. It stays on record.
+    #[schemars(length(min = 1, max = 1000))]
+    pub reason: String,
+}
+
+impl DeadLetters for Backstage {
+    async fn list(&self, _: &Call) -> Outcome<DeadLetterList, DeadLetterError> {
+        let mut data = self.events().await?;
+        for (service, worker) in self.workers() {
+            data.extend(worker.parked_timers().await?.into_iter().map(|timer| DeadLetter {
+                id: DeadLetterId::from_uuid(timer.id.as_uuid()),
+                kind: DeadLetterKind::Timer,
+                service: service.to_owned(),
+                handler: timer.kind,
+                key: Some(timer.key),
+                attempts: timer.attempts,
+                error: timer.error,
+                since: timer.since,
+                waiting: None,
+            }));
+            data.extend(worker.dead_jobs().await?.into_iter().map(|job| DeadLetter {
+                id: DeadLetterId::from_uuid(job.id.as_uuid()),
+                kind: DeadLetterKind::Job,
+                service: service.to_owned(),
+                handler: job.kind,
+                key: None,
+                attempts: job.attempts,
+                error: job.error,
+                since: job.since,
+                waiting: None,
+            }));
+        }
+        data.sort_by_key(|letter| (letter.since, letter.id));
+        Ok(DeadLetterList { data })
+    }
+
+    async fn requeue(&self, _: &Call, id: DeadLetterId) -> Outcome<NoContent, DeadLetterError> {
+        let mut found = false;
+        for letter in self.events().await?.into_iter().filter(|letter| letter.id == id) {
+            if let (Some(broker), Some(key)) = (&self.broker, &letter.key) {
+                found |= broker.requeue(&letter.handler, key).await.map_err(unavailable)?;
+            }
+        }
+        for (_, worker) in self.workers() {
+            found |= worker.requeue_timer(TimerId::from_uuid(id.as_uuid())).await?;
+            found |= worker.requeue_job(JobId::from_uuid(id.as_uuid())).await?;
+        }
+        if found { Ok(NoContent) } else { Err(DeadLetterError::NotFound.into()) }
+    }
+
+    async fn skip(
+        &self,
+        cx: &Call,
+        id: DeadLetterId,
+        skip: SkipEvent,
+    ) -> Outcome<NoContent, DeadLetterError> {
+        let letters = self.events().await?;
+        let letter = letters.into_iter().find(|letter| letter.id == id && letter.handler == skip.handler);
+        let (Some(broker), Some(key)) = (&self.broker, letter.and_then(|letter| letter.key)) else {
+            return Err(DeadLetterError::NotFound.into());
+        };
+        let decision =
+            Skip { key, event: id.as_uuid(), actor: cx.subject()?.to_owned(), reason: skip.reason };
+        let skipped = broker.skip(&skip.handler, decision).await.map_err(unavailable)?;
+        if skipped { Ok(NoContent) } else { Err(DeadLetterError::NotFound.into()) }
+    }
+}
+
+impl Backstage {
+    /// The events whose keys are parked.
+    async fn events(&self) -> Result<Vec<DeadLetter>, Platform> {
+        let mut data = Vec::new();
+        let Some(broker) = &self.broker else { return Ok(data) };
+        for (service, worker) in self.workers() {
+            for group in worker.groups() {
+                let parked = broker.parked(group).await.map_err(unavailable)?;
+                data.extend(parked.into_iter().map(|parked| DeadLetter {
+                    id: DeadLetterId::from_uuid(parked.message.id),
+                    kind: DeadLetterKind::Event,
+                    service: service.to_owned(),
+                    handler: group.clone(),
+                    key: Some(parked.key),
+                    attempts: parked.attempts,
+                    error: parked.error,
+                    since: parked.since,
+                    waiting: Some(parked.waiting),
+                }));
+            }
+        }
+        Ok(data)
+    }
+}
+
+fn unavailable(error: BrokerError) -> Platform {
+    Platform::new(FaultKind::UpstreamUnavailable).caused_by(error)
+}
