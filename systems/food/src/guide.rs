@@ -8,12 +8,12 @@ use partie::Running;
 /// The customer of the guide.
 const CUSTOMER: &str = "newcomer";
 
-/// The requests, with a token that works and the first restaurant there is.
+/// The requests, with a token that works and the first restaurant there is. Pasted in order they need no editing.
 pub(crate) async fn requests(running: Arc<Running>) -> Vec<String> {
     let url = running.url();
     let look = format!("curl {url}/api/v1/restaurants");
     let Some(order) = order(&running).await else { return vec![look] };
-    let follow = format!("curl -N {url}/api/v1/orders/ORDER_ID/stream -H \"Authorization: Bearer $TOKEN\"");
+    let follow = format!("curl -N {url}/api/v1/orders/$ORDER/stream -H \"Authorization: Bearer $TOKEN\"");
     let mut lines = vec![look];
     lines.extend(order);
     lines.push(follow);
@@ -36,8 +36,9 @@ async fn order(running: &Running) -> Option<[String; 2]> {
     Some([
         format!("TOKEN={token}"),
         format!(
-            "curl -i {}/api/v1/orders -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \
-             -H \"Idempotency-Key: $(date +%s%N)\" -d '{body}'",
+            "ORDER=$(curl -s {}/api/v1/orders -H \"Authorization: Bearer $TOKEN\" \
+             -H 'Content-Type: application/json' -H \"Idempotency-Key: $(date +%s)-$$\" -d '{body}' \
+             | tee /dev/stderr | sed 's/.*\"tracking_id\":\"\\([^\"]*\\)\".*/\\1/')",
             running.url()
         ),
     ])

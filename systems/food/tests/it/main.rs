@@ -3,6 +3,7 @@
 
 mod conformance;
 mod crash;
+mod demo;
 mod journeys;
 mod orders;
 mod program;
