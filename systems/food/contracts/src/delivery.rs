@@ -360,6 +360,9 @@ pub struct NewDelivery {
     pub placed_at: Timestamp,
     /// When the food is ready.
     pub ready_at: Timestamp,
+    /// Whether that is a promise, and the food is ready once the kitchen says so (`ticket.ready`).
+    #[serde(default)]
+    pub is_promise: bool,
 }
 
 /// Withdraws a delivery.

@@ -33,7 +33,7 @@ pub trait Tickets {
         accept: AcceptTicket,
     ) -> Outcome<Versioned<Ticket>, TicketError>;
 
-    /// Refuse the order.
+    /// Refuse the order, or give it up before the food is ready.
     #[post("/tickets/{id}/decline", roles = ["owner", "admin"], keyed)]
     async fn decline(&self, cx: &Call, id: TicketId) -> Outcome<Versioned<Ticket>, TicketError>;
 
@@ -45,7 +45,7 @@ pub trait Tickets {
     #[post("/tickets/{id}/ready", roles = ["owner", "admin"], keyed)]
     async fn ready(&self, cx: &Call, id: TicketId) -> Outcome<Versioned<Ticket>, TicketError>;
 
-    /// The food was handed to the driver.
+    /// The food was handed to the driver. The driver's word does as well, so that may have happened already.
     #[post("/tickets/{id}/hand-over", roles = ["owner", "admin"], keyed)]
     async fn hand_over(&self, cx: &Call, id: TicketId) -> Outcome<Versioned<Ticket>, TicketError>;
 

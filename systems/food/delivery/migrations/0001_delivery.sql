@@ -66,6 +66,8 @@ CREATE TABLE deliveries (
     drop_off TEXT NOT NULL,
     placed_at BIGINT NOT NULL,
     ready_at BIGINT NOT NULL,
+    -- Whether the food is ready only once the kitchen says so.
+    is_promise BOOLEAN NOT NULL,
     search_until BIGINT NOT NULL,
     assigned_at BIGINT,
     picked_up_at BIGINT,
@@ -101,6 +103,12 @@ CREATE TABLE exclusions (
     delivery_id BLOB NOT NULL REFERENCES deliveries (id),
     driver_id BLOB NOT NULL REFERENCES drivers (id),
     PRIMARY KEY (delivery_id, driver_id)
+);
+
+-- Orders whose food is ready, as their kitchens said.
+CREATE TABLE ready_orders (
+    order_id BLOB PRIMARY KEY,
+    ready_at BIGINT NOT NULL
 );
 
 -- Orders that were cancelled before their delivery was asked for.

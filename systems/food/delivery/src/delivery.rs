@@ -80,6 +80,8 @@ pub(crate) struct Record {
     pub(crate) delivery: Delivery,
     pub(crate) restaurant_id: RestaurantId,
     pub(crate) placed_at: Timestamp,
+    /// Whether the food is ready only once the kitchen says so.
+    pub(crate) is_promise: bool,
     pub(crate) search_until: Timestamp,
     /// The offer that waits, or was taken.
     pub(crate) offer_id: Option<OfferId>,
@@ -110,6 +112,7 @@ impl Record {
             delivery,
             restaurant_id: new.restaurant_id,
             placed_at: new.placed_at,
+            is_promise: new.is_promise,
             offer_id: None,
             failure: None,
         }
@@ -144,13 +147,14 @@ impl Record {
         Ok(())
     }
 
-    /// What the driver does at the restaurant.
+    /// What the driver does at the restaurant; `is_said` is whether the kitchen has said that the food is ready.
     ///
     /// # Errors
     /// [`DeliveryError::NotReady`], and as [`apply`](Self::apply).
-    pub(crate) fn pick_up(&mut self, now: Timestamp) -> Result<(), DeliveryError> {
+    pub(crate) fn pick_up(&mut self, is_said: bool, now: Timestamp) -> Result<(), DeliveryError> {
         let ready_at = self.delivery.ready_at;
-        if self.delivery.status == S::ArrivedAtPickup && now < ready_at {
+        let is_ready = now >= ready_at && (is_said || !self.is_promise);
+        if self.delivery.status == S::ArrivedAtPickup && !is_ready {
             return Err(DeliveryError::NotReady { ready_at });
         }
         self.apply(PickUp, now)

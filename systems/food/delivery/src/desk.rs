@@ -6,7 +6,7 @@ mod seed;
 
 use std::sync::Arc;
 
-use food_contracts::tickets::TicketReady;
+use food_contracts::tickets::{TicketAccepted, TicketReady};
 use partie::Start;
 use partie::contract::{Abort, BoxError};
 use partie::runtime::Compute;
@@ -41,6 +41,10 @@ impl DeliveryDesk {
     }
 
     /// The kitchen says that the food is ready.
+    pub(crate) fn ticket_accepted(&self, tx: &mut Tx, accepted: &TicketAccepted) -> Result<(), Abort> {
+        Ok(self.board.promised(tx, accepted.order_id, accepted.ready_by)?)
+    }
+
     pub(crate) fn ticket_ready(&self, tx: &mut Tx, ready: &TicketReady) -> Result<(), Abort> {
         Ok(self.board.ready(tx, ready.order_id, ready.ready_at)?)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use partie::contract::{Outcome, Platform, Timestamp};
@@ -39,19 +39,28 @@ impl Bell {
 
     /// Rings after the commit.
     pub(crate) fn ring(&self, tx: &mut Tx) {
-        let rung = Arc::clone(&self.0);
-        tx.after_commit(move || {
-            rung.busy
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert_with(|| rung.activity.begin());
-            rung.notify.notify_one();
-        });
+        let bell = self.clone();
+        tx.after_commit(move || bell.sound());
     }
 
-    async fn heard(&self) -> Option<Busy> {
-        self.0.notify.notified().await;
-        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn sound(&self) {
+        self.busy().get_or_insert_with(|| self.0.activity.begin());
+        self.0.notify.notify_one();
+    }
+
+    /// Waits for a ring. One that came while the one before it was being heard was heard with it: to answer it once more,
+    /// with nothing going on, would leave a moment in which dispatch works and all looks quiet.
+    async fn heard(&self) -> Busy {
+        loop {
+            self.0.notify.notified().await;
+            if let Some(busy) = self.busy().take() {
+                return busy;
+            }
+        }
+    }
+
+    fn busy(&self) -> MutexGuard<'_, Option<Busy>> {
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,11 +100,12 @@ impl DeliveryDesk {
                 woken = &mut sleep => Some(woken),
                 () = std::future::ready(()) => None,
             };
+            if let Some(woken) = early {
+                busy = woken.or(busy);
+                continue;
+            }
             drop(busy.take());
-            busy = match early {
-                Some(woken) => woken,
-                None => tokio::select! { woken = sleep => woken, rung = self.board.bell.heard() => rung },
-            };
+            busy = tokio::select! { woken = sleep => woken, rung = self.board.bell.heard() => Some(rung) };
         }
     }
 
@@ -150,6 +160,26 @@ fn round_after(settings: &Settings, now: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_ring_is_heard_once_and_is_something_going_on_until_then() {
+        let activity = Activity::default();
+        let bell = Bell::new(activity.clone());
+        bell.sound();
+        assert!(!activity.is_quiet());
+        let busy = bell.heard().await;
+        // A ring between the two halves of hearing: its busy went with the first one, its wake is left over.
+        bell.0.notify.notify_one();
+        drop(busy);
+        tokio::select! {
+            biased;
+            _ = bell.heard() => panic!("was heard already"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(activity.is_quiet());
+        bell.sound();
+        drop(bell.heard().await);
+    }
 
     #[test]
     fn rounds_are_on_the_interval_and_later_by_the_offset() {

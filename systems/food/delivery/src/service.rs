@@ -17,5 +17,6 @@ pub fn service() -> impl Into<Service> {
         .serve(Drivers::routes())
         .serve(Deliveries::routes())
         .serve(SeedDelivery::routes())
+        .on(DeliveryDesk::ticket_accepted)
         .on(DeliveryDesk::ticket_ready)
 }

@@ -3,7 +3,7 @@
 use food_contracts::OrderId;
 use food_contracts::orders::{
     Order, OrderCancelled, OrderCompleted, OrderConfirmed, OrderDelivered, OrderPickedUp, OrderPlaced,
-    OrderReady, OrderRejected, Tracking,
+    OrderReady, OrderRejected, TimelineEntry, Tracking,
 };
 use partie::Live;
 use partie::contract::Timestamp;
@@ -16,7 +16,7 @@ use crate::rows;
 /// A new order.
 pub(crate) fn open(tx: &mut Tx, live: &Live<OrderId>, record: &Record) -> Result<(), Error> {
     rows::insert(tx, record)?;
-    append(tx, live, record, &[Step::Placed])
+    append(tx, live, record, &[Step::Placed], None)
 }
 
 /// What happened to an order that is known. Nothing, if there are no steps.
@@ -25,7 +25,8 @@ pub(crate) fn note(tx: &mut Tx, live: &Live<OrderId>, record: &Record, steps: &[
         return Ok(());
     }
     rows::update(tx, record)?;
-    append(tx, live, record, steps)
+    let last = rows::last_entry(tx, record.order.id)?;
+    append(tx, live, record, steps, last)
 }
 
 /// What a stream says of an order.
@@ -40,9 +41,14 @@ pub(crate) fn tracking(order: &Order, at: Timestamp) -> Tracking {
     }
 }
 
-fn append(tx: &mut Tx, live: &Live<OrderId>, record: &Record, steps: &[Step]) -> Result<(), Error> {
+fn append(
+    tx: &mut Tx,
+    live: &Live<OrderId>,
+    record: &Record,
+    steps: &[Step],
+    mut last: Option<TimelineEntry>,
+) -> Result<(), Error> {
     let (id, now) = (record.order.id, tx.now());
-    let mut last = rows::last_entry(tx, id)?;
     for step in steps {
         let entry = record.entry(*step, last.as_ref(), now);
         let seen = Tracking { status: entry.status, ..tracking(&record.order, entry.at) };

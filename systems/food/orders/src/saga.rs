@@ -123,7 +123,7 @@ pub fn failpoints() -> Vec<String> {
 
 impl OrderDesk {
     fn begin(&self, tx: &mut Tx, data: &mut PlaceOrder) -> Result<Next, Abort> {
-        Ok(match self.known(tx, data)?.assignment {
+        Ok(match rows::assignment(tx, data.order_id)?.ok_or_else(|| unknown(data))? {
             Assignment::AtReady => Next::To(CREATE_TICKET),
             Assignment::AtOrder => Next::Step,
         })
@@ -202,6 +202,7 @@ impl OrderDesk {
             drop_off: order.drop_off,
             placed_at: order.placed_at,
             ready_at: data.ready_at,
+            is_promise: true,
         };
         self.deliveries.request(cx, new).await
     }
@@ -279,8 +280,12 @@ impl OrderDesk {
 
     /// The order the saga is about. There is no saga without one.
     fn known(&self, tx: &mut Tx, data: &PlaceOrder) -> Result<Record, Abort> {
-        rows::find(tx, data.order_id)?.ok_or_else(|| Abort::because(format!("no order {}", data.order_id)))
+        rows::find(tx, data.order_id)?.ok_or_else(|| unknown(data))
     }
+}
+
+fn unknown(data: &PlaceOrder) -> Abort {
+    Abort::because(format!("no order {}", data.order_id))
 }
 
 /// Why the order ends, in the words of its contract.

@@ -65,8 +65,10 @@ CREATE TABLE tickets (
     created_at BIGINT NOT NULL,
     version BIGINT NOT NULL
 );
--- What counts against the capacity of a kitchen.
-CREATE INDEX tickets_under_way ON tickets (restaurant_id)
+-- What counts against the capacity of a kitchen, and what kitchens look at all day: few among many.
+CREATE INDEX tickets_under_way ON tickets (restaurant_id, status, created_at, id)
+    WHERE status IN ('awaiting_acceptance', 'accepted', 'preparing', 'ready');
+CREATE INDEX tickets_under_way_by_owner ON tickets (owner, status, created_at, id)
     WHERE status IN ('awaiting_acceptance', 'accepted', 'preparing', 'ready');
 CREATE INDEX tickets_by_age ON tickets (created_at, id);
 CREATE INDEX tickets_by_owner ON tickets (owner, created_at, id);

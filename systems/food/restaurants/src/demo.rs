@@ -1,7 +1,7 @@
 //! What a new database holds in development: the tutorial's restaurant and two more.
 
-use food_contracts::restaurants::{NewItem, NewRestaurant};
 use food_contracts::Place;
+use food_contracts::restaurants::{NewItem, NewRestaurant};
 use food_contracts::seed::{item_id, restaurant_id};
 use partie::contract::{Currency, Money, Platform};
 use partie::store::Tx;
@@ -60,8 +60,8 @@ pub(crate) fn fill(tx: &mut Tx) -> Result<(), Platform> {
     }
     for (number, demo) in (1..).zip(&RESTAURANTS) {
         let new = demo.new_restaurant()?;
-        let mut restaurant = Restaurant::open(restaurant_id(number), OWNER.to_owned(), &new)
-            .map_err(Platform::invalid)?;
+        let mut restaurant =
+            Restaurant::open(restaurant_id(number), OWNER.to_owned(), &new).map_err(Platform::invalid)?;
         restaurant.number = Some(number);
         rows::restaurants::insert(tx, &restaurant)?;
         for (place, item) in (1..).zip(&new.items) {

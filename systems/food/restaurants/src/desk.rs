@@ -7,6 +7,7 @@ mod tickets;
 
 use std::time::Duration;
 
+use food_contracts::delivery::DeliveryPickedUp;
 use partie::Start;
 use partie::contract::{Abort, BoxError, NoProblem, Outcome};
 use partie::store::{Store, Tx};
@@ -33,6 +34,11 @@ impl RestaurantDesk {
             filled?;
         }
         Ok(Self { store, ticket_accept })
+    }
+
+    /// The driver has the food.
+    pub(crate) fn picked_up(&self, tx: &mut Tx, news: &DeliveryPickedUp) -> Result<(), Abort> {
+        Ok(kitchen::picked_up(tx, news.order_id)?)
     }
 
     /// The kitchen's time to answer is over.

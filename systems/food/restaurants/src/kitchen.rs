@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use food_contracts::ItemId;
-use food_contracts::TicketId;
 use food_contracts::restaurants::{ItemUnavailable, Line};
 use food_contracts::tickets::{
     CancelTicket, CancelledTicket, NewTicket, Ticket, TicketAccepted, TicketCancelled, TicketCreated,
     TicketDeclined, TicketError, TicketExpired, TicketPreparing, TicketReady, TicketStatus,
 };
+use food_contracts::{ItemId, OrderId, TicketId};
 use partie::contract::{Created, Outcome, Platform, Timestamp, Versioned, Violation};
 use partie::messaging::{Publish as _, Schedule as _, Timer};
 use partie::store::{Error, Tx};
@@ -111,6 +110,10 @@ pub(crate) fn act(
         happen(tx, &mut slip, Action::Expire)?;
         return Err(tx.commit_problem(refusal(slip.ticket.status)));
     }
+    if action == Action::HandOver && slip.ticket.status == TicketStatus::HandedOver {
+        // The driver said so first.
+        return Ok(Versioned(slip.ticket));
+    }
     slip.ticket.ready_by = ready_by.or(slip.ticket.ready_by);
     happen(tx, &mut slip, action)?;
     Ok(Versioned(slip.ticket))
@@ -130,6 +133,16 @@ pub(crate) fn cancel(tx: &mut Tx, cancel: &CancelTicket) -> Outcome<CancelledTic
         _ => happen(tx, &mut slip, if cancel.force { Action::ForceCancel } else { Action::Cancel })?,
     }
     Ok(CancelledTicket { order_id, ticket_id: Some(slip.ticket.id) })
+}
+
+/// The driver has the food of an order, so the kitchen has handed it over.
+pub(crate) fn picked_up(tx: &mut Tx, order: OrderId) -> Outcome<(), TicketError> {
+    match rows::tickets::of_order(tx, order)? {
+        Some(mut slip) if slip.ticket.status == TicketStatus::Ready => {
+            happen(tx, &mut slip, Action::HandOver)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Ends a ticket that the kitchen did not answer. One that it did answer stays as it is.

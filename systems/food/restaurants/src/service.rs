@@ -18,5 +18,6 @@ pub fn service() -> impl Into<Service> {
         .serve(Restaurants::routes())
         .serve(Tickets::routes())
         .serve(SeedRestaurants::routes())
+        .on(RestaurantDesk::picked_up)
         .timer(RestaurantDesk::expire)
 }

@@ -32,9 +32,11 @@ const TRANSITIONS: &[(TicketStatus, Action, TicketStatus)] = &[
     (S::AwaitingAcceptance, Cancel, S::Cancelled),
     (S::AwaitingAcceptance, ForceCancel, S::Cancelled),
     (S::Accepted, Start, S::Preparing),
+    (S::Accepted, Decline, S::Cancelled),
     (S::Accepted, Cancel, S::Cancelled),
     (S::Accepted, ForceCancel, S::Cancelled),
     (S::Preparing, Ready, S::Ready),
+    (S::Preparing, Decline, S::Cancelled),
     (S::Preparing, ForceCancel, S::Cancelled),
     (S::Ready, HandOver, S::HandedOver),
     (S::Ready, ForceCancel, S::Cancelled),
@@ -174,8 +176,8 @@ mod tests {
         // Where each action leads to, in the order of `ALL`; `-` is refused.
         for (from, expected) in [
             ("awaiting_acceptance", "accepted declined - - - cancelled cancelled expired"),
-            ("accepted", "- - preparing - - cancelled cancelled -"),
-            ("preparing", "- - - ready - - cancelled -"),
+            ("accepted", "- cancelled preparing - - cancelled cancelled -"),
+            ("preparing", "- cancelled - ready - - cancelled -"),
             ("ready", "- - - - handed_over - cancelled -"),
             ("handed_over", "- - - - - - - -"),
             ("declined", "- - - - - - - -"),

@@ -169,7 +169,7 @@ impl Drivers {
     ) -> Result<(), Failure> {
         let (day, accepted, driver) = (town.day, town.stage.now(), &self.staff[courier]);
         let token = AcceptOffer { token: Some(offer.token) };
-        let taken = self.drivers.accept(&driver.player.keyed(offer.id), offer.id, token).await;
+        let taken = self.drivers.accept(&driver.player.keyed(&offer.id), offer.id, token).await;
         taken.map_err(|fault| failed("an offer to", &day.couriers[courier].name, &fault))?;
 
         let (half_pickup, half_dropoff) =
@@ -252,7 +252,7 @@ impl Drivers {
     }
 
     async fn act(&self, stop: Stop) -> Result<Delivery, Failure> {
-        let (call, id) = (self.staff[stop.courier].player.keyed(stop.delivery), stop.delivery);
+        let (call, id) = (self.staff[stop.courier].player.keyed(&stop.delivery), stop.delivery);
         let acted = match stop.what {
             What::ArriveAtRestaurant => self.deliveries.arrived_pickup(&call, id).await,
             What::PickUp => self.deliveries.picked_up(&call, id).await,

@@ -87,7 +87,7 @@ impl Kitchens {
 
     /// Accepts and begins to cook.
     async fn accept(&self, owner: &Player, ticket: &Ticket, ready_by: Timestamp) -> Result<(), Failure> {
-        let call = owner.keyed(ticket.id);
+        let call = owner.keyed(&ticket.id);
         self.tickets.accept(&call, ticket.id, AcceptTicket { ready_by }).await?;
         self.tickets.start(&call, ticket.id).await?;
         Ok(())
@@ -101,7 +101,7 @@ impl Kitchens {
         slips: &mut Slips,
     ) -> Result<(), Failure> {
         let (order, ticket) = (&town.day.orders[number], self.ticket(number)?);
-        let ready = self.tickets.ready(&town.owner(number).keyed(ticket), ticket).await;
+        let ready = self.tickets.ready(&town.owner(number).keyed(&ticket), ticket).await;
         let ready = ready.map_err(|fault| failed("the food of", &order.name, &fault))?.0;
         let at = ready.ready_at.ok_or("food is ready at no time")?;
         slips.compare(format_args!("the food of {}", order.name), chart::at(order.ready), at);
@@ -111,7 +111,7 @@ impl Kitchens {
     /// A driver takes the food of an order.
     pub(crate) async fn hand_over(&mut self, town: &Town<'_>, number: usize) -> Result<(), Failure> {
         let (order, ticket) = (&town.day.orders[number], self.ticket(number)?);
-        let handed = self.tickets.hand_over(&town.owner(number).keyed(ticket), ticket).await;
+        let handed = self.tickets.hand_over(&town.owner(number).keyed(&ticket), ticket).await;
         handed.map_err(|fault| failed("handing over", &order.name, &fault))?;
         Ok(())
     }

@@ -119,7 +119,7 @@ impl Player {
     }
 
     /// A call under that key.
-    pub(crate) fn keyed(&self, key: impl ToString) -> Call {
+    pub(crate) fn keyed(&self, key: &(impl ToString + ?Sized)) -> Call {
         self.call().with_key(key.to_string())
     }
 }

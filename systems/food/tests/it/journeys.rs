@@ -2,9 +2,9 @@
 
 mod town;
 
-use food_contracts::delivery::{DeliveryStatus, FailureReason};
+use food_contracts::delivery::{DeliveryError, DeliveryStatus, FailureReason};
 use food_contracts::orders::OrderError;
-use food_contracts::tickets::TicketStatus;
+use food_contracts::tickets::{AcceptTicket, TicketStatus};
 use partie::contract::Fault;
 use partie::messaging::Phase;
 
@@ -38,6 +38,7 @@ async fn an_order_is_cooked_driven_and_delivered() {
     assert!(tracking.position.is_some() && tracking.driver.is_some(), "{tracking:?}");
     town.bring("dan", delivery).await;
     assert_eq!(town.status(order).await, "completed");
+    assert_eq!(town.ticket_status(order).await, TicketStatus::HandedOver);
     assert_eq!(town.tracking(order).await.position, None, "where the driver goes now is nobody's business");
     let story = town.story(order).await;
     let steps: Vec<&str> = story.split(' ').filter(|event| *event != "delivery.eta_changed").collect();
@@ -92,7 +93,43 @@ async fn the_driver_may_come_first() {
     town.accept(order).await;
     assert_eq!(town.status(order).await, "confirmed");
     town.cook(order).await;
+    town.deliveries.arrived_pickup(&town.by("dan"), delivery).await.unwrap();
+    let early = town.deliveries.picked_up(&town.by("dan"), delivery).await.unwrap_err();
+    assert!(matches!(early, Fault::Domain(DeliveryError::NotReady { .. })), "{early:?}");
     town.serve(order).await;
+    town.deliveries.picked_up(&town.by("dan"), delivery).await.unwrap();
+    town.bring("dan", delivery).await;
+    assert_eq!(town.status(order).await, "completed");
+}
+
+#[tokio::test]
+async fn a_kitchen_may_give_up_what_it_has_taken() {
+    let town = Town::open().await;
+    town.driver("dan").await;
+    let order = town.order("at_ready").await;
+    town.accept(order).await;
+    town.cook(order).await;
+    let delivery = town.take("dan").await;
+    town.decline(order).await;
+    assert_eq!(town.status(order).await, "cancelled restaurant_cancelled");
+    assert_eq!(town.delivery(delivery).await.status, DeliveryStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn food_may_be_ready_long_before_it_was_promised() {
+    let town = Town::open().await;
+    let order = town.order("at_order").await;
+    town.driver("dan").await;
+    let delivery = town.take("dan").await;
+    let ticket = town.ticket(order).await;
+    // News of promise, start and readiness may overtake each other.
+    town.tickets
+        .accept(&town.kitchen(), ticket.id, AcceptTicket { ready_by: ticket.accept_by })
+        .await
+        .unwrap();
+    town.tickets.start(&town.kitchen(), ticket.id).await.unwrap();
+    town.tickets.ready(&town.kitchen(), ticket.id).await.unwrap();
+    town.settled().await;
     town.pick_up("dan", delivery).await;
     town.bring("dan", delivery).await;
     assert_eq!(town.status(order).await, "completed");

@@ -41,15 +41,29 @@ impl Board {
             self.retime(tx, &mut known, new.ready_at)?;
             return Ok(Created(known.delivery));
         }
-        let record = Record::new(tx.new_id(), new, self.settings.search, tx.now());
+        let mut record = Record::new(tx.new_id(), new, self.settings.search, tx.now());
+        if let Some(ready_at) = rows::deliveries::ready_since(tx, new.order_id)? {
+            record.delivery.ready_at = ready_at;
+        }
         rows::deliveries::insert(tx, &record)?;
         news::searching(tx, &record)?;
         self.bell.ring(tx);
         Ok(Created(record.delivery))
     }
 
-    /// The food of an order is ready. One without a delivery is not this service's business yet.
+    /// The kitchen promises the food of an order for that time. News of a promise may come after that of its keeping.
+    pub(crate) fn promised(&self, tx: &mut Tx, order: OrderId, for_when: Timestamp) -> Result<(), Platform> {
+        match rows::deliveries::of_order(tx, order)? {
+            Some(mut record) if rows::deliveries::ready_since(tx, order)?.is_none() => {
+                self.retime(tx, &mut record, for_when)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The food of an order is ready. That is remembered for a delivery which is not asked for yet.
     pub(crate) fn ready(&self, tx: &mut Tx, order: OrderId, at: Timestamp) -> Result<(), Platform> {
+        rows::deliveries::note_ready(tx, order, at)?;
         match rows::deliveries::of_order(tx, order)? {
             Some(mut record) => self.retime(tx, &mut record, at),
             None => Ok(()),
@@ -121,7 +135,10 @@ impl Board {
         let before = driver.driver.status;
         match act {
             Act::ArrivePickup => record.apply(Step::ArrivePickup, now)?,
-            Act::PickUp => record.pick_up(now)?,
+            Act::PickUp => {
+                let is_said = rows::deliveries::ready_since(tx, record.delivery.order_id)?.is_some();
+                record.pick_up(is_said, now)?;
+            }
             Act::ArriveDropoff => {
                 record.apply(Step::ArriveDropoff, now)?;
                 if is_behind_others(tx, &record, &driver)? {

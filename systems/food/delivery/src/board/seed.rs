@@ -72,6 +72,7 @@ impl Board {
             drop_off: here,
             placed_at: now,
             ready_at: now,
+            is_promise: false,
         };
         let record = Record::new(tx.new_id(), &new, self.settings.search, now);
         rows::deliveries::insert(tx, &record)?;

@@ -40,6 +40,7 @@ fn delivery(status: DeliveryStatus) -> Record {
         drop_off: PLACE,
         placed_at: at(0),
         ready_at: at(600),
+        is_promise: false,
     };
     let mut record = Record::new(DeliveryId::from_uuid(id), &new, Duration::from_mins(10), at(0));
     record.delivery.status = status;
@@ -97,10 +98,16 @@ fn a_refusal_names_what_is_possible() {
 #[test]
 fn food_is_not_picked_up_before_it_is_ready() {
     let mut record = delivery(S::ArrivedAtPickup);
-    assert_eq!(record.pick_up(at(599)), Err(DeliveryError::NotReady { ready_at: at(600) }));
-    record.pick_up(at(600)).unwrap();
+    let not_ready = Err(DeliveryError::NotReady { ready_at: at(600) });
+    assert_eq!(record.pick_up(false, at(599)), not_ready);
+    record.is_promise = true;
+    assert_eq!(record.pick_up(false, at(600)), not_ready, "a promise is not kept by the clock");
+    record.pick_up(true, at(600)).unwrap();
     assert_eq!(record.delivery.picked_up_at, Some(at(600)));
-    assert!(matches!(delivery(S::Assigned).pick_up(at(1)), Err(DeliveryError::InvalidTransition { .. })));
+    assert!(matches!(
+        delivery(S::Assigned).pick_up(true, at(1)),
+        Err(DeliveryError::InvalidTransition { .. })
+    ));
 }
 
 #[test]

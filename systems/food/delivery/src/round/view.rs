@@ -30,7 +30,8 @@ pub(super) struct View {
 impl View {
     /// Reads what there is. Same rows, same snapshot: deliveries by placing and id, drivers by id.
     pub(super) fn read(tx: &mut Tx, settings: &Settings) -> Result<Self, Platform> {
-        let now = tx.now();
+        // A round that comes a little after its interval plans as of the interval, or all it plans would be late by that.
+        let now = tx.now() - settings.dispatch_offset;
         let waiting = rows::deliveries::searching(tx, ORDERS)?;
         let staff = rows::drivers::on_duty(tx)?;
         let around = waiting.first().map(|record| record.delivery.pick_up);
@@ -46,10 +47,10 @@ impl View {
             }
         }
         let demand = rows::deliveries::demand(tx, now - DEMAND.0, DEMAND.1)?;
-        let at_doors = at_doors(tx, settings)?;
+        let at_doors = at_doors(tx, settings, now)?;
         let mut couriers = Vec::with_capacity(staff.len());
         for (record, number) in staff.iter().zip(0..) {
-            couriers.extend(courier(tx, record, number, settings, &plane, &at_doors)?);
+            couriers.extend(courier(tx, record, number, now, settings, &plane, &at_doors)?);
         }
         let orders = orders(&waiting, &mut excluded, &plane);
         let demand = demand.into_iter().map(|place| plane.point(place)).collect();
@@ -95,11 +96,11 @@ fn courier(
     tx: &mut Tx,
     record: &driver::Record,
     id: u64,
+    now: Timestamp,
     settings: &Settings,
     plane: &Projection,
     at_doors: &HashMap<DriverId, Timestamp>,
 ) -> Result<Option<Courier>, Platform> {
-    let now = tx.now();
     let Some(here) = record.driver.location else { return Ok(None) };
     let (place, free_at) = match record.driver.status {
         DriverStatus::Offered => rows::offers::open_of(tx, record.driver.id)?
@@ -123,8 +124,12 @@ fn courier(
 }
 
 /// Until when drivers are at doors where they have just dropped something off.
-fn at_doors(tx: &mut Tx, settings: &Settings) -> Result<HashMap<DriverId, Timestamp>, Platform> {
-    let (now, longest) = (tx.now(), settings.after_dropoff);
+fn at_doors(
+    tx: &mut Tx,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<HashMap<DriverId, Timestamp>, Platform> {
+    let longest = settings.after_dropoff;
     if longest.is_zero() {
         return Ok(HashMap::new());
     }

@@ -1,4 +1,4 @@
-//! The tables `deliveries`, `exclusions` and `cancelled_orders`.
+//! The tables `deliveries`, `exclusions`, `ready_orders` and `cancelled_orders`.
 
 use food_contracts::delivery::Delivery;
 use food_contracts::{DeliveryId, DriverId, OfferId, OrderId, Place};
@@ -12,7 +12,7 @@ macro_rules! select {
         concat!(
             "SELECT d.id, d.order_id, d.restaurant_id, d.status, d.driver_id, d.offer_id, d.pick_up, d.drop_off, ",
             "d.placed_at, d.ready_at, d.search_until, d.assigned_at, d.picked_up_at, d.delivered_at, d.eta, ",
-            "d.failure, d.version FROM deliveries d ",
+            "d.failure, d.version, d.is_promise FROM deliveries d ",
             $tail
         )
     };
@@ -100,8 +100,8 @@ pub(crate) fn insert(tx: &mut Tx, record: &Record) -> Result<(), Error> {
     let delivery = &record.delivery;
     tx.execute(
         "INSERT INTO deliveries (id, order_id, restaurant_id, status, pick_up, drop_off, placed_at, ready_at,
-            search_until, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            is_promise, search_until, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         &[
             &delivery.id,
             &delivery.order_id,
@@ -111,6 +111,7 @@ pub(crate) fn insert(tx: &mut Tx, record: &Record) -> Result<(), Error> {
             &Json(delivery.drop_off),
             &record.placed_at,
             &delivery.ready_at,
+            &record.is_promise,
             &record.search_until,
             &delivery.version,
         ],
@@ -160,6 +161,19 @@ pub(crate) fn exclusions(tx: &mut Tx) -> Result<Vec<(DeliveryId, DriverId)>, Err
     )
 }
 
+/// Remembers that the food of an order is ready.
+pub(crate) fn note_ready(tx: &mut Tx, order: OrderId, at: Timestamp) -> Result<(), Error> {
+    let sql =
+        "INSERT INTO ready_orders (order_id, ready_at) VALUES ($1, $2) ON CONFLICT (order_id) DO NOTHING";
+    tx.execute(sql, &[&order, &at])?;
+    Ok(())
+}
+
+/// Since when the food of an order is ready, if the kitchen has said so.
+pub(crate) fn ready_since(tx: &mut Tx, order: OrderId) -> Result<Option<Timestamp>, Error> {
+    tx.query_opt("SELECT ready_at FROM ready_orders WHERE order_id = $1", &[&order], |row| row.get(0))
+}
+
 /// Whether the order was cancelled before its delivery was asked for.
 pub(crate) fn is_cancelled(tx: &mut Tx, order: OrderId) -> Result<bool, Error> {
     let found = tx.query_opt("SELECT 1 FROM cancelled_orders WHERE order_id = $1", &[&order], |_| Ok(()))?;
@@ -193,6 +207,7 @@ fn read(row: &Row<'_>) -> Result<Record, Error> {
         restaurant_id: row.get(2)?,
         placed_at: row.get(8)?,
         search_until: row.get(10)?,
+        is_promise: row.get(17)?,
         offer_id: row.get(5)?,
         failure: row.get::<Option<Json<_>>>(15)?.map(|failure| failure.0),
     })

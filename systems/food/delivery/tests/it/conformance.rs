@@ -105,6 +105,7 @@ fn new_delivery(run: &TestRun) -> NewDelivery {
         drop_off: near(1000.0),
         placed_at: run.clock().now(),
         ready_at: run.clock().now(),
+        is_promise: false,
     }
 }
 

@@ -99,3 +99,20 @@ async fn a_break_takes_the_offer_back() {
     let left = town.drivers.set_status(&town.by("dora"), "me".to_owned(), word(Presence::Offline)).await;
     assert_eq!(code(left), (409, "invalid-transition"), "nobody goes home with somebody's dinner");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_still_at_a_door_is_not_asked_yet() {
+    let town = Town::with("after-dropoff = '2m'").await;
+    town.driver("dora", 100.0).await;
+    let (id, by) = (town.order(1, 0, 1000.0).await.id, || town.by("dora"));
+    town.take("dora").await;
+    town.deliveries.arrived_pickup(&by(), id).await.unwrap();
+    town.deliveries.picked_up(&by(), id).await.unwrap();
+    town.deliveries.arrived_dropoff(&by(), id).await.unwrap();
+    town.deliveries.delivered(&by(), id).await.unwrap();
+    town.order(2, 0, 1000.0).await;
+    town.wait("dora", 1).await;
+    assert_eq!((town.status_of("dora").await, town.offer("dora").await), (DriverStatus::Available, None));
+    town.wait("dora", 1).await;
+    town.take("dora").await;
+}

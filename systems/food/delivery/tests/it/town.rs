@@ -139,6 +139,7 @@ impl Town {
             drop_off: near(metres),
             placed_at: self.now(),
             ready_at: self.now() + Duration::from_secs(ready),
+            is_promise: false,
         }
     }
 

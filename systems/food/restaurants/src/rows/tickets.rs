@@ -7,6 +7,13 @@ use partie::store::{Error, Json, Row, Tx};
 
 use crate::ticket::{Slip, name, named};
 
+/// The condition of the indices of tickets that are under way. SQLite takes one only for a query that repeats it.
+macro_rules! under_way {
+    () => {
+        "status IN ('awaiting_acceptance', 'accepted', 'preparing', 'ready')"
+    };
+}
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
@@ -15,7 +22,14 @@ macro_rules! select {
             $tail
         )
     };
+    ($where:literal under_way $rest:literal) => {
+        concat!(select!($where), under_way!(), $rest)
+    };
 }
+
+/// The states of that condition.
+const UNDER_WAY: [TicketStatus; 4] =
+    [TicketStatus::AwaitingAcceptance, TicketStatus::Accepted, TicketStatus::Preparing, TicketStatus::Ready];
 
 /// The place after which a page by age starts.
 pub(crate) type ByAge = (Timestamp, TicketId);
@@ -40,8 +54,7 @@ pub(crate) fn of_order(tx: &mut Tx, order: OrderId) -> Result<Option<Slip>, Erro
 /// How many count against the kitchen's capacity.
 pub(crate) fn under_way(tx: &mut Tx, restaurant: RestaurantId) -> Result<u32, Error> {
     tx.query_one(
-        "SELECT COUNT(*) FROM tickets
-        WHERE restaurant_id = $1 AND status IN ('awaiting_acceptance', 'accepted', 'preparing', 'ready')",
+        concat!("SELECT COUNT(*) FROM tickets WHERE restaurant_id = $1 AND ", under_way!()),
         &[&restaurant],
         |row| row.get(0),
     )
@@ -51,22 +64,39 @@ pub(crate) fn under_way(tx: &mut Tx, restaurant: RestaurantId) -> Result<u32, Er
 pub(crate) fn by_age(tx: &mut Tx, wanted: &Wanted, after: ByAge, most: usize) -> Result<Vec<Slip>, Error> {
     let (created_at, id) = after;
     let status = wanted.status.map(name);
+    let is_under_way = wanted.status.is_some_and(|status| UNDER_WAY.contains(&status));
     // One statement for each index, so that every page is one walk along it.
     match (wanted.restaurant, &wanted.owner) {
         (Some(restaurant), owner) => tx.query(
-            select!(
-                "WHERE restaurant_id = $1 AND (created_at, id) > ($2, $3) AND (status = $4 OR $4 IS NULL)
-                    AND (owner = $5 OR $5 IS NULL)
-                ORDER BY created_at, id LIMIT $6"
-            ),
+            if is_under_way {
+                select!(
+                    "WHERE restaurant_id = $1 AND (created_at, id) > ($2, $3) AND status = $4 AND "
+                    under_way
+                    " AND (owner = $5 OR $5 IS NULL) ORDER BY created_at, id LIMIT $6"
+                )
+            } else {
+                select!(
+                    "WHERE restaurant_id = $1 AND (created_at, id) > ($2, $3) AND (status = $4 OR $4 IS NULL)
+                        AND (owner = $5 OR $5 IS NULL)
+                    ORDER BY created_at, id LIMIT $6"
+                )
+            },
             &[&restaurant, &created_at, &id, &status, owner, &most],
             slip,
         ),
         (None, Some(owner)) => tx.query(
-            select!(
-                "WHERE owner = $1 AND (created_at, id) > ($2, $3) AND (status = $4 OR $4 IS NULL)
-                ORDER BY created_at, id LIMIT $5"
-            ),
+            if is_under_way {
+                select!(
+                    "WHERE owner = $1 AND (created_at, id) > ($2, $3) AND status = $4 AND "
+                    under_way
+                    " ORDER BY created_at, id LIMIT $5"
+                )
+            } else {
+                select!(
+                    "WHERE owner = $1 AND (created_at, id) > ($2, $3) AND (status = $4 OR $4 IS NULL)
+                    ORDER BY created_at, id LIMIT $5"
+                )
+            },
             &[owner, &created_at, &id, &status, &most],
             slip,
         ),
