@@ -9,3 +9,4 @@ mod orders;
 mod program;
 mod refusals;
 mod replay;
+mod seeds;
