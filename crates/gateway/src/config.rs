@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use partie_mesh::{BindError, Handles, Limits, Listener, duration};
+use partie_mesh::{BindError, Handles, Limits, Listener};
+use partie_runtime::duration;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the edge. [`build`](Self::build) makes it.

@@ -35,7 +35,6 @@
 #![forbid(unsafe_code)]
 
 mod dispatch;
-pub mod duration;
 mod handles;
 mod hop;
 mod in_flight;

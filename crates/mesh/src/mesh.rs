@@ -9,9 +9,9 @@ use std::time::Duration;
 use partie_contract::{
     BoxFuture, Call, Channel, Deadline, FaultKind, Operation, Platform, Request, Response, Transport,
 };
+use partie_runtime::duration;
 use serde::{Deserialize, Serialize};
 
-use crate::duration;
 use crate::handles::Handles;
 use crate::origin::Origin;
 use crate::serve::{Peer, Serve};

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use partie_runtime::Ids;
+use partie_runtime::{Ids, duration};
 use serde::{Deserialize, Serialize};
-
-use crate::config::human;
 
 /// Exponential backoff in monotonic time, with jitter so that those who failed together do not come back together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,10 +11,10 @@ use crate::config::human;
 #[non_exhaustive]
 pub struct Backoff {
     /// The wait after the first failure.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub first: Duration,
     /// The longest wait.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub most: Duration,
 }
 

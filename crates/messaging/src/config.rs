@@ -1,9 +1,8 @@
 //! The settings of messaging. Durations are written like `5s`, `7d`.
 
-pub(crate) mod human;
-
 use std::time::Duration;
 
+use partie_runtime::duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backoff::Backoff;
@@ -33,15 +32,15 @@ pub struct RelayConfig {
     /// How many events go to the broker at once.
     pub batch: usize,
     /// How old, in real time, the oldest unsent event may be before operations that publish are refused.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub backlog_limit: Duration,
     /// How long sent rows are kept, in business time.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub keep_sent: Duration,
     /// Between attempts to publish.
     pub backoff: Backoff,
     /// How long a stopping relay tries to get rid of what is left.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub flush: Duration,
 }
 
@@ -58,7 +57,7 @@ pub struct ConsumerConfig {
     pub backoff: Backoff,
     /// How long it is remembered that an event was handled, in business time. At least twice the broker's retention,
     /// whatever is written here.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub remember: Duration,
 }
 
@@ -83,14 +82,14 @@ pub struct JobConfig {
     /// How many jobs of the service run at the same time.
     pub concurrency: usize,
     /// How long one attempt may take, in real time.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub timeout: Duration,
     /// After so many attempts a job is a dead letter.
     pub attempts: u32,
     /// Between attempts.
     pub backoff: Backoff,
     /// How long finished jobs are kept, in business time.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub keep_done: Duration,
 }
 
@@ -102,7 +101,7 @@ pub struct SagaConfig {
     /// How many commands of the service's sagas are under way at the same time.
     pub concurrency: usize,
     /// How long one attempt of a command may take, in real time.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub timeout: Duration,
     /// After so many attempts without an answer a command before the pivot is given up and compensated. After the
     /// pivot, and for compensations, there is no such limit.

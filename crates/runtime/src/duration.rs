@@ -1,4 +1,4 @@
-//! Durations in configuration: `"250ms"`, `"10s"`, `"1m 30s"`. For `#[serde(with = "partie_mesh::duration")]`.
+//! Durations in configuration: `"250ms"`, `"10s"`, `"1m 30s"`. For `#[serde(with = "partie_runtime::duration")]`.
 
 use std::time::Duration;
 

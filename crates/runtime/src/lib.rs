@@ -6,12 +6,14 @@
 //! * [`Activity`]: whether anything is going on, which is what lets virtual time move.
 //! * [`Compute`]: a bounded pool for work that would hold up a request thread.
 //! * [`Stop`]: tells everything that runs in the background to end, and waits for it.
+//! * [`duration`]: durations in configuration, as people write them.
 //! * [`failpoint`]: a named place where a test may let the process die.
 #![forbid(unsafe_code)]
 
 mod activity;
 mod clock;
 mod compute;
+pub mod duration;
 mod failpoint;
 mod ids;
 mod stop;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partie_runtime::{Activity, Clock, Ids};
+use partie_runtime::{Activity, Clock, Ids, duration};
 use serde::{Deserialize, Serialize};
 
 /// The settings of a store. Durations are written like `5ms`, `24h`.
@@ -17,16 +17,16 @@ pub struct Config {
     /// How many writes share one commit at most.
     pub batch: usize,
     /// How long a commit waits at most for writes that are queued behind the first one to be carried out.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub batch_time: Duration,
     /// Closures that take longer are logged with the place they were given to the store at.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub slow_closure: Duration,
     /// How long to wait for somebody outside this process who holds the database locked.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub busy_timeout: Duration,
     /// How long idempotency keys are kept, in business time.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub key_retention: Duration,
     /// When an answered write is on disk.
     pub durability: Durability,
@@ -82,25 +82,6 @@ impl Handles {
     /// The wall clock, unforeseeable ids, and a count of its own.
     pub fn system() -> Self {
         Self { clock: Clock::wall(), ids: Ids::from_entropy(), activity: Activity::default() }
-    }
-}
-
-/// Durations as people write them.
-mod human {
-    use std::time::Duration;
-
-    use jiff::SignedDuration;
-    use serde::{Deserialize, Deserializer, Serializer, de, ser};
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        let signed = SignedDuration::try_from(*value).map_err(ser::Error::custom)?;
-        serializer.collect_str(&format_args!("{signed:#}"))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let signed: SignedDuration = text.parse().map_err(de::Error::custom)?;
-        signed.try_into().map_err(|_| de::Error::custom("a duration cannot be negative"))
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use partie_runtime::duration;
 use serde::{Deserialize, Serialize};
-
-use crate::duration;
 
 /// Bounds of connections, requests and waits. The defaults suit an edge; each field says what happens beyond it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

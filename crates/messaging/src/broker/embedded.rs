@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use partie_contract::{BoxFuture, Outcome, OutcomeExt, Platform};
-use partie_runtime::{Stop, failpoint};
+use partie_runtime::{Stop, duration, failpoint};
 use partie_store::{Handles, MigrationSet, OpenError, Store, migrations};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -20,7 +20,6 @@ use tracing::warn;
 use self::shared::Shared;
 use self::subscription::EmbeddedSubscription;
 use super::{Broker, BrokerError, Group, Message, Parked, Refused, Skip, Skipped, Subscription};
-use crate::config::human;
 use crate::wake::Bell;
 
 /// How often old messages are looked for.
@@ -38,7 +37,7 @@ const MIGRATIONS: MigrationSet = MigrationSet { name: "broker", migrations: migr
 #[non_exhaustive]
 pub struct BrokerConfig {
     /// How long, in business time, messages are kept at least. Those that some group has not settled are kept longer.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub retention: Duration,
     /// How many messages a group keeps in memory; the others it reads from the log when their turn comes.
     pub buffer: usize,

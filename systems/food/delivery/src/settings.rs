@@ -1,11 +1,10 @@
 //! The service's settings: `[services.delivery]`.
 
-mod human;
-
 use std::time::Duration;
 
 use food_contracts::Place;
 use partie::contract::BoxError;
+use partie::runtime::duration;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{Config, Overdue, TravelModel};
@@ -17,25 +16,25 @@ use crate::geo::Projection;
 #[non_exhaustive]
 pub struct Settings {
     /// Time between two rounds of dispatch, in business time.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub dispatch_interval: Duration,
     /// How long after the full interval a round is: in a replay, after what happens on the full minute.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub dispatch_offset: Duration,
     /// How long an offer waits for its answer (T2).
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub offer: Duration,
     /// How long drivers usually think; offers are made that much earlier.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub accept_margin: Duration,
     /// How long a driver is searched, counted from when the food is ready (T3).
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub search: Duration,
     /// After how long without an action a driver is stale, and loses what was not picked up.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub stale: Duration,
     /// After how long without an action a driver is offline.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub offline: Duration,
     /// Deliveries in an offer at most.
     pub bundle: u32,
@@ -49,17 +48,17 @@ pub struct Settings {
     /// Average speed as the crow flies.
     pub metres_per_minute: f64,
     /// Time at the restaurant besides waiting.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub pickup_service: Duration,
     /// Time at a door.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub dropoff_service: Duration,
     /// How long after a drop-off a driver is not asked yet: the part of the time at a door that is still to come. By
     /// default drivers say they are done when they are.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub after_dropoff: Duration,
     /// Drives are rounded up to a multiple of this; 0 does not round.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub round_up_to: Duration,
     /// Whether orders that can no longer arrive in time get no driver, as the public instances have it.
     pub refuse_overdue: bool,

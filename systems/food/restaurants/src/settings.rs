@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use partie::runtime::duration;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the restaurants.
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct Settings {
     /// How long a kitchen has to answer a ticket, in business time.
-    #[serde(with = "human")]
+    #[serde(with = "duration")]
     pub ticket_accept: Duration,
     /// Whether a new database begins with the tutorial's restaurants.
     pub demo: bool,
@@ -19,25 +20,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { ticket_accept: Duration::from_mins(5), demo: true }
-    }
-}
-
-/// Durations as people write them.
-mod human {
-    use std::time::Duration;
-
-    use jiff::SignedDuration;
-    use serde::{Deserialize, Deserializer, Serializer, de, ser};
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        let signed = SignedDuration::try_from(*value).map_err(ser::Error::custom)?;
-        serializer.collect_str(&format_args!("{signed:#}"))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let signed: SignedDuration = text.parse().map_err(de::Error::custom)?;
-        signed.try_into().map_err(|_| de::Error::custom("a duration cannot be negative"))
     }
 }
 
