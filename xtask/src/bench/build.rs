@@ -15,7 +15,7 @@ use crate::process::{Result, capture, cargo, files_of, program, root, run, targe
 /// The program that is built, the service that is edited, and a request that this service answers.
 const PROGRAM: &str = "food";
 const EDITED: &str = "systems/food/restaurants/src/lib.rs";
-const PATH: &str = "/restaurants";
+const PATH: &str = "/api/v1/restaurants";
 /// The setting that makes the program listen on a port of the system's choice.
 const LISTEN: (&str, &str) = ("PARTIE__GATEWAY__LISTEN", "127.0.0.1:0");
 /// What `examples/hello` depends on.

@@ -42,13 +42,13 @@ impl Running {
         Ok(Self { child, addresses })
     }
 
-    /// Waits until the program has answered a GET of this path with anything but a server error.
+    /// Waits until the program has answered a GET of this path with success.
     pub(crate) fn first_answer(&self, path: &str) -> Result {
         let waited = "the program printed no http://IP:PORT";
         let address = self.addresses.recv_timeout(PATIENCE).map_err(|e| format!("{waited}: {e}"))?;
         // The listener is bound before its address is printed: a connection waits there and is not refused.
         let status = get(address, path).map_err(|e| format!("GET {path} from {address}: {e}"))?;
-        if status < 500 { Ok(()) } else { Err(format!("GET {path} was answered with {status}")) }
+        if status == 200 { Ok(()) } else { Err(format!("GET {path} was answered with {status}")) }
     }
 }
 
