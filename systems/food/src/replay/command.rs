@@ -86,11 +86,12 @@ fn replay(system: System, day: &Day, seed: u64) -> Result<Replayed, Failure> {
     let replayed = runtime.block_on(async {
         let start = monotonic();
         let stage = Stage::start(system, day, seed, chart::at(begin(day))).await?;
-        let played = play(&stage, day, &bar).await?;
+        let played = play(&stage, day, &bar).await;
         let took = start.elapsed();
         let (requests, connections) = (stage.http.requests(), stage.http.connections());
+        // Whatever came of it, its data goes.
         stage.close().await?;
-        Ok(Replayed { played, requests, connections, took })
+        Ok(Replayed { played: played?, requests, connections, took })
     });
     bar.finish_and_clear();
     // Nothing that still hangs has anything to say.

@@ -7,8 +7,7 @@ use food_contracts::delivery::{
     AcceptOffer, DeliveriesClient, Delivery, DriversClient, Offer, Presence, SetStatus,
 };
 use partie::contract::Timestamp;
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::agenda::{Agenda, Turn};
 use super::customers::Customers;
@@ -29,10 +28,10 @@ pub(crate) struct Drivers {
     drivers: DriversClient,
     deliveries: DeliveriesClient,
     staff: Vec<Driver>,
-    /// Long polls under way, and where their answers come out.
+    /// Those who wait for an offer, and those who have left since; dropped, nobody waits any more.
+    waiting: JoinSet<Answer>,
+    /// How many of them still wait.
     polls: usize,
-    answers: mpsc::Receiver<Answer>,
-    phones: mpsc::Sender<Answer>,
     tours: Vec<Tour>,
 }
 
@@ -85,14 +84,12 @@ impl Drivers {
             Ok(Driver { player, place: courier.place, phone: None })
         };
         let staff: Vec<_> = (1..).zip(&day.couriers).map(driver).collect::<Result<_, Failure>>()?;
-        let (phones, answers) = mpsc::channel(staff.len().max(1));
         Ok(Self {
             drivers: stage.http.client(),
             deliveries: stage.http.client(),
             staff,
+            waiting: JoinSet::new(),
             polls: 0,
-            answers,
-            phones,
             tours: Vec::new(),
         })
     }
@@ -102,10 +99,16 @@ impl Drivers {
     pub(crate) async fn quiet(&mut self, stage: &Stage) -> Result<Vec<(usize, Offer)>, Failure> {
         let mut offers = Vec::new();
         loop {
-            let (courier, answer) = tokio::select! {
+            let ended = tokio::select! {
                 biased;
-                Some(answer) = self.answers.recv() => answer,
+                Some(ended) = self.waiting.join_next() => ended,
                 () = stage.quiet_but(self.polls) => break,
+            };
+            let (courier, answer) = match ended {
+                Ok(answer) => answer,
+                // Who has left is not counted any more.
+                Err(ended) if ended.is_cancelled() => continue,
+                Err(ended) => return Err(ended.into()),
             };
             self.polls -= 1;
             self.staff[courier].phone = None;
@@ -148,13 +151,9 @@ impl Drivers {
     /// Waits for an offer.
     fn wait(&mut self, courier: usize) {
         let driver = &mut self.staff[courier];
-        let (drivers, player, phones) = (self.drivers.clone(), driver.player.clone(), self.phones.clone());
-        let waiting = tokio::spawn(async move {
-            let answer = offer(&drivers, &player).await;
-            // Whoever is not interested any more has left.
-            phones.send((courier, answer)).await.ok();
-        });
-        driver.phone = Some(waiting.abort_handle());
+        let (drivers, player) = (self.drivers.clone(), driver.player.clone());
+        let waiting = async move { (courier, offer(&drivers, &player).await) };
+        driver.phone = Some(self.waiting.spawn(waiting));
         self.polls += 1;
     }
 
