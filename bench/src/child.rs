@@ -104,7 +104,7 @@ impl Drop for Child {
 /// # Errors
 /// When nobody reads it.
 pub fn announce(address: SocketAddr) -> Result<(), Error> {
-    let mut out = std::io::stdout();
+    let mut out = io::stdout();
     writeln!(out, "{address}")?;
     Ok(out.flush()?)
 }
@@ -113,7 +113,7 @@ pub fn announce(address: SocketAddr) -> Result<(), Error> {
 pub fn until_told() {
     let mut rest = Vec::new();
     // An input that cannot be read is one that has ended.
-    std::io::stdin().read_to_end(&mut rest).ok();
+    io::stdin().read_to_end(&mut rest).ok();
 }
 
 /// User and system time of this process so far.

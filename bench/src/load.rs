@@ -7,8 +7,8 @@ use partie::runtime::monotonic;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::http::{self, Answer, Connection};
 use crate::Error;
+use crate::http::{self, Answer, Connection};
 
 /// Raw sockets on one thread: it has to be much cheaper than what it measures.
 #[derive(Debug)]

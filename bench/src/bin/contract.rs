@@ -51,8 +51,8 @@ fn compare(rounds: usize, time: Duration) -> Result<(), Error> {
         server.round(&load, WARM_UP)?;
     }
     for round in 1..=rounds {
-        // Whoever goes first goes second in the next round: drift of the machine hits both.
-        servers.reverse();
+        // Always in this order: whoever runs twice in a row pays for it on a shared machine, and then whoever goes second
+        // in most rounds wins.
         for server in &mut servers {
             let Round { cpu_us, per_second, busy } = server.round(&load, time)?;
             let name = server.name;

@@ -60,16 +60,21 @@ impl Body {
             Inner::Whole(bytes) if bytes.len() > limit => Err(too_large(limit)),
             Inner::Whole(bytes) => Ok(bytes),
             Inner::Stream(mut stream) => {
-                let mut bytes = BytesMut::new();
+                let (mut first, mut bytes) = (Bytes::new(), BytesMut::new());
                 while let Some(frame) = poll_fn(|cx| stream.as_mut().poll_frame(cx)).await {
-                    if let Ok(data) = frame.map_err(broken_off)?.into_data() {
-                        if bytes.len() + data.len() > limit {
-                            return Err(too_large(limit));
-                        }
+                    let Ok(data) = frame.map_err(broken_off)?.into_data() else { continue };
+                    if first.len() + bytes.len() + data.len() > limit {
+                        return Err(too_large(limit));
+                    }
+                    // Most bodies come in one piece, which is not worth a copy.
+                    if first.is_empty() && bytes.is_empty() {
+                        first = data;
+                    } else {
+                        bytes.extend_from_slice(&std::mem::take(&mut first));
                         bytes.extend_from_slice(&data);
                     }
                 }
-                Ok(bytes.freeze())
+                Ok(if first.is_empty() { bytes.freeze() } else { first })
             }
         }
     }
@@ -150,5 +155,45 @@ impl fmt::Debug for Body {
             Inner::Whole(_) => "Body(whole)",
             Inner::Stream(_) => "Body(stream)",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Frames that are there already.
+    struct Frames(VecDeque<Frame<Bytes>>);
+
+    impl http_body::Body for Frames {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    async fn collect(pieces: &[&'static str]) -> Result<Bytes, FaultKind> {
+        let frames = pieces.iter().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes())));
+        let trailers = Frame::trailers(http::HeaderMap::new());
+        let body = Body::stream(Frames(frames.chain([trailers]).collect()));
+        body.collect(4).await.map_err(|fault| fault.kind())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_the_same_in_any_number_of_pieces() {
+        for pieces in [&["abcd"][..], &["a", "bcd"], &["", "ab", "", "c", "d", ""]] {
+            assert_eq!(collect(pieces).await, Ok(Bytes::from_static(b"abcd")), "{pieces:?}");
+        }
+        assert_eq!(collect(&[]).await, Ok(Bytes::new()));
+        for pieces in [&["abcde"][..], &["abcd", "e"], &["a", "bcd", "e"]] {
+            assert_eq!(collect(pieces).await, Err(FaultKind::PayloadTooLarge), "{pieces:?}");
+        }
     }
 }

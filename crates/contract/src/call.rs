@@ -1,24 +1,22 @@
 //! The call: the one explicit context of every operation.
 
+mod headers;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use self::headers::{Field, Found, LONGEST_WAIT, if_match_from, is_plain, key_from, wait_from};
 use crate::caller::Caller;
 use crate::deadline::Deadline;
 use crate::operation::Operation;
 use crate::platform::{FaultKind, Platform};
 use crate::trace::Trace;
 use crate::wire;
-
-/// The longest time a read may wait for news.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// The longest idempotency key, in bytes.
-const LONGEST_KEY: usize = 255;
 
 /// The context of one call: who calls, until when, in which trace, under which key.
 ///
@@ -105,19 +103,26 @@ impl Call {
     /// # Errors
     /// [`FaultKind::MalformedRequest`] for a header that cannot be read.
     pub fn from_headers(headers: &HeaderMap, deadline: Deadline, fresh: Trace) -> Result<Self, Platform> {
-        let trace = text(headers, &wire::TRACEPARENT).and_then(|text| text.parse::<Trace>().ok());
+        let found = Found::new(headers);
+        let trace = found.text(Field::Trace).and_then(|text| text.parse::<Trace>().ok());
         let trace = trace.map_or(fresh, |trace| trace.child(fresh.span_id()));
-        let mut call = match text(headers, &wire::REQUEST_ID).filter(|id| is_plain(id, 128)) {
+        let mut call = match found.text(Field::RequestId).filter(|id| is_plain(id, 128)) {
             Some(id) => Self::with_id(deadline, trace, id.into()),
             None => Self::new(deadline, trace),
         };
-        call.key = key_from(headers)?;
-        call.if_match = if_match_from(headers)?;
-        if let Some(attempt) = text(headers, &wire::ATTEMPT).and_then(|text| text.parse().ok()) {
+        if found.has(Field::Key) {
+            call.key = Some(key_from(headers)?);
+        }
+        if let Some(value) = found.value(Field::IfMatch) {
+            call.if_match = Some(if_match_from(value)?);
+        }
+        if let Some(attempt) = found.text(Field::Attempt).and_then(|text| text.parse().ok()) {
             call.attempt = attempt;
         }
-        call.last_event_id = text(headers, &wire::LAST_EVENT_ID).map(Into::into);
-        call.wait = wait_from(headers);
+        call.last_event_id = found.text(Field::LastEventId).map(Into::into);
+        if found.has(Field::Prefer) {
+            call.wait = wait_from(headers);
+        }
         Ok(call)
     }
 
@@ -373,60 +378,11 @@ impl Drop for Resume<'_> {
     }
 }
 
-// === header codecs ===
-
-fn text<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-fn set(headers: &mut HeaderMap, name: http::HeaderName, value: &str) {
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     // Values reach here validated or made by us; one that is not a header value could only be dropped.
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
-}
-
-/// Visible ASCII without spaces, so that logs and headers stay one line.
-fn is_plain(text: &str, limit: usize) -> bool {
-    !text.is_empty() && text.len() <= limit && text.bytes().all(|b| b.is_ascii_graphic())
-}
-
-fn key_from(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Platform> {
-    let mut values = headers.get_all(&wire::IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let key = value.to_str().ok().map(|key| key.trim().trim_matches('"'));
-    match key.filter(|key| is_plain(key, LONGEST_KEY) && values.next().is_none()) {
-        Some(key) => Ok(Some(IdempotencyKey { key: key.into(), scope: "".into(), fingerprint: [0; 32] })),
-        None => Err(Platform::new(FaultKind::MalformedRequest)
-            .with_detail("Idempotency-Key must be one value of 1 to 255 visible ASCII characters")),
-    }
-}
-
-fn if_match_from(headers: &HeaderMap) -> Result<Option<IfMatch>, Platform> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let value = value.to_str().unwrap_or_default().trim();
-    if value == "*" {
-        return Ok(Some(IfMatch::Any));
-    }
-    match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        // A tag we never gave out matches nothing.
-        Some(tag) => Ok(Some(IfMatch::Version(tag.parse().unwrap_or(i64::MIN)))),
-        None => {
-            Err(Platform::new(FaultKind::MalformedRequest)
-                .with_detail("If-Match must be * or one quoted tag"))
-        }
-    }
-}
-
-/// Preferences are hints: one that cannot be read is ignored (RFC 7240 section 2).
-fn wait_from(headers: &HeaderMap) -> Duration {
-    let seconds = headers
-        .get_all(&wire::PREFER)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|part| part.trim().strip_prefix("wait=")?.trim().parse().ok());
-    seconds.map_or(Duration::ZERO, Duration::from_secs).min(LONGEST_WAIT)
 }
 
 impl IfMatch {
@@ -440,49 +396,5 @@ impl IfMatch {
             Self::Version(version) if version == current => Ok(()),
             Self::Version(_) => Err(Platform::new(FaultKind::PreconditionFailed)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(http::HeaderName::from_static(name), value.parse().unwrap());
-        }
-        headers
-    }
-
-    fn read(pairs: &[(&'static str, &str)]) -> Result<Call, Platform> {
-        Call::from_headers(&headers(pairs), Deadline::after(Duration::from_secs(60)), Trace::new(7, 8))
-    }
-
-    #[test]
-    fn a_key_is_one_line_of_at_most_255_bytes() {
-        assert_eq!(&*read(&[("idempotency-key", "k-1")]).unwrap().key().unwrap().key, "k-1");
-        for bad in ["", " ", "a b", &"x".repeat(256)] {
-            let fault = read(&[("idempotency-key", bad)]).unwrap_err();
-            assert_eq!(fault.kind(), FaultKind::MalformedRequest, "{bad:?}");
-        }
-        assert!(read(&[("idempotency-key", "a"), ("idempotency-key", "b")]).is_err());
-    }
-
-    #[test]
-    fn waiting_is_capped_and_unreadable_preferences_are_ignored() {
-        for (prefer, seconds) in
-            [("wait=5", 5), ("respond-async, wait=7", 7), ("wait=9999", 30), ("wait=x", 0)]
-        {
-            assert_eq!(read(&[("prefer", prefer)]).unwrap().wait(), Duration::from_secs(seconds), "{prefer}");
-        }
-    }
-
-    #[test]
-    fn preconditions() {
-        assert_eq!(read(&[("if-match", "\"3\"")]).unwrap().if_match(), Some(IfMatch::Version(3)));
-        assert_eq!(read(&[("if-match", "*")]).unwrap().if_match(), Some(IfMatch::Any));
-        assert!(read(&[("if-match", "\"nonsense\"")]).unwrap().if_match().unwrap().check(1).is_err());
-        assert!(read(&[("if-match", "3")]).is_err());
     }
 }

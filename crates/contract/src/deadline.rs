@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
+/// Beyond a day nobody waits; the cap also keeps the addition from overflowing.
+const LONGEST: Duration = Duration::from_hours(24);
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a deadline is real monotonic time by definition, DESIGN invariant 7"
@@ -19,8 +22,12 @@ fn now() -> Instant {
 impl Deadline {
     /// So far from now.
     pub fn after(wait: Duration) -> Self {
-        // Beyond a day nobody waits; the cap also keeps the addition from overflowing.
-        Self(now() + wait.min(Duration::from_hours(24)))
+        Self::counted_from(now(), wait)
+    }
+
+    /// So far from a moment that was looked up already.
+    pub fn counted_from(start: Instant, wait: Duration) -> Self {
+        Self(start + wait.min(LONGEST))
     }
 
     /// The time left; zero when it has passed.

@@ -1,5 +1,8 @@
 //! Typed ids: a UUIDv7 that knows what it names.
 
+use std::fmt;
+
+use serde::de::{Error, Visitor};
 use uuid::Uuid;
 
 /// A typed id. Made by [`id!`](crate::id!); fresh ones come from the store's transaction (`tx.new_id()`).
@@ -14,8 +17,8 @@ pub trait Id: Copy + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidId;
 
-impl std::fmt::Display for InvalidId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not a UUID")
     }
 }
@@ -26,6 +29,23 @@ impl std::error::Error for InvalidId {}
 #[doc(hidden)]
 pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
     if text.len() == 36 { Uuid::try_parse(text).map_err(|_| InvalidId) } else { Err(InvalidId) }
+}
+
+/// Reads an id from its text, wherever that is: a string of its own would only be thrown away.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct UuidText;
+
+impl Visitor<'_> for UuidText {
+    type Value = Uuid;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Uuid, E> {
+        parse_uuid(text).map_err(E::custom)
+    }
 }
 
 /// The schema of every id.
@@ -81,7 +101,8 @@ macro_rules! id {
             where
                 S: $crate::__private::serde::Serializer,
             {
-                serializer.collect_str(&self.0)
+                let mut text = $crate::__private::Uuid::encode_buffer();
+                serializer.serialize_str(self.0.hyphenated().encode_lower(&mut text))
             }
         }
 
@@ -90,10 +111,7 @@ macro_rules! id {
             where
                 D: $crate::__private::serde::Deserializer<'de>,
             {
-                let text = <::std::borrow::Cow<'_, str> as $crate::__private::serde::Deserialize>::deserialize(
-                    deserializer,
-                )?;
-                text.parse().map_err($crate::__private::serde::de::Error::custom)
+                deserializer.deserialize_str($crate::__private::UuidText).map(Self)
             }
         }
 

@@ -101,8 +101,9 @@ impl Inbound {
     /// [`FaultKind::MalformedBody`] for what is not JSON, [`FaultKind::ValidationFailed`] for what does not fit.
     pub fn body<T: DeserializeOwned + JsonSchema>(&self) -> Result<T, Platform> {
         // Nearly every body is right, and nothing is left to say about it.
-        if Known::of(schema_of::<T>).surely_takes(&self.body)
-            && let Ok(value) = serde_json::from_slice(&self.body)
+        if let Ok(text) = str::from_utf8(&self.body)
+            && Known::of(schema_of::<T>).surely_takes(text)
+            && let Ok(value) = serde_json::from_str(text)
         {
             return Ok(value);
         }

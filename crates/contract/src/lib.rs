@@ -126,7 +126,7 @@ pub mod via_partie {
 /// What the macros' output refers to. Not for people.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::id::{parse_uuid, uuid_schema};
+    pub use crate::id::{UuidText, parse_uuid, uuid_schema};
     pub use crate::problem::{Member, Members, own_code};
     pub use schemars;
     pub use serde;

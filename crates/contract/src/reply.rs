@@ -13,6 +13,9 @@ use crate::platform::{FaultKind, Platform};
 use crate::schema::schema_of;
 use crate::wire::PROBLEM_JSON;
 
+/// What a JSON body gets to begin with, in bytes: most never have to move.
+const USUAL: usize = 1 << 10;
+
 /// What an operation can return.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the answer of an operation",
@@ -272,12 +275,13 @@ impl Rendered {
     /// # Errors
     /// [`FaultKind::Internal`] if the value cannot be JSON.
     pub fn json(status: u16, value: &impl Serialize) -> Result<Self, Platform> {
-        let body = serde_json::to_vec(value).map_err(Platform::internal)?.into();
-        Ok(Self { status, location: None, etag: None, link: None, body })
+        let mut body = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut body, value).map_err(Platform::internal)?;
+        Ok(Self { status, location: None, etag: None, link: None, body: body.into() })
     }
 
     fn located<T: Entity>(mut self, entity: &T) -> Self {
-        self.location = Some(format!("{}/{}", T::COLLECTION, entity.id()));
+        self.location = Some([T::COLLECTION, "/", &entity.id()].concat());
         self
     }
 
@@ -299,7 +303,7 @@ impl Rendered {
         for (name, text) in
             [(header::LOCATION, self.location), (header::ETAG, self.etag), (header::LINK, self.link)]
         {
-            if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
                 headers.insert(name, value);
             }
         }

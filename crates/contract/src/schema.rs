@@ -1,5 +1,6 @@
 //! Finds everything that is wrong with a body at once, by the JSON Schema of its type.
 
+mod scan;
 mod shape;
 
 use std::cell::RefCell;
@@ -83,7 +84,7 @@ impl Known {
 
     /// Whether a text surely is strict JSON without [`violations`](Self::violations), as far as that can be said in
     /// one pass.
-    pub(crate) fn surely_takes(&self, text: &[u8]) -> bool {
+    pub(crate) fn surely_takes(&self, text: &str) -> bool {
         self.shape.as_ref().is_some_and(|shape| shape.takes(text))
     }
 

@@ -1,66 +1,88 @@
 //! Runs a request where it arrived: reads end with their caller, everything else runs to its end, panics are answers.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread;
 
-use futures_util::FutureExt;
 use http::{HeaderValue, Uri};
-use partie_contract::{Deadline, FaultKind, Platform, Request, Response, wire};
+use partie_contract::{BoxFuture, FaultKind, Platform, Request, Response, wire};
 
 use crate::handles::Handles;
 use crate::in_flight::InFlight;
+use crate::limited::{Limit, Limited};
 use crate::serve::{Peer, Serve};
 use crate::stack::is_read;
 
-/// Answers the request, by the deadline. Dropping the future cancels a read; other methods go on, and count as work,
-/// until they end or the deadline passes.
+/// Answers the request, by the limit. Dropping the future cancels a read; other methods go on, and count as work,
+/// until they end or the limit is reached.
 ///
 /// # Errors
-/// [`FaultKind::UpstreamTimeout`] at the deadline.
+/// [`FaultKind::UpstreamTimeout`] at the limit.
 pub(crate) async fn dispatch(
     serve: Arc<dyn Serve>,
     peer: Peer,
     mut request: Request,
-    deadline: Deadline,
+    limit: Limit,
     handles: &Handles,
+    about: &About,
 ) -> Result<Response, Platform> {
     let in_flight = InFlight::of(&mut request, &handles.activity);
     let reads = is_read(request.method());
-    let about =
-        About { uri: request.uri().clone(), request_id: request.headers().get(wire::REQUEST_ID).cloned() };
-    // Within the block, so that a panic before the first await is caught as well.
-    let work = AssertUnwindSafe(async move { serve.serve(peer, request).await }).catch_unwind();
-    let work = tokio::time::timeout_at(deadline.instant().into(), work);
-    let outcome = if reads {
-        work.await
-    } else {
-        handles
-            .detached
-            .finishing(async move {
-                let outcome = work.await;
-                drop(in_flight);
-                outcome
-            })
-            .await
+    let work = match catch_unwind(AssertUnwindSafe(|| serve.serve(peer, request))) {
+        Ok(work) => Limited::new(limit, Caught { work, _in_flight: in_flight }),
+        Err(panic) => return Ok(about.answer(panic.as_ref())),
     };
+    let outcome = if reads { work.await } else { handles.detached.finishing(work).await };
     match outcome {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(panic)) => Ok(about.answer(panic.as_ref())),
-        Err(_) => {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(panic)) => Ok(about.answer(panic.as_ref())),
+        None => {
             Err(Platform::new(FaultKind::UpstreamTimeout)
                 .with_detail("there was no answer before the deadline"))
         }
     }
 }
 
-/// What is left of a request when its handler is gone.
-struct About {
-    uri: Uri,
-    request_id: Option<HeaderValue>,
+/// A panic of the handler as a value. The request counts as work until the handler is gone.
+struct Caught {
+    work: BoxFuture<'static, Response>,
+    _in_flight: Arc<InFlight>,
 }
 
+impl Future for Caught {
+    type Output = thread::Result<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.work.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+/// What is left of a request when its handler is gone.
+pub(crate) struct About {
+    pub(crate) uri: Uri,
+    pub(crate) request_id: Option<HeaderValue>,
+}
+
+// === impl About ===
+
 impl About {
+    pub(crate) fn of(request: &Request) -> Self {
+        Self { uri: request.uri().clone(), request_id: request.headers().get(wire::REQUEST_ID).cloned() }
+    }
+
+    /// The answer instead of one.
+    pub(crate) fn problem(&self, fault: Platform) -> Response {
+        let request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
+        fault.into_response(Some(self.uri.path().to_owned()), request_id)
+    }
+
     /// The cause is in the log; outside it is an internal error like any other.
     fn answer(&self, panic: &(dyn Any + Send)) -> Response {
         let message = panic
@@ -71,7 +93,6 @@ impl About {
         let path = self.uri.path();
         let request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
         tracing::error!(path, request_id, "a handler panicked: {message}");
-        let fault = Platform::internal(format!("a handler panicked: {message}"));
-        fault.into_response(Some(path.to_owned()), request_id)
+        self.problem(Platform::internal(format!("a handler panicked: {message}")))
     }
 }

@@ -26,8 +26,8 @@ pub struct Detached(TaskTracker);
 
 /// Runs in the task of whoever waits for it, since almost everybody waits to the end: a task of its own would be two
 /// more trips through the scheduler for each request. Dropped before the end it gets that task.
-pub(crate) struct Finishing<F: Future<Output: Send> + Send + 'static> {
-    work: Option<(Pin<Box<F>>, TaskTrackerToken)>,
+pub(crate) struct Finishing<F: Future<Output: Send> + Unpin + Send + 'static> {
+    work: Option<(F, TaskTrackerToken)>,
 }
 
 // === impl Handles ===
@@ -44,9 +44,9 @@ impl Detached {
     /// The work, as a future that may be dropped without stopping it.
     pub(crate) fn finishing<F>(&self, work: F) -> Finishing<F>
     where
-        F: Future<Output: Send> + Send + 'static,
+        F: Future<Output: Send> + Unpin + Send + 'static,
     {
-        Finishing { work: Some((Box::pin(work), self.0.token())) }
+        Finishing { work: Some((work, self.0.token())) }
     }
 
     /// Ends when nothing is running. A drain waits for it before it takes the runtime away.
@@ -71,18 +71,18 @@ impl Default for Detached {
 
 // === impl Finishing ===
 
-impl<F: Future<Output: Send> + Send + 'static> Future for Finishing<F> {
+impl<F: Future<Output: Send> + Unpin + Send + 'static> Future for Finishing<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Some((work, _)) = &mut self.work else { return Poll::Pending };
-        let output = ready!(work.as_mut().poll(cx));
+        let output = ready!(Pin::new(work).poll(cx));
         self.work = None;
         Poll::Ready(output)
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for Finishing<F> {
+impl<F: Future<Output: Send> + Unpin + Send + 'static> Drop for Finishing<F> {
     fn drop(&mut self) {
         // Without a runtime nothing runs any more.
         if let (Some((work, token)), Ok(runtime)) = (self.work.take(), Handle::try_current()) {

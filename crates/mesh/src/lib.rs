@@ -28,7 +28,7 @@
 //!
 //! Layout: `serve` is what can be called; `mesh` knows services by name; `stack` is the road of every call, as a list
 //! of steps; `transport` is its last step, in this process or over HTTP/1.1; `listener` is the other end of the wire;
-//! `dispatch` runs a request where it arrived.
+//! `dispatch` runs a request where it arrived; `limited` bounds how long work may take.
 //!
 //! A caller's code does not change with where a service runs: both transports carry the same bytes, and a table of
 //! calls answered over both is a test.
@@ -38,6 +38,7 @@ mod dispatch;
 mod handles;
 mod hop;
 mod in_flight;
+mod limited;
 mod listener;
 mod mesh;
 mod origin;
@@ -49,6 +50,7 @@ mod transport;
 pub use handles::{Detached, Handles};
 pub use hop::strip_hop_by_hop;
 pub use in_flight::InFlight;
+pub use limited::{Limit, Limited};
 pub use listener::{BindError, Limits, Listener, RunError};
 pub use mesh::{Mesh, MeshConfig, Target};
 pub use origin::Origin;

@@ -15,11 +15,9 @@ pub fn request_id(headers: &HeaderMap, ids: &Ids) -> HeaderValue {
 fn fresh(ids: &Ids) -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut id = [0; 32];
-    let mut rest = ids.trace().trace_id();
     // By hand, since it is made for every request and `{:032x}` of 128 bits takes its time.
-    for digit in id.iter_mut().rev() {
-        *digit = DIGITS[(rest & 0xF) as usize];
-        rest >>= 4;
+    for (digits, byte) in id.as_chunks_mut().0.iter_mut().zip(ids.trace().trace_id().to_be_bytes()) {
+        *digits = [byte >> 4, byte & 0xF].map(|digit| DIGITS[usize::from(digit)]);
     }
     HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }

@@ -108,6 +108,9 @@ pub struct SagaConfig {
     pub attempts: u32,
     /// From so many failed attempts on, each one raises an alert.
     pub alert_after: u32,
+    /// How long, in real time, a saga may wait for its turn before operations that may begin more of them are refused.
+    #[serde(with = "duration")]
+    pub backlog_limit: Duration,
     /// Between attempts.
     pub backoff: Backoff,
 }
@@ -160,6 +163,7 @@ impl Default for SagaConfig {
             timeout: Duration::from_secs(10),
             attempts: 8,
             alert_after: 5,
+            backlog_limit: Duration::from_secs(2),
             backoff: Backoff::default(),
         }
     }

@@ -45,11 +45,16 @@ pub struct Published {
 impl Publish for Tx {
     fn publish<E: Event>(&mut self, event: &E) -> Result<Published, Error> {
         let (id, time, subject) = (self.new_id::<RawId>().as_uuid(), self.now(), event.subject());
-        let sequence = self.query_one(
-            "INSERT INTO partie_sequences (subject, last) VALUES ($1, 1)
-             ON CONFLICT (subject) DO UPDATE SET last = last + 1 RETURNING last",
-            &[&subject],
-            |row| row.get(0),
+        // Two statements: SQLite makes a table for what `RETURNING` gives back.
+        let last =
+            self.query_opt("SELECT last FROM partie_sequences WHERE subject = $1", &[&subject], |row| {
+                row.get::<i64>(0)
+            })?;
+        let sequence = last.unwrap_or(0) + 1;
+        self.execute(
+            "INSERT INTO partie_sequences (subject, last) VALUES ($1, $2)
+             ON CONFLICT (subject) DO UPDATE SET last = excluded.last",
+            &[&subject, &sequence],
         )?;
         let cause = Cause::of(self);
         let envelope = CloudEvent {

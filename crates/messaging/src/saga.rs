@@ -7,6 +7,7 @@ mod names;
 mod rows;
 mod runner;
 mod step;
+mod turns;
 mod view;
 
 use partie_contract::Id;
@@ -28,6 +29,7 @@ pub(crate) use definition::Definition;
 pub(crate) use engine::Engine;
 pub(crate) use rows::WaitTimer;
 pub(crate) use runner::SagaRunner;
+pub(crate) use turns::{Place, Turns};
 pub(crate) use view::view;
 
 /// What a saga knows: the input it was started with and what its steps have learned. Stored after each step.

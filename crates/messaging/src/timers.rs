@@ -65,7 +65,7 @@ impl Schedule for Tx {
                  cause = excluded.cause, attempts = 0, error = NULL, parked_at = NULL",
             &[&id, &T::KIND, &timer.key(), &when, &Json(timer), &cause.to_column()],
         )?;
-        Hub::ring_after_commit(self, |hub| &hub.timers);
+        Hub::want_timer_after_commit(self, when);
         Ok(id)
     }
 
@@ -174,12 +174,14 @@ pub(crate) fn parked(tx: &mut Tx) -> Result<Vec<ParkedTimer>, Error> {
 
 /// Lets a parked timer fire again.
 pub(crate) fn requeue(tx: &mut Tx, id: TimerId) -> Result<bool, Error> {
-    let changed = tx.execute(
-        "UPDATE partie_timers SET attempts = 0, error = NULL, parked_at = NULL WHERE id = $1 AND parked_at IS NOT NULL",
+    let requeued = tx.query_opt(
+        "UPDATE partie_timers SET attempts = 0, error = NULL, parked_at = NULL WHERE id = $1 AND parked_at IS NOT NULL
+         RETURNING due_at",
         &[&id],
+        |row| row.get(0),
     )?;
-    Hub::ring_after_commit(tx, |hub| &hub.timers);
-    Ok(changed == 1)
+    requeued.into_iter().for_each(|due| Hub::want_timer_after_commit(tx, due));
+    Ok(requeued.is_some())
 }
 
 fn read(row: &Row<'_>) -> Result<Due, Error> {

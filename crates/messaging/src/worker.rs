@@ -19,7 +19,7 @@ use crate::jobs::{self, DeadJob, JobRunner};
 use crate::metric_definitions as metrics;
 use crate::periodic::PeriodicRunner;
 use crate::relay::{Backlog, Relay};
-use crate::saga::{self, SagaRunner, SagaView};
+use crate::saga::{self, SagaRunner, SagaView, Turns};
 use crate::timers::{self, ParkedTimer, TimerRunner};
 use crate::wake::Hub;
 use crate::{inbox, outbox};
@@ -75,6 +75,8 @@ struct Inner {
     groups: Vec<String>,
     backlog: Arc<Backlog>,
     backlog_limit: Duration,
+    turns: Arc<Turns>,
+    turn_limit: Duration,
 }
 
 // === impl Worker ===
@@ -103,7 +105,7 @@ impl Worker {
             backlog: Arc::clone(&backlog),
             stop: stages.relay.clone(),
         };
-        stages.relay.spawn(relay.run(store.activity().begin()));
+        stages.relay.spawn(after_what_began(store.clone(), relay.run(store.activity().begin())));
 
         // From the broker to the handlers.
         let groups = events.iter().map(|event| event.group.clone()).collect();
@@ -135,7 +137,7 @@ impl Worker {
             handlers: timers,
             stop: stages.work.clone(),
         };
-        stages.work.spawn(timers.run(store.activity().begin()));
+        stages.work.spawn(after_what_began(store.clone(), timers.run(store.activity().begin())));
         let jobs = JobRunner {
             store: store.clone(),
             hub: Arc::clone(&hub),
@@ -149,6 +151,7 @@ impl Worker {
             let (begun, calls, stop) = (store.activity().begin(), Arc::clone(&calls), stages.work.clone());
             stages.work.spawn(PeriodicRunner { work, store: store.clone(), calls, stop }.run(begun));
         }
+        let turns = Arc::clone(&hub.turns);
         let sagas = SagaRunner {
             store: store.clone(),
             hub,
@@ -160,14 +163,14 @@ impl Worker {
             stop: stages.work.clone(),
             alerts: metrics::SAGA_ALERTS.counter(&labels),
         };
-        stages.work.spawn(sagas.run(store.activity().begin()));
+        stages.work.spawn(after_what_began(store.clone(), sagas.run(store.activity().begin())));
 
         // What is old.
         let remember = config.consumers.remember.max(broker.retention().saturating_mul(2));
         stages.work.spawn(prune(store.clone(), config.clone(), remember, stages.work.clone()));
 
-        let backlog_limit = config.relay.backlog_limit;
-        Ok(Self(Arc::new(Inner { store, stages, groups, backlog, backlog_limit })))
+        let (backlog_limit, turn_limit) = (config.relay.backlog_limit, config.sagas.backlog_limit);
+        Ok(Self(Arc::new(Inner { store, stages, groups, backlog, backlog_limit, turns, turn_limit })))
     }
 
     /// How old the oldest unsent event is, if that is too old: operations that publish are to be refused meanwhile.
@@ -175,16 +178,25 @@ impl Worker {
         self.0.backlog.age().filter(|age| *age > self.0.backlog_limit)
     }
 
-    /// What to answer operations that publish.
+    /// What to answer operations that publish, or that begin sagas: what is accepted is not to run away from what is done
+    /// about it.
     ///
     /// # Errors
-    /// [`FaultKind::Degraded`], with when to come back, while there is a [`backlog`](Self::backlog).
+    /// [`FaultKind::Degraded`], with when to come back, while there is a [`backlog`](Self::backlog), or sagas wait too
+    /// long for their turn.
     pub fn admit(&self) -> Result<(), Platform> {
-        match self.backlog() {
+        let Inner { backlog_limit, turns, turn_limit, .. } = &*self.0;
+        let degraded = |detail: String, limit: &Duration| {
+            Err(Platform::new(FaultKind::Degraded).with_detail(detail).retry_after(*limit))
+        };
+        if let Some(age) = self.backlog() {
+            return degraded(format!("events have not left for {} s", age.as_secs()), backlog_limit);
+        }
+        match turns.longest().filter(|longest| longest > turn_limit) {
+            Some(longest) => {
+                degraded(format!("sagas wait {} s for their turn", longest.as_secs()), turn_limit)
+            }
             None => Ok(()),
-            Some(age) => Err(Platform::new(FaultKind::Degraded)
-                .with_detail(format!("events have not left for {} s", age.as_secs()))
-                .retry_after(self.0.backlog_limit)),
         }
     }
 
@@ -258,6 +270,15 @@ impl<S> fmt::Debug for WorkerParts<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkerParts").field("service", &self.service).finish_non_exhaustive()
     }
+}
+
+/// Runs it once everything is committed that began before the worker was there: nobody rings for that, so the first look
+/// has to see it. Commits follow each other, so a write of nothing is told when they are done.
+async fn after_what_began(store: Store, run: impl Future<Output = ()>) {
+    // A store that cannot write has nothing under way either.
+    let told: Outcome<()> = store.write(|_| Ok(())).await;
+    drop((told, store));
+    run.await;
 }
 
 /// Removes what nobody needs any more, a little at a time.

@@ -6,16 +6,18 @@ mod keyed;
 mod router;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use partie_contract::{
-    BoxFuture, Call, Deadline, FaultKind, IfMatch, Inbound, Operation, Platform, Request, Response, Verb,
-    wire,
+    Body, BoxFuture, Call, Deadline, FaultKind, IfMatch, Inbound, Operation, Platform, Request, Response,
+    Verb, wire,
 };
 use partie_identity::Verifier;
-use partie_mesh::{InFlight, Peer, Serve};
+use partie_mesh::{InFlight, Limit, Limited, Peer, Serve};
 use partie_messaging::Worker;
 use partie_runtime::{Activity, Ids};
 use partie_store::{Replay, Store};
@@ -69,26 +71,24 @@ impl Server {
             Found::Nothing => return self.refuse(Platform::new(FaultKind::NotFound), &request),
             Found::Refused(fault) => return self.refuse(fault, &request),
         };
-        let fresh = self.shared.ids.trace();
-        // Cheap to clone, and enough to say later which request a problem is about.
-        let uri = request.uri().clone();
-        let path = || Some(uri.path().to_owned());
-        let measured = endpoint.metrics.begin();
-        let deadline = deadline_of(request.headers(), endpoint.operation);
-        let call =
-            Call::from_headers(request.headers(), deadline, fresh).map(|call| call.with_presence(presence));
+        let mut measured = endpoint.metrics.begin();
+        let deadline = deadline_of(request.headers(), endpoint.operation, measured.since());
+        let call = Call::from_headers(request.headers(), deadline, self.shared.ids.trace())
+            .map(|call| call.with_presence(presence));
         let response = match call {
             Ok(call) => {
                 let request_id = call.request_id_shared();
-                // One timer for everything: the deadline covers reading the body as well as the work.
-                let steps = self.run(endpoint, params, peer, call, request);
-                match tokio::time::timeout(deadline.remaining(), steps).await {
-                    Ok(Ok(response)) => response,
-                    Ok(Err(fault)) => fault.into_response(path(), Some(&request_id)),
-                    Err(_) => {
-                        Platform::new(FaultKind::UpstreamTimeout).into_response(path(), Some(&request_id))
-                    }
-                }
+                let (head, body) = request.into_parts();
+                let steps = pin!(self.run(endpoint, params, peer, call, &head, body));
+                // One timer for everything: the deadline covers reading the body as well as the work. A poll of any
+                // step that holds up its thread is counted.
+                let steps = Limited::new(Limit::At(deadline), steps);
+                // A passed deadline is not worth a token's verification.
+                let late = deadline.instant() <= measured.since();
+                let ran = if late { None } else { measured.watch(&endpoint.polls, steps).await };
+                ran.unwrap_or_else(|| Err(Platform::new(FaultKind::UpstreamTimeout))).unwrap_or_else(
+                    |fault| fault.into_response(Some(head.uri.path().to_owned()), Some(&request_id)),
+                )
             }
             Err(fault) => self.refuse(fault, &request),
         };
@@ -104,14 +104,10 @@ impl Server {
         params: partie_contract::Params,
         peer: Peer,
         call: Call,
-        request: Request,
+        head: &Parts,
+        body: Body,
     ) -> Result<Response, Platform> {
         let operation = endpoint.operation;
-        let (head, body) = request.into_parts();
-        // A passed deadline is not worth a token's verification.
-        if call.deadline().has_passed() {
-            return Err(Platform::new(FaultKind::UpstreamTimeout));
-        }
         // Who asks, and may they? Services verify tokens themselves, whoever forwarded them.
         let call = authorise::identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call)?;
         authorise::authorise(operation, call.caller())?;
@@ -141,7 +137,7 @@ impl Server {
         let request = request.map(axum::body::Body::new);
         let response =
             tower::ServiceExt::oneshot(router, request).await.unwrap_or_else(|never| match never {});
-        response.map(partie_contract::Body::stream)
+        response.map(Body::stream)
     }
 
     fn refuse(&self, fault: Platform, request: &Request) -> Response {
@@ -176,10 +172,10 @@ impl fmt::Debug for Server {
 // === steps ===
 
 /// What the sender has left, but never more than the operation may take.
-fn deadline_of(headers: &HeaderMap, operation: &Operation) -> Deadline {
+fn deadline_of(headers: &HeaderMap, operation: &Operation, now: Instant) -> Deadline {
     let own = operation.timeout.unwrap_or(DEFAULT_TIMEOUT);
     let sent = headers.get(&wire::TIMEOUT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
-    Deadline::after(sent.map_or(own, Duration::from_millis))
+    Deadline::counted_from(now, sent.map_or(own, Duration::from_millis))
 }
 
 /// Whether the operation may say something to others: those with a key or a precondition, and those that replace.

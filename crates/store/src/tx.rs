@@ -254,6 +254,13 @@ impl Tx {
         }
     }
 
+    /// Whether a statement ran that may have written, since this was last asked.
+    pub(crate) fn take_written(&mut self) -> bool {
+        match &mut self.backend {
+            Backend::Sqlite(session) => session.take_written(),
+        }
+    }
+
     fn note(&mut self, sql: &str, params: &[&dyn ToValue]) {
         if let Some(digest) = &mut self.job.digest {
             digest.write(sql.as_bytes());

@@ -26,4 +26,4 @@ mod slow;
 pub use ::metrics::{Counter, Gauge, Histogram, Unit};
 pub use logs::{Format, Logs, LogsError, init};
 pub use metrics::{ActiveRequest, Definition, HttpServerMetrics, Metrics};
-pub use slow::{SlowPolls, warn_slow};
+pub use slow::SlowPolls;

@@ -1,8 +1,6 @@
 //! Notices polls that hold up the worker they run on.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +15,11 @@ const SLOW: Duration = Duration::from_millis(10);
 const POLLS: Definition =
     Definition::new("partie.polls.slow", Unit::Count, "Polls that held up their worker for over 10 ms");
 
-/// The slow polls of one operation of one version of one service. Cheap to clone; make it once and keep it.
+/// The slow polls of one operation of one version of one service: those of over 10 ms, counted by
+/// [`ActiveRequest::watch`](crate::ActiveRequest::watch). The 1st, 2nd, 4th, 8th and so on are logged as well: enough
+/// to be noticed, too few to flood the log.
+///
+/// Cheap to clone; make it once and keep it.
 #[derive(Clone)]
 pub struct SlowPolls(Arc<Handles>);
 
@@ -25,24 +27,6 @@ struct Handles {
     name: Box<str>,
     counter: Counter,
     seen: AtomicU64,
-}
-
-/// Runs the future and counts its polls of over 10 ms. The 1st, 2nd, 4th, 8th and so on are logged as well: enough to
-/// be noticed, too few to flood the log.
-///
-/// It costs two looks at the clock a poll.
-pub async fn warn_slow<F: Future>(slow: &SlowPolls, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        let before = now();
-        let polled = future.as_mut().poll(context);
-        let took = now().duration_since(before);
-        if took > SLOW {
-            slow.note(took);
-        }
-        polled
-    })
-    .await
 }
 
 /// What is measured here is this thread's real time, under a virtual clock too.
@@ -70,6 +54,14 @@ impl SlowPolls {
         self.0.seen.load(Ordering::Relaxed)
     }
 
+    /// Counts a poll if it was slow.
+    pub(crate) fn check(&self, before: Instant, after: Instant) {
+        let took = after.duration_since(before);
+        if took > SLOW {
+            self.note(took);
+        }
+    }
+
     #[cold]
     fn note(&self, took: Duration) {
         self.0.counter.increment(1);
@@ -93,12 +85,16 @@ impl fmt::Debug for SlowPolls {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::HttpServerMetrics;
 
-    fn run<F: Future>(future: F) -> F::Output {
-        let mut future = pin!(future);
+    fn run<F: Future>(slow: &SlowPolls, future: F) -> F::Output {
+        let mut request = HttpServerMetrics::for_operation("slow-test", 1, "run").begin();
+        let mut future = pin!(request.watch(slow, future));
         let mut context = Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
@@ -123,12 +119,12 @@ mod tests {
             busy(Duration::from_millis(1));
             if polls < 15 { Poll::Pending } else { Poll::Ready(7) }
         });
-        assert_eq!(run(warn_slow(&slow, waits)), 7);
+        assert_eq!(run(&slow, waits), 7);
         // A machine under load may stretch a poll, but not most of them.
         assert!(slow.seen() < 8, "{slow:?}");
 
         let blocks = SlowPolls::for_operation("slow-test", 1, "blocks");
-        run(warn_slow(&blocks, async { busy(Duration::from_millis(11)) }));
+        run(&blocks, async { busy(Duration::from_millis(11)) });
         assert_eq!(blocks.seen(), 1);
         let text = crate::Metrics::install().render();
         let line = "partie_polls_slow_total{service=\"slow-test\",version=\"1\",operation=\"blocks\"} 1";

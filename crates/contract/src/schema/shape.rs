@@ -1,21 +1,20 @@
 //! A schema made ready for the hot path: says of a text, in one pass and without building anything, that it is strict
 //! JSON and fits.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+
+use super::scan::Scan;
 
 /// Schemas nested deeper, recursive ones above all, are left to the thorough check.
 const DEEPEST: usize = 16;
 
-const NULL: u8 = 1;
-const BOOLEAN: u8 = 2;
-const OBJECT: u8 = 4;
-const ARRAY: u8 = 8;
-const STRING: u8 = 16;
-const INTEGER: u8 = 32;
-const NUMBER: u8 = 64;
+pub(super) const NULL: u8 = 1;
+pub(super) const BOOLEAN: u8 = 2;
+pub(super) const OBJECT: u8 = 4;
+pub(super) const ARRAY: u8 = 8;
+pub(super) const STRING: u8 = 16;
+pub(super) const INTEGER: u8 = 32;
+pub(super) const NUMBER: u8 = 64;
 const ANY: u8 = NULL | BOOLEAN | OBJECT | ARRAY | STRING | INTEGER | NUMBER;
 
 /// What a value has to look like. It never takes what the thorough checks refuse, but gives up on some of what they
@@ -25,22 +24,25 @@ pub(super) struct Shape {
     /// Characters of a string.
     length: Range,
     /// Entries of an array.
-    entries: Range,
+    pub(super) entries: Range,
     number: Range,
     above: f64,
     format: Format,
     /// The strings it may be, if it may not be all.
     options: Option<Vec<String>>,
-    /// Names, whether they are required, and their shapes.
-    members: Vec<(String, bool, Self)>,
-    element: Option<Box<Self>>,
+    /// The names of its members; apart from their shapes, since they are searched.
+    names: Vec<String>,
+    pub(super) members: Vec<Self>,
+    /// A bit for each member that has to be there.
+    pub(super) required: u64,
+    pub(super) element: Option<Box<Self>>,
     /// If there are any, one of them has to fit as well.
     alternatives: Vec<Self>,
 }
 
 /// Both ends belong to it.
 #[derive(Clone, Copy)]
-struct Range(f64, f64);
+pub(super) struct Range(f64, f64);
 
 enum Format {
     Any,
@@ -110,13 +112,16 @@ impl Shape {
         };
         if let Some(Value::Object(properties)) = schema.get("properties") {
             for (name, schema) in properties {
-                shape.members.push((name.clone(), required.contains(&name.as_str()), nested(schema)?));
+                shape.names.push(name.clone());
+                shape.members.push(nested(schema)?);
             }
         }
         // One bit each while reading; and what is required has to be a member.
-        if shape.members.len() > 64 || required.len() > shape.members.iter().filter(|member| member.1).count()
-        {
+        if shape.members.len() > 64 {
             return None;
+        }
+        for name in required {
+            shape.required |= 1 << shape.member(name.as_bytes())?;
         }
         if let Some(items) = schema.get("items") {
             shape.element = Some(Box::new(nested(items)?));
@@ -141,19 +146,25 @@ impl Shape {
             above: f64::NEG_INFINITY,
             format: Format::Any,
             options: None,
+            names: Vec::new(),
             members: Vec::new(),
+            required: 0,
             element: None,
             alternatives: Vec::new(),
         }
     }
 
     /// Whether this text surely fits.
-    pub(super) fn takes(&self, text: &[u8]) -> bool {
-        let mut parser = serde_json::Deserializer::from_slice(text);
-        self.deserialize(&mut parser).is_ok()
+    pub(super) fn takes(&self, text: &str) -> bool {
+        Scan::takes(text, self)
     }
 
-    fn takes_text(&self, text: &str) -> bool {
+    /// The index of the member of that name.
+    pub(super) fn member(&self, name: &[u8]) -> Option<usize> {
+        self.names.iter().position(|own| own.as_bytes() == name)
+    }
+
+    pub(super) fn takes_text(&self, text: &str) -> bool {
         let fits = |range: Range| {
             // Counting characters takes longer than knowing bytes, of which there are never fewer.
             let bytes = text.len() as f64;
@@ -170,14 +181,14 @@ impl Shape {
             && self.one_takes(|shape| shape.takes_text(text))
     }
 
-    fn takes_number(&self, number: f64, kind: u8) -> bool {
+    pub(super) fn takes_number(&self, number: f64, kind: u8) -> bool {
         self.types & kind != 0
             && self.number.contains(number)
             && number > self.above
             && self.one_takes(|shape| shape.takes_number(number, kind))
     }
 
-    fn takes_plain(&self, kind: u8) -> bool {
+    pub(super) fn takes_plain(&self, kind: u8) -> bool {
         self.types & kind != 0 && self.one_takes(|shape| shape.takes_plain(kind))
     }
 
@@ -186,23 +197,23 @@ impl Shape {
     }
 
     /// The one shape that reads objects or arrays here: a text is read once, so alternatives cannot be tried.
-    fn reader<E: Error>(&self, kind: u8) -> Result<&Self, E> {
+    pub(super) fn reader(&self, kind: u8) -> Option<&Self> {
         if self.types & kind == 0 {
-            return Err(misfit());
+            return None;
+        }
+        if self.alternatives.is_empty() {
+            return Some(self);
         }
         let mut able = self.alternatives.iter().filter(|shape| shape.types & kind != 0);
-        match (self.alternatives.is_empty(), able.next(), able.next()) {
-            (true, ..) => Ok(self),
-            (false, Some(only), None) if self.members.is_empty() && self.element.is_none() => {
-                only.reader(kind)
-            }
-            _ => Err(misfit()),
+        match (able.next(), able.next()) {
+            (Some(only), None) if self.members.is_empty() && self.element.is_none() => only.reader(kind),
+            _ => None,
         }
     }
 }
 
 impl Range {
-    fn contains(self, value: f64) -> bool {
+    pub(super) fn contains(self, value: f64) -> bool {
         self.0 <= value && value <= self.1
     }
 }
@@ -223,101 +234,5 @@ fn types(names: &Value) -> Option<u8> {
     match names {
         Value::Array(names) => names.iter().try_fold(0, |types, name| Some(types | one(name)?)),
         name => one(name),
-    }
-}
-
-/// Nobody reads it: the thorough check says what is wrong.
-fn misfit<E: Error>() -> E {
-    E::custom("does not fit")
-}
-
-fn fit<E: Error>(fits: bool) -> Result<(), E> {
-    if fits { Ok(()) } else { Err(misfit()) }
-}
-
-// === reading ===
-
-impl<'de> DeserializeSeed<'de> for &Shape {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &Shape {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value that fits")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        fit(self.takes_plain(NULL))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        fit(self.takes_plain(BOOLEAN))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        fit(self.takes_number(number as f64, INTEGER))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        fit(self.takes_number(number as f64, INTEGER))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        fit(self.takes_number(number, NUMBER))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        fit(self.takes_text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let this = self.reader(ARRAY)?;
-        let element = this.element.as_deref().ok_or_else(misfit)?;
-        let mut count = 0_u32;
-        while seq.next_element_seed(element)?.is_some() {
-            count += 1;
-        }
-        fit(this.entries.contains(f64::from(count)))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let this = self.reader(OBJECT)?;
-        let mut seen = 0_u64;
-        while let Some(index) = map.next_key_seed(Name(this))? {
-            fit(seen & (1 << index) == 0)?;
-            seen |= 1 << index;
-            map.next_value_seed(&this.members[index].2)?;
-        }
-        let mut members = this.members.iter().enumerate();
-        fit(members.all(|(index, (_, required, _))| !required || seen & (1 << index) != 0))
-    }
-}
-
-/// Reads the name of a member: its index. Another name may be an alias of the parser's, or wrong.
-struct Name<'s>(&'s Shape);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = usize;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = usize;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        self.0.members.iter().position(|(own, ..)| own == name).ok_or_else(misfit)
     }
 }

@@ -123,7 +123,7 @@ fn what_is_surely_taken_has_no_violations() {
     let good = json!({"basket":{"items":[{"quantity":1,"kind":"dish"}],"note":"x","when":"2026-01-01T00:00:00Z"},
         "reserve":{"quantity":99,"kind":"drink"},"tags":["a"],"weight":0.5});
     let known = Known::of(schema_of::<Order>);
-    assert!(known.surely_takes(good.to_string().as_bytes()), "the hot path reads what is usual");
+    assert!(known.surely_takes(&good.to_string()), "the hot path reads what is usual");
     // Each place takes the wrong type, the wrong size, null, or is missing.
     let places = [
         "/basket",
@@ -174,7 +174,7 @@ fn what_is_surely_taken_has_no_violations() {
     let mut taken = 0;
     for value in texts {
         let violations = known.violations(&value, Mode::Parsed);
-        if known.surely_takes(value.to_string().as_bytes()) {
+        if known.surely_takes(&value.to_string()) {
             assert_eq!(violations, [], "{value}");
             taken += 1;
         }
@@ -185,8 +185,96 @@ fn what_is_surely_taken_has_no_violations() {
         r#"{"quantity":1,"kind":"dish","quantity":1}"#,
         r#"{"quantity":1,"kind":"dish\ud800"}"#,
     ] {
-        assert!(!Known::of(schema_of::<Line>).surely_takes(text.as_bytes()), "{text}");
+        assert!(!Known::of(schema_of::<Line>).surely_takes(text), "{text}");
     }
-    assert!(!Known::of(schema_of::<Value>).surely_takes(b"[1]"), "left to the thorough check");
-    assert!(!Known::of(schema_of::<Recursive>).surely_takes(b"{}"), "left to the thorough check");
+    assert!(!Known::of(schema_of::<Value>).surely_takes("[1]"), "left to the thorough check");
+    assert!(!Known::of(schema_of::<Recursive>).surely_takes("{}"), "left to the thorough check");
+}
+
+fn surely(text: &str) -> bool {
+    Known::of(schema_of::<Order>).surely_takes(text)
+}
+
+#[test]
+fn what_is_surely_taken_is_strict_json_whatever_happened_to_it() {
+    const GOOD: &str = r#"{"basket":{"items":[{"quantity":10,"kind":"dish"},{"kind":"drink","quantity":9}],
+        "note":"\u00e4 \"and\" a long \ud83d\ude00 note","when":"2026-01-01T00:00:00Z"},"reserve":null,
+        "tags":["a","\u20ac","\n"],"weight":-12.5e-1,"weight":0.50}"#;
+    let good = GOOD.replace("-12.5e-1,\"weight\":", "");
+    assert!(surely(&good), "{good}");
+    assert!(!surely(GOOD), "one member twice");
+    let known = Known::of(schema_of::<Order>);
+    let mut taken = 0;
+    let mut check = |text: &[u8]| {
+        let Ok(text) = str::from_utf8(text) else { return };
+        if surely(text) {
+            crate::json::check(text.as_bytes()).unwrap();
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(known.violations(&value, Mode::Strict), [], "{text}");
+            taken += 1;
+        }
+    };
+    for at in 0..good.len() {
+        let (before, after) = good.as_bytes().split_at(at);
+        check(before);
+        check(&[before, &after[1..]].concat());
+        for byte in *b"\0\n \"\\{}[]:,-+.019eEutn\x7f" {
+            check(&[before, &[byte], after].concat());
+            check(&[before, &[byte], &after[1..]].concat());
+        }
+    }
+    assert!(taken > 500, "{taken}");
+}
+
+#[test]
+fn numbers_are_what_the_parser_makes_of_them() {
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is read")]
+    struct Numbers {
+        #[schemars(range(min = -90, max = 90))]
+        degrees: Option<f64>,
+        #[schemars(range(min = 1, max = 99))]
+        count: Option<u32>,
+    }
+    let known = Known::of(schema_of::<Numbers>);
+    for number in [
+        "0",
+        "-0",
+        "-0.0",
+        "7",
+        "90",
+        "91",
+        "-90",
+        "-90.1",
+        "90.0",
+        "90.000000000000001",
+        "90.00000000000000000000000001",
+        "89.9999999999999999999",
+        "0.1",
+        "1e1",
+        "1E+1",
+        "1e-400",
+        "1e400",
+        "9e1",
+        "9.1e1",
+        "123456789012345678",
+        "123456789012345678901234567890",
+        "01",
+        "-",
+        "1.",
+        ".5",
+        "1e",
+        "+1",
+        "--1",
+        "1.5.5",
+        "0x1",
+        "NaN",
+    ] {
+        for member in ["degrees", "count"] {
+            let text = format!("{{\"{member}\":{number}}}");
+            let fits = serde_json::from_str::<Value>(&text)
+                .is_ok_and(|value| known.violations(&value, Mode::Strict).is_empty());
+            assert_eq!(known.surely_takes(&text), fits, "{text}");
+        }
+    }
 }

@@ -1,16 +1,18 @@
 //! One connection: its requests one after the other, and its end.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::{HeaderValue, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use partie_contract::{Deadline, Platform, wire};
+use partie_contract::wire;
 use tokio::net::TcpStream;
 
 use super::answer::Outgoing;
@@ -19,10 +21,11 @@ use super::limits::Limits;
 use super::request;
 use super::seats::Seat;
 use super::socket::{Phase, Socket};
-use crate::dispatch::dispatch;
+use crate::dispatch::{About, dispatch};
 use crate::handles::Handles;
 use crate::hop::strip_hop_by_hop;
 use crate::in_flight::InFlight;
+use crate::limited::Limit;
 use crate::request_id::request_id;
 use crate::serve::{Peer, Serve};
 use crate::stack::is_event_stream;
@@ -44,7 +47,7 @@ impl Connection {
         let peer = self.peer;
         let phase = Phase::default();
         let socket = Socket::new(stream, phase.clone(), &self.limits, self.handles.ids.clone());
-        let (closing, cut) = (self.drain.closing(), self.drain.cut());
+        let mut watch = self.drain.watch();
         let mut builder = http1::Builder::new();
         builder
             .max_headers(self.limits.headers)
@@ -61,20 +64,18 @@ impl Connection {
             async move { Ok::<_, Infallible>(this.answer(request, phase).await) }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
-        let (mut closing, mut cut) = (pin!(closing), pin!(cut));
         let mut told = false;
-        let ended = loop {
-            tokio::select! {
-                biased;
-                () = &mut cut => return,
-                () = &mut closing, if !told => {
-                    told = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                ended = connection.as_mut() => break ended,
+        let ended = poll_fn(|cx| {
+            if watch.is_cut(cx) {
+                return Poll::Ready(None);
             }
-        };
-        if let Err(error) = ended {
+            if !told && watch.is_closing(cx) {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            connection.as_mut().poll(cx).map(Some)
+        });
+        if let Some(Err(error)) = ended.await {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
     }
@@ -84,19 +85,17 @@ impl Connection {
         request: http::Request<Incoming>,
         phase: Phase,
     ) -> http::Response<Outgoing> {
-        let ids = &self.handles.ids;
-        let id = request_id(request.headers(), ids);
-        let uri = request.uri().clone();
-        let problem = |fault: Platform| fault.into_response(Some(uri.path().to_owned()), id.to_str().ok());
+        let id = request_id(request.headers(), &self.handles.ids);
+        let about = About { uri: request.uri().clone(), request_id: Some(id.clone()) };
         let (mut answer, in_flight) = match request::admit(request, &self.limits, &phase) {
-            Err(fault) => (problem(fault), None),
+            Err(fault) => (about.problem(fault), None),
             Ok(mut request) => {
-                request.headers_mut().insert(wire::REQUEST_ID, id.clone());
+                request.headers_mut().insert(wire::REQUEST_ID, id);
                 let in_flight = InFlight::of(&mut request, &self.handles.activity);
                 let (serve, peer) = (Arc::clone(&self.serve), Peer::Network(self.peer));
-                let deadline = Deadline::after(self.limits.answer);
-                let answer = dispatch(serve, peer, request, deadline, &self.handles).await;
-                (answer.unwrap_or_else(problem), Some(in_flight))
+                let limit = Limit::After(self.limits.answer);
+                let answer = dispatch(serve, peer, request, limit, &self.handles, &about).await;
+                (answer.unwrap_or_else(|fault| about.problem(fault)), Some(in_flight))
             }
         };
         let events = is_event_stream(&answer).then(|| (self.limits.heartbeat, self.drain.clone()));
@@ -106,7 +105,9 @@ impl Connection {
         if self.drain.is_lame() || in_flight.is_none() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        headers.entry(wire::REQUEST_ID).or_insert(id);
+        if let Some(id) = about.request_id {
+            headers.entry(wire::REQUEST_ID).or_insert(id);
+        }
         answer.map(|body| Outgoing::new(body, phase, in_flight, events))
     }
 }

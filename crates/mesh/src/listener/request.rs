@@ -47,8 +47,7 @@ fn check_host(head: &http::request::Parts) -> Result<(), Platform> {
     let mut hosts = head.headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => {
-            let empty = host.is_empty();
-            if empty || http::uri::Authority::try_from(host.as_bytes()).is_ok() {
+            if is_plain_host(host.as_bytes()) || http::uri::Authority::try_from(host.as_bytes()).is_ok() {
                 Ok(())
             } else {
                 Err(malformed("Host is not a host"))
@@ -57,6 +56,17 @@ fn check_host(head: &http::request::Parts) -> Result<(), Platform> {
         (None, _) if head.version == Version::HTTP_10 => Ok(()),
         (None, _) => Err(malformed("Host is missing")),
         (Some(_), Some(_)) => Err(malformed("there is more than one Host")),
+    }
+}
+
+/// Whether it is empty, or surely a name or an IPv4 address, perhaps with a port: nearly every `Host` is.
+fn is_plain_host(host: &[u8]) -> bool {
+    let name =
+        host.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')).count();
+    match host.split_at(name) {
+        (_, []) => true,
+        ([_, ..], [b':', port @ ..]) => (1..=4).contains(&port.len()) && port.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }
 

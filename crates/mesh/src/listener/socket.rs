@@ -49,8 +49,10 @@ pub(super) struct Socket {
     clocks: Clocks,
     /// One timer for the waits of the reading side. Set only when there is something to wait for.
     read: Pin<Box<Sleep>>,
-    /// In which phase that timer was set.
+    /// For which phase the time was taken.
     read_for: Option<u8>,
+    /// How long that phase may last. The timer may be set to ring before that, never after.
+    read_until: Instant,
     stall: Option<Pin<Box<Sleep>>>,
     /// Set when our side is closed and theirs is not.
     linger: Option<Pin<Box<Sleep>>>,
@@ -102,7 +104,19 @@ impl Socket {
             stall: limits.write_stall,
         };
         let read = Box::pin(tokio::time::sleep(clocks.waiting));
-        Self { stream, phase, clocks, read, read_for: None, stall: None, linger: None, instead: None, ids }
+        let read_until = read.deadline();
+        Self {
+            stream,
+            phase,
+            clocks,
+            read,
+            read_for: None,
+            read_until,
+            stall: None,
+            linger: None,
+            instead: None,
+            ids,
+        }
     }
 
     /// Runs the clock of the phase while nothing arrives.
@@ -115,9 +129,18 @@ impl Socket {
         };
         if self.read_for != Some(phase) {
             self.read_for = Some(phase);
-            self.read.as_mut().reset(now() + limit);
+            self.read_until = now() + limit;
+            // Moving the timer with every request costs more than letting it ring early once in a while.
+            if self.read_until < self.read.deadline() {
+                self.read.as_mut().reset(self.read_until);
+            }
         }
         ready!(self.read.as_mut().poll(cx));
+        while self.read.deadline() < self.read_until {
+            let until = self.read_until;
+            self.read.as_mut().reset(until);
+            ready!(self.read.as_mut().poll(cx));
+        }
         if phase == WAITING {
             // Nobody is owed an answer: as if the client had closed.
             return Poll::Ready(Ok(()));

@@ -1,6 +1,6 @@
 //! The body of an answer: under the same deadline and the same bulkhead as its head.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use tokio::time::Sleep;
 
 use super::bulkhead::Permit;
 use super::is_event_stream;
+use crate::limited::{Limit, Limited};
 
 /// Up to this size, in bytes, a body of known length is awaited together with the head: no timer of its own, and the
 /// connection is free again before the caller looks at the answer.
@@ -26,17 +27,17 @@ pub(super) async fn cover(
         return Ok(answer);
     }
     let (head, body) = answer.into_parts();
-    let sleep = || tokio::time::sleep_until(deadline.instant().into());
     let body = match body.size_hint().exact() {
         Some(0) => body,
         Some(length) if length <= SMALL => {
-            let whole = tokio::select! {
-                whole = BodyExt::collect(body) => whole.map_err(broken_off)?,
-                () = sleep() => return Err(too_late()),
-            };
+            let whole = Limited::new(Limit::At(deadline), pin!(BodyExt::collect(body))).await;
+            let whole = whole.ok_or_else(too_late)?.map_err(broken_off)?;
             if whole.trailers().is_none() { whole.to_bytes().into() } else { Body::stream(whole) }
         }
-        _ => Body::stream(Covered { body, sleep: Box::pin(sleep()), _permit: permit }),
+        _ => {
+            let sleep = Box::pin(tokio::time::sleep_until(deadline.instant().into()));
+            Body::stream(Covered { body, sleep, _permit: permit })
+        }
     };
     Ok(Response::from_parts(head, body))
 }

@@ -1,9 +1,12 @@
 //! The deadline of a call: checked at entry, sent along, and enforced.
 
 use std::future::Future;
+use std::pin::pin;
 
 use http::{HeaderMap, HeaderValue};
 use partie_contract::{Deadline, FaultKind, Platform, wire};
+
+use crate::limited::{Limit, Limited};
 
 /// Refuses a call that starts too late.
 pub(super) fn check(deadline: Deadline, service: &str) -> Result<(), Platform> {
@@ -26,7 +29,7 @@ pub(super) async fn bound<F: Future>(
     service: &str,
     work: F,
 ) -> Result<F::Output, Platform> {
-    tokio::time::timeout_at(deadline.instant().into(), work).await.map_err(|_| late(service))
+    Limited::new(Limit::At(deadline), pin!(work)).await.ok_or_else(|| late(service))
 }
 
 /// The service took too long.

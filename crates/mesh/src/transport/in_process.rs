@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use partie_contract::{Deadline, FaultKind, Platform, Request, Response};
 
-use crate::dispatch::dispatch;
+use crate::dispatch::{About, dispatch};
+use crate::limited::Limit;
 use crate::mesh::TargetState;
 use crate::serve::{Peer, Serve};
 use crate::stack::late;
@@ -16,7 +17,9 @@ pub(super) async fn send(
     target: &TargetState,
     deadline: Deadline,
 ) -> Result<Response, Platform> {
-    dispatch(serve, from, request, deadline, &target.handles).await.map_err(|fault| match fault.kind() {
+    let about = About::of(&request);
+    let sent = dispatch(serve, from, request, Limit::At(deadline), &target.handles, &about).await;
+    sent.map_err(|fault| match fault.kind() {
         FaultKind::UpstreamTimeout => late(&target.service),
         _ => fault,
     })

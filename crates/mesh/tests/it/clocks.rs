@@ -51,6 +51,19 @@ async fn a_connection_without_a_next_request_is_closed() {
 }
 
 #[tokio::test]
+async fn each_wait_has_its_own_clock_whichever_was_set_first() {
+    for (first_byte, idle) in [(SHORT, 3 * SHORT), (100 * SHORT, 3 * SHORT)] {
+        let server = Server::start(Limits { first_byte, idle, ..Limits::default() }, echo());
+        let mut client = server.connect().await;
+        let begun = partie_runtime::monotonic();
+        client.send(REQUEST).await;
+        assert!(client.rest().await.ends_with("GET /a "));
+        assert!((3 * SHORT..100 * SHORT).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        server.stopped().await;
+    }
+}
+
+#[tokio::test]
 async fn the_clock_of_the_head_does_not_run_between_requests() {
     let limits = Limits { first_byte: SHORT, header: SHORT, ..Limits::default() };
     let server = Server::start(limits, echo());

@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use partie_contract::{Call, Outcome, OutcomeExt, Platform};
 use partie_runtime::{Busy, Stop, failpoint, monotonic};
 use partie_store::{Error, Store, Tx};
-use tracing::{error, info, warn};
+use tracing::{debug, error, warn};
 
 use super::rows::{self, Task};
 use super::{AfterCrash, Found, Handler, JobError, Run};
@@ -38,6 +38,14 @@ enum Next {
     Unknown(Task, String),
 }
 
+/// What follows a step.
+enum After {
+    /// The job is done, which is not on record yet.
+    Done(JobId),
+    /// There is more to do, then.
+    Later(Instant, Next),
+}
+
 /// What is to be done later; the number makes the order total.
 type Later = BTreeMap<(Instant, u64), Next>;
 
@@ -50,6 +58,9 @@ impl JobRunner {
         let mut later = Later::new();
         let mut ready: VecDeque<Next> = self.left_over().await.into();
         let mut running = FuturesUnordered::new();
+        // At most one, beside what is running.
+        let mut turns = FuturesUnordered::new();
+        let mut done = Vec::new();
         let mut may_have_fresh = true;
         let mut numbers = 0_u64..;
         let stopped = self.stop.stopped();
@@ -59,28 +70,36 @@ impl JobRunner {
             while let Some(entry) = later.first_entry().filter(|entry| entry.key().0 <= now) {
                 ready.push_back(entry.remove());
             }
-            if may_have_fresh && ready.is_empty() && running.len() < self.config.concurrency {
-                let fresh = self.fresh(self.config.concurrency - running.len()).await;
-                may_have_fresh = !fresh.is_empty();
-                ready.extend(fresh);
-            }
             while running.len() < self.config.concurrency
                 && let Some(next) = ready.pop_front()
             {
                 running.push(self.step(next));
             }
-            if running.is_empty() && ready.is_empty() && later.is_empty() && !may_have_fresh {
+            let room = self.config.concurrency - running.len();
+            let may_take = may_have_fresh && room > 0;
+            if turns.is_empty() && (may_take || !done.is_empty()) {
+                let limit = if may_take { room } else { 0 };
+                may_have_fresh &= !may_take;
+                turns.push(self.turn(std::mem::take(&mut done), limit));
+            }
+            if running.is_empty() && turns.is_empty() && later.is_empty() {
                 busy = None;
             }
             let wait = later.first_key_value().map(|((due, _), _)| *due);
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
-                Some(after) = running.next() => {
-                    if let Some((due, next)) = after {
+                Some(fresh) = turns.next() => {
+                    may_have_fresh |= !fresh.is_empty();
+                    ready.extend(fresh);
+                }
+                Some(after) = running.next() => match after {
+                    Some(After::Done(id)) => done.push(id),
+                    Some(After::Later(due, next)) => {
                         later.insert((due, numbers.next().unwrap_or_default()), next);
                     }
-                }
+                    None => {}
+                },
                 rung = self.hub.jobs.rung() => {
                     busy = Some(rung);
                     may_have_fresh = true;
@@ -89,7 +108,18 @@ impl JobRunner {
             }
         }
         // What was begun is finished; what waits is found at the next start.
-        while running.next().await.is_some() {}
+        while let Some(fresh) = turns.next().await {
+            ready.extend(fresh);
+        }
+        running.extend(
+            ready.into_iter().filter(|next| matches!(next, Next::Attempt(_))).map(|next| self.step(next)),
+        );
+        while let Some(after) = running.next().await {
+            if let Some(After::Done(id)) = after {
+                done.push(id);
+            }
+        }
+        self.turn(done, 0).await;
         drop(busy);
     }
 
@@ -106,13 +136,17 @@ impl JobRunner {
         left.into_iter().map(next).collect()
     }
 
-    async fn fresh(&self, limit: usize) -> Vec<Next> {
-        let fresh = self.insist(move |tx| rows::claim_fresh(tx, limit)).await.unwrap_or_default();
-        fresh.into_iter().map(Next::Attempt).collect()
+    /// Records what is done, and takes up at most so many jobs that wait for their first attempt, in one transaction.
+    async fn turn(&self, done: Vec<JobId>, limit: usize) -> Vec<Next> {
+        let write = move |tx: &mut Tx| {
+            done.iter().try_for_each(|id| rows::note_done(tx, *id))?;
+            if limit == 0 { Ok(Vec::new()) } else { rows::claim_fresh(tx, limit) }
+        };
+        self.insist(write).await.unwrap_or_default().into_iter().map(Next::Attempt).collect()
     }
 
     /// One attempt, or one question about an attempt. Gives back what follows, and when.
-    async fn step(&self, next: Next) -> Option<(Instant, Next)> {
+    async fn step(&self, next: Next) -> Option<After> {
         match next {
             Next::Attempt(task) => self.attempt(task).await,
             Next::Again(id) => {
@@ -123,7 +157,7 @@ impl JobRunner {
         }
     }
 
-    async fn attempt(&self, task: Task) -> Option<(Instant, Next)> {
+    async fn attempt(&self, task: Task) -> Option<After> {
         let Some(handler) = self.handlers.get(&*task.kind) else {
             return self.dead(&task, format!("the service has no job of the kind {}", task.kind)).await;
         };
@@ -131,7 +165,7 @@ impl JobRunner {
         let result = self.call(&handler.run, &task).await;
         failpoint(&handler.names.after_call);
         match result {
-            Ok(()) => self.done(&task).await,
+            Ok(()) => Some(Self::done(&task)),
             Err(JobError::Retry(reason)) => self.retry(&task, reason.to_string()).await,
             Err(JobError::Failed(reason)) => self.dead(&task, reason.to_string()).await,
             Err(JobError::Unknown(reason)) => self.unknown(task, reason.to_string()).await,
@@ -139,7 +173,7 @@ impl JobRunner {
     }
 
     /// Nobody knows whether the last attempt had its effect: the kind declares what follows.
-    async fn unknown(&self, task: Task, reason: String) -> Option<(Instant, Next)> {
+    async fn unknown(&self, task: Task, reason: String) -> Option<After> {
         let Some(handler) = self.handlers.get(&*task.kind) else {
             return self.dead(&task, format!("the service has no job of the kind {}", task.kind)).await;
         };
@@ -147,7 +181,7 @@ impl JobRunner {
         match (handler.after_crash, &handler.ask) {
             (AfterCrash::Retry, _) => self.retry(&task, reason).await,
             (AfterCrash::Ask, Some(ask)) => match self.call(ask, &task).await {
-                Ok(Found::Done) => self.done(&task).await,
+                Ok(Found::Done) => Some(Self::done(&task)),
                 Ok(Found::NotDone) => self.retry(&task, reason).await,
                 Err(JobError::Failed(error)) => {
                     self.dead(&task, format!("outcome unknown: {reason}; asking failed: {error}")).await
@@ -156,7 +190,7 @@ impl JobRunner {
                     let (id, error) = (task.id, format!("outcome unknown: {reason}; asking failed: {error}"));
                     self.insist(move |tx| rows::note_unknown(tx, id, &error)).await?;
                     let due = monotonic() + self.config.backoff.after(task.attempts, self.store.ids());
-                    Some((due, Next::Unknown(task, reason)))
+                    Some(After::Later(due, Next::Unknown(task, reason)))
                 }
             },
             (AfterCrash::Ask | AfterCrash::GiveUp, _) => {
@@ -181,24 +215,23 @@ impl JobRunner {
         }
     }
 
-    async fn done(&self, task: &Task) -> Option<(Instant, Next)> {
-        let id = task.id;
-        self.insist(move |tx| rows::note_done(tx, id)).await?;
-        info!(kind = %task.kind, %id, attempts = task.attempts, "a job is done");
-        None
+    fn done(task: &Task) -> After {
+        debug!(kind = %task.kind, id = %task.id, attempts = task.attempts, "a job is done");
+        After::Done(task.id)
     }
 
-    async fn retry(&self, task: &Task, reason: String) -> Option<(Instant, Next)> {
+    async fn retry(&self, task: &Task, reason: String) -> Option<After> {
         if task.attempts >= self.config.attempts {
             return self.dead(task, reason).await;
         }
         let (id, error) = (task.id, reason.clone());
         self.insist(move |tx| rows::note_failed(tx, id, &error)).await?;
         warn!(kind = %task.kind, %id, attempt = task.attempts, reason, "a job failed and is tried again");
-        Some((monotonic() + self.config.backoff.after(task.attempts, self.store.ids()), Next::Again(id)))
+        let due = monotonic() + self.config.backoff.after(task.attempts, self.store.ids());
+        Some(After::Later(due, Next::Again(id)))
     }
 
-    async fn dead(&self, task: &Task, reason: String) -> Option<(Instant, Next)> {
+    async fn dead(&self, task: &Task, reason: String) -> Option<After> {
         let (id, error) = (task.id, reason.clone());
         self.insist(move |tx| rows::note_dead(tx, id, &error)).await?;
         error!(kind = %task.kind, %id, attempts = task.attempts, reason, "a job is a dead letter");

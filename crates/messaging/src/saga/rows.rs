@@ -163,15 +163,17 @@ pub(super) fn note_attempt(tx: &mut Tx, id: Uuid, revision: i64, error: &str) ->
 /// Records that a step is entered, and says for the how manyeth time.
 pub(super) fn enter(tx: &mut Tx, saga: Uuid, step: &str) -> Result<u32, Error> {
     let now = tx.now();
-    let iteration = tx.query_one(
-        "SELECT COUNT(*) + 1 FROM partie_saga_history WHERE saga = $1 AND step = $2",
+    // Two statements: SQLite would make a table for the results of one that reads where it writes.
+    let (entry, iteration): (i64, u32) = tx.query_one(
+        "SELECT COALESCE(MAX(entry), 0) + 1, COUNT(*) FILTER (WHERE step = $2) + 1 FROM partie_saga_history
+         WHERE saga = $1",
         &[&saga, &step],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     tx.execute(
         "INSERT INTO partie_saga_history (saga, entry, step, iteration, state, entered_at, updated_at)
-         VALUES ($1, (SELECT COALESCE(MAX(entry), 0) + 1 FROM partie_saga_history WHERE saga = $1), $2, $3, $4, $5, $5)",
-        &[&saga, &step, &iteration, &EntryState::Entered, &now],
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        &[&saga, &entry, &step, &iteration, &EntryState::Entered, &now],
     )?;
     Ok(iteration)
 }
@@ -185,9 +187,11 @@ pub(super) fn mark(
     detail: Option<&str>,
 ) -> Result<(), Error> {
     let now = tx.now();
+    // By its key, so that SQLite knows that it is one row.
     tx.execute(
         "UPDATE partie_saga_history SET state = $4, updated_at = $5, detail = COALESCE($6, detail)
-         WHERE saga = $1 AND step = $2 AND iteration = $3",
+         WHERE saga = $1 AND entry = (
+             SELECT entry FROM partie_saga_history WHERE saga = $1 AND step = $2 AND iteration = $3)",
         &[&saga, &step, &iteration, &state, &now, &detail],
     )?;
     Ok(())

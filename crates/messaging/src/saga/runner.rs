@@ -5,19 +5,20 @@ use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use partie_contract::{Abort, Call, Outcome, OutcomeExt};
 use partie_runtime::{Busy, Stop, failpoint};
 use partie_store::{Store, Tx};
 use partie_telemetry::Counter;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
 use tracing::{error, warn};
 use uuid::Uuid;
 
 use super::engine::{Answer, Engine, Errand, Wanted};
 use super::rows;
 use super::step::{Sent, Work};
+use super::turns::Place;
 use crate::config::SagaConfig;
 use crate::failure;
 use crate::wake::Hub;
@@ -50,14 +51,18 @@ struct Running {
 impl<S: Send + Sync + 'static> SagaRunner<S> {
     /// Something is going on from the start on: what an earlier process left behind is there without a ring.
     pub(crate) async fn run(self, begun: Busy) {
+        let this = Arc::new(self);
         let mut busy = Some(begun);
         let mut running: HashMap<Uuid, Running> = HashMap::new();
-        let mut drives = FuturesUnordered::new();
-        let stopped = self.stop.stopped();
+        // Tasks of their own: their calls are the work of other services too, more than one thread's.
+        let mut drives = JoinSet::new();
+        let stopped = this.stop.stopped();
         tokio::pin!(stopped);
-        let mut wanted = self.unfinished().await;
+        let unfinished = this.unfinished().await;
+        let mut wanted: Vec<(Uuid, Place)> =
+            unfinished.into_iter().map(|saga| (saga, this.hub.turns.wait())).collect();
         loop {
-            for saga in wanted.drain(..) {
+            for (saga, turn) in wanted.drain(..) {
                 match running.entry(saga) {
                     Entry::Occupied(mut known) => {
                         known.get_mut().again = true;
@@ -65,7 +70,7 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
                     }
                     Entry::Vacant(place) => {
                         let news = Arc::clone(&place.insert(Running::default()).news);
-                        drives.push(self.drive(saga, news));
+                        drives.spawn(Arc::clone(&this).drive(saga, news, turn));
                     }
                 }
             }
@@ -75,19 +80,22 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
-                Some(saga) = drives.next() => {
-                    if running.remove(&saga).is_some_and(|known| known.again) {
-                        wanted.push(saga);
+                Some(ended) = drives.join_next() => match ended {
+                    Ok(saga) => {
+                        if running.remove(&saga).is_some_and(|known| known.again) {
+                            wanted.push((saga, this.hub.turns.wait()));
+                        }
                     }
-                }
-                rung = self.hub.sagas.rung() => {
+                    Err(error) => error!(%error, "a saga is left until the next start"),
+                },
+                rung = this.hub.sagas.rung() => {
                     busy = Some(rung);
-                    wanted.extend(self.hub.take_wanted());
+                    wanted.extend(this.hub.take_wanted());
                 }
             }
         }
         // Calls under way are finished and their answers taken in; the rest is found at the next start.
-        while drives.next().await.is_some() {}
+        while drives.join_next().await.is_some() {}
         drop(busy);
     }
 
@@ -109,9 +117,10 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
     }
 
     /// Takes a saga as far as it goes. Gives its id back.
-    async fn drive(&self, saga: Uuid, news: Arc<Notify>) -> Uuid {
+    async fn drive(self: Arc<Self>, saga: Uuid, news: Arc<Notify>, turn: Place) -> Uuid {
         let engine = Arc::clone(&self.engine);
         let mut wanted = self.insist(saga, &news, move |tx| engine.look(tx, saga)).await;
+        drop(turn);
         while let Some(Wanted::Call(errand)) = wanted {
             if self.stop.is_stopped() {
                 break;
@@ -161,7 +170,9 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
             }
             _ => return None,
         };
+        let turn = self.hub.turns.wait();
         let _permit = self.permits.acquire().await.ok()?;
+        drop(turn);
         let cx = errand
             .cause
             .call((self.calls)(), self.store.ids())

@@ -74,6 +74,8 @@ impl TimerRunner {
     /// Fires what is due, at most one batch of it.
     async fn pass(&self, retries: &mut Retries) -> Result<Pass, Platform> {
         let limit = self.config.batch;
+        // Before the look, so that what it does not see rings.
+        self.hub.expect_any_timer();
         let found: Outcome<_> = self.store.read(move |tx| Ok(super::due(tx, limit)?)).await;
         let (mut due, next) = found.unexpected()?;
         let now = monotonic();
@@ -166,6 +168,7 @@ impl TimerRunner {
     /// Waits until something is due. Something is going on while a failed timer waits, but not while all are in the
     /// future.
     async fn rest(&self, next: Option<Timestamp>, retries: &Retries, busy: &mut Option<Busy>) {
+        self.hub.expect_timer(next);
         let sleep = async {
             match next {
                 Some(next) => self.store.clock().sleep_until(next).await,
@@ -189,7 +192,7 @@ impl TimerRunner {
         }
         tokio::select! {
             woken = &mut sleep => *busy = woken.or_else(|| Some(self.store.activity().begin())),
-            rung = self.hub.timers.rung() => *busy = Some(rung),
+            rung = self.hub.timer_rung() => *busy = Some(rung),
             () = retry => {}
             () = self.stop.stopped() => {}
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use partie_contract::{Abort, CloudEvent, Deadline, Event, NoContent, NoProblem, Outcome, Platform};
@@ -58,6 +58,44 @@ pub(crate) fn handlers() -> Handlers<Reader> {
 
 pub(crate) fn publish(tx: &mut Tx, meter: &str, value: u32) -> Result<Published, partie_store::Error> {
     tx.publish(&Read { meter: meter.to_owned(), value })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_when_the_worker_came_leaves_too() {
+    let world = World::new();
+    let store = world.store("meters");
+    let (runs, may_end) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+    // The service begins to work on its own before the worker is there to be told of it.
+    let writing = tokio::spawn(store.write({
+        let (runs, may_end) = (Arc::clone(&runs), Arc::clone(&may_end));
+        move |tx| -> Outcome<Published> {
+            let published = publish(tx, "a", 1)?;
+            // The second run is the one that counts.
+            let is_rehearsal = runs.fetch_add(1, Ordering::SeqCst) == 0;
+            while !is_rehearsal && !may_end.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            Ok(published)
+        }
+    }));
+    while runs.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let reads = store.stats().reads;
+    let broker = Arc::new(world.broker.clone());
+    let service = world.start_with("meters", store, broker, Reader::default(), handlers());
+    // The relay, the timers and the sagas look what there is; whoever looks too early has done so by then.
+    let looks = async {
+        while service.store.stats().reads < reads + 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    drop(tokio::time::timeout(Duration::from_millis(200), looks).await);
+    may_end.store(true, Ordering::SeqCst);
+    writing.await.unwrap().unwrap();
+    world.quiet().await;
+    assert_eq!(service.notes("read").await, ["a:1"]);
+    world.stop([service]).await;
 }
 
 #[tokio::test]

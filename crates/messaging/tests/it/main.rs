@@ -12,4 +12,5 @@ mod rounds;
 mod sagas;
 mod stepping;
 mod timers;
+mod turns;
 mod world;

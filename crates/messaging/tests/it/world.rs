@@ -124,7 +124,18 @@ impl World {
         state: impl Into<Arc<S>>,
         handlers: Handlers<S>,
     ) -> Service {
-        let store = self.store(name);
+        self.start_with(name, self.store(name), broker, state, handlers)
+    }
+
+    /// Starts it on a store that is open.
+    pub(crate) fn start_with<S: Send + Sync + 'static>(
+        &self,
+        name: &'static str,
+        store: Store,
+        broker: Arc<dyn Broker>,
+        state: impl Into<Arc<S>>,
+        handlers: Handlers<S>,
+    ) -> Service {
         let ids = Ids::from_entropy();
         let parts = WorkerParts {
             service: name,

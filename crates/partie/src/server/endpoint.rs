@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partie_contract::{BoxFuture, Inbound, Operation, Response, Routes};
-use partie_telemetry::{HttpServerMetrics, SlowPolls, warn_slow};
+use partie_telemetry::{HttpServerMetrics, SlowPolls};
 
 /// All operations of a service, in order of declaration.
 pub(crate) type Endpoints = Vec<Endpoint>;
@@ -14,7 +14,7 @@ pub(crate) struct Endpoint {
     /// Whether a token without a scheme is taken (compat routes).
     pub(crate) lenient: bool,
     pub(crate) metrics: HttpServerMetrics,
-    polls: SlowPolls,
+    pub(crate) polls: SlowPolls,
     run: Arc<dyn Fn(Inbound) -> BoxFuture<'static, Response> + Send + Sync>,
 }
 
@@ -41,8 +41,8 @@ impl Endpoint {
             .collect()
     }
 
-    /// Runs the operation. A poll that holds up its thread is counted.
-    pub(crate) async fn run(&self, inbound: Inbound) -> Response {
-        warn_slow(&self.polls, (self.run)(inbound)).await
+    /// Runs the operation.
+    pub(crate) fn run(&self, inbound: Inbound) -> BoxFuture<'static, Response> {
+        (self.run)(inbound)
     }
 }

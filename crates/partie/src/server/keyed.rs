@@ -12,7 +12,9 @@ pub(crate) async fn bind(inbound: &mut Inbound, store: Option<&Store>) -> Result
     let new = Replay::New(Claim::default());
     if !operation.keyed {
         // A key nobody asked for must not become one without a scope.
-        inbound.call = inbound.call.clone().without_key();
+        if inbound.call.key().is_some() {
+            inbound.call = inbound.call.clone().without_key();
+        }
         return Ok(new);
     }
     if inbound.call.key().is_none() {

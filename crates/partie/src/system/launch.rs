@@ -105,6 +105,8 @@ impl System {
     /// [`StartError`], in one line.
     pub async fn launch(self, config: Config, environment: Environment) -> Result<Arc<Running>, StartError> {
         edges::check(self.services.iter().map(|service| &service.declared))?;
+        // Stores measure for the recorder that is there when they open.
+        Metrics::install();
         if let Some(unknown) = config.services.keys().find(|name| !self.defaults.services.contains_key(*name))
         {
             return Err(StartError::UnknownService(unknown.clone()));

@@ -1,4 +1,4 @@
-//! Group commit: many closures, each in its savepoint, in one commit.
+//! Group commit: many closures in one commit, and each can be undone without the others.
 
 use std::mem;
 use std::rc::Rc;
@@ -20,6 +20,12 @@ use crate::status::{Health, bump};
 use crate::task::{Task, Verdict};
 use crate::tx::Tx;
 
+/// How many closures get a savepoint each after one had to be undone.
+///
+/// A savepoint keeps a copy of every page that is changed after it, which costs about as much as a statement or two, and
+/// hardly a closure is undone that has written: most refuse before they write. So there are none until one is; then the
+/// group begins anew with them. Closures like it may follow, and should not make every group begin twice.
+const CAREFUL_FOR: u32 = 1_000;
 /// How often a store without space tries whether there is some again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// What it tries: something that takes 16 pages, and gives them back.
@@ -40,6 +46,8 @@ pub(super) struct Grouper<'c> {
     /// The group in the making; kept for its allocation.
     group: Vec<Task>,
     mood: Mood,
+    /// How many closures are still to get a savepoint.
+    careful: u32,
     before_commit: String,
     after_commit: String,
 }
@@ -52,6 +60,15 @@ enum Mood {
     Full,
     /// A commit's outcome is unknown: never write again.
     Failed,
+}
+
+/// What came of a closure that was run without a savepoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// What it did is kept, or it did nothing.
+    Kept,
+    /// What it did has to be undone, and everything before it in the group goes with it.
+    ToUndo,
 }
 
 // === impl Grouper ===
@@ -74,6 +91,7 @@ impl<'c> Grouper<'c> {
             tx: Tx::sqlite(Session::new(Rc::clone(connection)), shared),
             group: Vec::with_capacity(shared.config.batch),
             mood: Mood::Well,
+            careful: 0,
             before_commit: format!("store.{name}.before_commit"),
             after_commit: format!("store.{name}.after_commit"),
         })
@@ -122,7 +140,11 @@ impl<'c> Grouper<'c> {
                     task.refuse(error.into());
                     break;
                 }
-                carried_out = self.carry_out(&mut task, &mut time);
+                carried_out = match self.try_out(&mut task, &mut time) {
+                    Ok(Tried::Kept) => Ok(()),
+                    Ok(Tried::ToUndo) => self.begin_anew(&mut group, &mut time),
+                    Err(error) => Err(error),
+                };
                 group.push(task);
             }
             let goes_on = carried_out.is_ok() && group.len() < config.batch && time < config.batch_time;
@@ -139,13 +161,37 @@ impl<'c> Grouper<'c> {
         }
     }
 
+    /// Runs one closure, without a savepoint if it may be kept anyway. An error says that the transaction is lost.
+    fn try_out(&mut self, task: &mut Task, time: &mut Duration) -> Result<Tried, Error> {
+        if self.careful > 0 || self.shared.config.run_twice {
+            self.careful = self.careful.saturating_sub(1);
+            return self.carry_out(task, time).map(|()| Tried::Kept);
+        }
+        self.tx.take_written();
+        self.attempt(task, false, time)?;
+        let is_undone = task.verdict() == Verdict::Undo && self.tx.take_written();
+        Ok(if is_undone { Tried::ToUndo } else { Tried::Kept })
+    }
+
+    /// Undoes the latest closure, and with it the whole group: the closures before it run again, in savepoints.
+    fn begin_anew(&mut self, before: &mut [Task], time: &mut Duration) -> Result<(), Error> {
+        self.control.rollback()?;
+        self.control.begin()?;
+        if !before.is_empty() {
+            self.careful = CAREFUL_FOR;
+        }
+        before.iter_mut().try_for_each(|task| self.carry_out(task, time))
+    }
+
     /// Runs one closure in a savepoint. An error says that the transaction around it is lost.
     fn carry_out(&mut self, task: &mut Task, time: &mut Duration) -> Result<(), Error> {
         let compared = self.shared.config.run_twice;
         let mut rehearsed = None;
+        self.control.savepoint()?;
         if compared {
             self.attempt(task, compared, time)?;
             self.control.undo()?;
+            self.control.savepoint()?;
             rehearsed = Some(task.digest());
         }
         self.attempt(task, compared, time)?;
@@ -159,7 +205,6 @@ impl<'c> Grouper<'c> {
     }
 
     fn attempt(&mut self, task: &mut Task, compared: bool, time: &mut Duration) -> Result<(), Error> {
-        self.control.savepoint()?;
         let took = task.run(&mut self.tx, compared);
         *time += took;
         self.shared.note_slow(task, took);

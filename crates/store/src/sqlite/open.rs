@@ -142,6 +142,9 @@ fn finish(mut connection: Connection) -> rusqlite::Result<Session> {
     // "text" in double quotes is a column, as in every other database.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // A statement keeps its plan. Without this SQLite prepares some of them anew each time they are bound, those with
+    // `LIMIT $1` among them, to look at the values; that is dearer than what they do.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A store that failed must not touch the database any more, not even while it is closed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

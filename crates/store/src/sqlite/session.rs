@@ -15,6 +15,8 @@ pub(crate) struct Session {
     connection: Rc<Connection>,
     /// Whether a statement found the disk full.
     is_full: bool,
+    /// Whether a statement ran that may have written.
+    has_written: bool,
 }
 
 /// A row of SQLite.
@@ -27,7 +29,7 @@ struct Bound<'v>(Value<'v>);
 
 impl Session {
     pub(super) fn new(connection: Rc<Connection>) -> Self {
-        Self { connection, is_full: false }
+        Self { connection, is_full: false, has_written: false }
     }
 
     pub(crate) fn execute(&mut self, sql: &'static str, params: &[&dyn ToValue]) -> Result<usize, Error> {
@@ -57,6 +59,11 @@ impl Session {
         std::mem::take(&mut self.is_full)
     }
 
+    /// Whether a statement ran that may have written, since this was last asked.
+    pub(crate) fn take_written(&mut self) -> bool {
+        std::mem::take(&mut self.has_written)
+    }
+
     fn with<T>(
         &mut self,
         sql: &'static str,
@@ -67,7 +74,12 @@ impl Session {
         if !self.in_transaction() {
             return Err(Error::new(ErrorKind::Ended).at(sql));
         }
-        let result = self.prepare(sql, params).and_then(|mut statement| run(&mut statement));
+        let mut writes = false;
+        let result = self.prepare(sql, params).and_then(|mut statement| {
+            writes = !statement.readonly();
+            run(&mut statement)
+        });
+        self.has_written |= writes;
         result.map_err(|error| {
             self.is_full |= error.kind() == ErrorKind::Full;
             error.at(sql)

@@ -148,6 +148,47 @@ async fn a_statement_that_ends_the_transaction_costs_only_its_own_write() {
 }
 
 #[tokio::test]
+async fn a_write_that_is_undone_has_its_neighbours_run_again_and_a_refusal_does_not() {
+    let dir = Dir::new();
+    let store = open(&dir, calm());
+    insert(&store, 0).await.unwrap();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let neighbour = |id: i64| {
+        let runs = Arc::clone(&runs);
+        store.write(move |tx| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            Ok(tx.execute("INSERT INTO items (id) VALUES ($1)", &[&id])?)
+        })
+    };
+    let fails = |writes: bool| {
+        store.write(move |tx| {
+            // A look that finds what it should not is how most closures refuse.
+            tx.query_one("SELECT count(*) FROM items", &[], |row| row.get::<i64>(0))?;
+            if writes {
+                tx.execute("DELETE FROM items", &[])?;
+            }
+            Err::<usize, _>(Abort::because("no").into())
+        })
+    };
+    // The third group meets a store that has learned from the second.
+    for (first, writes, expected) in [(1, false, 2), (3, true, 3), (5, true, 2)] {
+        runs.store(0, Ordering::SeqCst);
+        let (release, held) = hold(&store).await;
+        let mut writes_queued = queue(vec![neighbour(first)]).await;
+        writes_queued.extend(queue(vec![fails(writes)]).await);
+        writes_queued.extend(queue(vec![neighbour(first + 1)]).await);
+        release.send(()).unwrap();
+        held.await.unwrap().unwrap();
+        let mut kept = 0;
+        for write in writes_queued {
+            kept += usize::from(plain(write.await.unwrap()).is_ok());
+        }
+        assert_eq!((kept, runs.load(Ordering::SeqCst)), (2, expected), "{first}");
+    }
+    assert_eq!(ids(&store).await, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
 async fn a_constraint_that_fails_at_the_commit_costs_only_its_own_write() {
     let dir = Dir::new();
     let store = open(&dir, calm());

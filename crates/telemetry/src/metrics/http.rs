@@ -1,13 +1,15 @@
 //! What is measured of every operation that is served, by OpenTelemetry's HTTP conventions.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use metrics::{Gauge, Histogram, Unit};
 
 use super::Definition;
-use crate::slow::now;
+use crate::slow::{SlowPolls, now};
 
 const DURATION: Definition = Definition::new(
     "http.server.request.duration",
@@ -43,6 +45,8 @@ struct Handles {
 pub struct ActiveRequest {
     metrics: HttpServerMetrics,
     since: Instant,
+    /// When the watched work ended.
+    until: Option<Instant>,
     class: usize,
 }
 
@@ -69,7 +73,7 @@ impl HttpServerMetrics {
     /// Begins a request: it is active until the guard is finished or dropped.
     pub fn begin(&self) -> ActiveRequest {
         self.0.active.increment(1.0);
-        ActiveRequest { metrics: self.clone(), since: now(), class: CANCELLED }
+        ActiveRequest { metrics: self.clone(), since: now(), until: None, class: CANCELLED }
     }
 
     /// Counts a request that was measured elsewhere.
@@ -104,9 +108,30 @@ impl ActiveRequest {
         self.class = class_of(status);
     }
 
-    /// How long it has been served for.
+    /// When it began.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// How long it has been served for; if its work was watched to the end, until then.
     pub fn elapsed(&self) -> Duration {
-        now().duration_since(self.since)
+        self.until.unwrap_or_else(now).duration_since(self.since)
+    }
+
+    /// Runs the request's work and counts its slow polls. The first poll counts from the beginning of the request, so
+    /// it has to be this one's, and the last one ends its duration: most requests are two looks at the clock.
+    pub async fn watch<F: Future>(&mut self, slow: &SlowPolls, work: F) -> F::Output {
+        let mut work = pin!(work);
+        let mut first = Some(self.since);
+        poll_fn(|context| {
+            let before = first.take().unwrap_or_else(now);
+            let polled = work.as_mut().poll(context);
+            let after = now();
+            slow.check(before, after);
+            self.until = polled.is_ready().then_some(after);
+            polled
+        })
+        .await
     }
 }
 

@@ -1,8 +1,12 @@
 //! What the text looks like to Prometheus.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::*;
+use crate::SlowPolls;
 
 /// The value of the line that starts with `series`.
 fn value(text: &str, series: &str) -> Option<f64> {
@@ -68,6 +72,19 @@ fn a_request_is_active_until_it_ends_and_a_dropped_one_was_cancelled() {
             series("http_server_request_duration_seconds_count", "active", &format!(",status=\"{class}\""));
         assert_eq!(value(&text, &count), Some(1.0), "{class}");
     }
+}
+
+#[test]
+fn a_watched_request_lasts_until_its_work_ends() {
+    let operation = HttpServerMetrics::for_operation("metrics-test", 1, "watched");
+    let slow = SlowPolls::for_operation("metrics-test", 1, "watched");
+    let mut request = operation.begin();
+    {
+        let work = pin!(request.watch(&slow, std::future::ready(7)));
+        assert_eq!(work.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(7));
+    }
+    let took = request.elapsed();
+    assert_eq!(request.elapsed(), took);
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl OrderDesk {
             // A driver is wanted at once; the kitchen's promise follows.
             Assignment::AtOrder => now,
         };
-        tx.start_saga(record.order.id, &PlaceOrder { order_id: record.order.id, ready_at, accept_by: None })?;
+        tx.start_saga(record.order.id, &PlaceOrder::of(&record, ready_at))?;
         Ok(record.order)
     }
 

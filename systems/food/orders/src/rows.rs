@@ -1,7 +1,7 @@
 //! Keeps orders and their history.
 
 use food_contracts::OrderId;
-use food_contracts::orders::{Assignment, Order, OrderStatus, TimelineEntry, Tracking};
+use food_contracts::orders::{Order, OrderStatus, TimelineEntry, Tracking};
 use partie::contract::{Limit, StreamItem};
 use partie::store::{Error, Json, Row, Tx};
 
@@ -94,11 +94,6 @@ pub(crate) fn update(tx: &mut Tx, record: &Record) -> Result<(), Error> {
 
 pub(crate) fn find(tx: &mut Tx, id: OrderId) -> Result<Option<Record>, Error> {
     tx.query_opt(select!("WHERE id = $1"), &[&id], read)
-}
-
-/// When a driver is looked for.
-pub(crate) fn assignment(tx: &mut Tx, id: OrderId) -> Result<Option<Assignment>, Error> {
-    tx.query_opt("SELECT assignment FROM orders WHERE id = $1", &[&id], |row| row.get(0))
 }
 
 /// A page of a customer's orders, newest first, and one more.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use food_contracts::OrderId;
 use food_contracts::delivery::{CancelDelivery, Delivery, DeliveryError, NewDelivery};
 use food_contracts::orders::{Assignment, EndReason, OrderStatus};
+use food_contracts::restaurants::Line;
 use food_contracts::tickets::{CancelTicket, NewTicket, Ticket, TicketError};
+use food_contracts::{OrderId, Place, RestaurantId};
 use partie::contract::{Abort, Created, NoContent, Timestamp};
 use partie::messaging::{Failure, Next, Saga, SagaData, Step};
 use partie::store::Tx;
@@ -38,15 +39,40 @@ const KITCHEN_GRACE: Duration = Duration::from_mins(1);
 /// How long somebody else's next word may take before the wait is entered again, which the inspector shows.
 const PATIENCE: Duration = Duration::from_hours(6);
 
-/// What the saga knows of an order beside its row.
+/// What the saga says of an order to others. None of it changes in the order's row, so no call has to read that first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlaceOrder {
     pub(crate) order_id: OrderId,
+    pub(crate) restaurant_id: RestaurantId,
+    pub(crate) assignment: Assignment,
+    /// What to cook, until the kitchen knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lines: Vec<Line>,
+    pub(crate) pick_up: Place,
+    pub(crate) drop_off: Place,
+    pub(crate) placed_at: Timestamp,
     /// When the food is ready: an estimate until the kitchen has promised.
     pub(crate) ready_at: Timestamp,
     /// Until when the kitchen must have answered, once it was asked.
     #[serde(default)]
     pub(crate) accept_by: Option<Timestamp>,
+}
+
+impl PlaceOrder {
+    pub(crate) fn of(record: &Record, ready_at: Timestamp) -> Self {
+        let Record { order, pick_up, assignment, .. } = record;
+        Self {
+            order_id: order.id,
+            restaurant_id: order.restaurant_id,
+            assignment: *assignment,
+            lines: order.lines.clone(),
+            pick_up: *pick_up,
+            drop_off: order.drop_off,
+            placed_at: order.placed_at,
+            ready_at,
+            accept_by: None,
+        }
+    }
 }
 
 impl SagaData for PlaceOrder {
@@ -122,8 +148,8 @@ pub fn failpoints() -> Vec<String> {
 // === the driver first ===
 
 impl OrderDesk {
-    fn begin(&self, tx: &mut Tx, data: &mut PlaceOrder) -> Result<Next, Abort> {
-        Ok(match rows::assignment(tx, data.order_id)?.ok_or_else(|| unknown(data))? {
+    fn begin(&self, _: &mut Tx, data: &mut PlaceOrder) -> Result<Next, Abort> {
+        Ok(match data.assignment {
             Assignment::AtReady => Next::To(CREATE_TICKET),
             Assignment::AtOrder => Next::Step,
         })
@@ -142,9 +168,8 @@ impl OrderDesk {
 
 impl OrderDesk {
     async fn create_ticket(&self, cx: &Call, data: &PlaceOrder) -> Outcome<Created<Ticket>, TicketError> {
-        let order = self.read(data.order_id).await?.order;
-        let new = NewTicket { order_id: order.id, restaurant_id: order.restaurant_id, lines: order.lines };
-        self.tickets.create(cx, new).await
+        let PlaceOrder { order_id, restaurant_id, lines, .. } = data.clone();
+        self.tickets.create(cx, NewTicket { order_id, restaurant_id, lines }).await
     }
 
     fn ticket_created(
@@ -154,6 +179,7 @@ impl OrderDesk {
         Created(ticket): &Created<Ticket>,
     ) -> Result<Next, Abort> {
         data.accept_by = Some(ticket.accept_by);
+        data.lines.clear();
         Ok(Next::Step)
     }
 
@@ -194,16 +220,9 @@ impl OrderDesk {
         cx: &Call,
         data: &PlaceOrder,
     ) -> Outcome<Created<Delivery>, DeliveryError> {
-        let Record { order, pick_up, .. } = self.read(data.order_id).await?;
-        let new = NewDelivery {
-            order_id: order.id,
-            restaurant_id: order.restaurant_id,
-            pick_up,
-            drop_off: order.drop_off,
-            placed_at: order.placed_at,
-            ready_at: data.ready_at,
-            is_promise: true,
-        };
+        let PlaceOrder { order_id, restaurant_id, pick_up, drop_off, placed_at, ready_at, .. } = *data;
+        let new =
+            NewDelivery { order_id, restaurant_id, pick_up, drop_off, placed_at, ready_at, is_promise: true };
         self.deliveries.request(cx, new).await
     }
 
@@ -280,12 +299,8 @@ impl OrderDesk {
 
     /// The order the saga is about. There is no saga without one.
     fn known(&self, tx: &mut Tx, data: &PlaceOrder) -> Result<Record, Abort> {
-        rows::find(tx, data.order_id)?.ok_or_else(|| unknown(data))
+        rows::find(tx, data.order_id)?.ok_or_else(|| Abort::because(format!("no order {}", data.order_id)))
     }
-}
-
-fn unknown(data: &PlaceOrder) -> Abort {
-    Abort::because(format!("no order {}", data.order_id))
 }
 
 /// Why the order ends, in the words of its contract.

@@ -65,11 +65,12 @@ CREATE TABLE tickets (
     created_at BIGINT NOT NULL,
     version BIGINT NOT NULL
 );
--- What counts against the capacity of a kitchen, and what kitchens look at all day: few among many.
+-- What counts against the capacity of a kitchen, and what kitchens look at all day: few among many. (SQLite would make
+-- a table to look each status up in, were they written as a list.)
 CREATE INDEX tickets_under_way ON tickets (restaurant_id, status, created_at, id)
-    WHERE status IN ('awaiting_acceptance', 'accepted', 'preparing', 'ready');
+    WHERE status = 'awaiting_acceptance' OR status = 'accepted' OR status = 'preparing' OR status = 'ready';
 CREATE INDEX tickets_under_way_by_owner ON tickets (owner, status, created_at, id)
-    WHERE status IN ('awaiting_acceptance', 'accepted', 'preparing', 'ready');
+    WHERE status = 'awaiting_acceptance' OR status = 'accepted' OR status = 'preparing' OR status = 'ready';
 CREATE INDEX tickets_by_age ON tickets (created_at, id);
 CREATE INDEX tickets_by_owner ON tickets (owner, created_at, id);
 CREATE INDEX tickets_by_restaurant ON tickets (restaurant_id, created_at, id);

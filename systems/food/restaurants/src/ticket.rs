@@ -40,6 +40,8 @@ const TRANSITIONS: &[(TicketStatus, Action, TicketStatus)] = &[
     (S::Preparing, ForceCancel, S::Cancelled),
     (S::Ready, HandOver, S::HandedOver),
     (S::Ready, ForceCancel, S::Cancelled),
+    // Whoever was given the food, it was not the order's driver.
+    (S::HandedOver, ForceCancel, S::Cancelled),
 ];
 
 /// The states with their names in the store.
@@ -179,7 +181,7 @@ mod tests {
             ("accepted", "- cancelled preparing - - cancelled cancelled -"),
             ("preparing", "- cancelled - ready - - cancelled -"),
             ("ready", "- - - - handed_over - cancelled -"),
-            ("handed_over", "- - - - - - - -"),
+            ("handed_over", "- - - - - - cancelled -"),
             ("declined", "- - - - - - - -"),
             ("expired", "- - - - - - - -"),
             ("cancelled", "- - - - - - - -"),

@@ -96,10 +96,12 @@ impl Driver {
     /// Does the next thing that is to be done for a delivery.
     async fn make(&mut self, delivery: &Delivery) -> Option<()> {
         let id = delivery.id;
+        // A delivery that was lost and taken again is made again from the start, under other keys.
+        let once = format!("{id}-{}", delivery.assigned_at.map_or(0, |taken| taken.as_millis()));
         let done = match delivery.status {
             DeliveryStatus::Assigned | DeliveryStatus::EnRouteToPickup => {
                 self.drive(delivery.pick_up, TO_RESTAURANT).await?;
-                self.deliveries.arrived_pickup(&self.person.act("arrive", id)?, id).await
+                self.deliveries.arrived_pickup(&self.person.act("arrive", &once)?, id).await
             }
             DeliveryStatus::ArrivedAtPickup => {
                 let done =
@@ -112,10 +114,10 @@ impl Driver {
             }
             DeliveryStatus::PickedUp | DeliveryStatus::EnRouteToDropoff => {
                 self.drive(delivery.drop_off, TO_DOOR).await?;
-                self.deliveries.arrived_dropoff(&self.person.act("door", id)?, id).await
+                self.deliveries.arrived_dropoff(&self.person.act("door", &once)?, id).await
             }
             DeliveryStatus::ArrivedAtDropoff => {
-                self.deliveries.delivered(&self.person.act("deliver", id)?, id).await
+                self.deliveries.delivered(&self.person.act("deliver", &once)?, id).await
             }
             _ => return self.look_for_work().await,
         };

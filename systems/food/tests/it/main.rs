@@ -4,6 +4,7 @@
 mod conformance;
 mod crash;
 mod demo;
+mod faults;
 mod journeys;
 mod orders;
 mod program;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -37,14 +37,27 @@ impl Food {
     pub(crate) fn start(data: &Path) -> Self {
         let mut command = food();
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::launch(command.stderr(Stdio::null())).expect("it starts")
+    }
+
+    /// Starts it as that command says, and waits until it answers. If it ended before that: how.
+    pub(crate) fn launch(command: &mut Command) -> Result<Self, ExitStatus> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect("the first line").to_owned();
+        let Some(address) = line.trim().strip_prefix("listening on http://").map(str::to_owned) else {
+            assert!(line.is_empty(), "the first line is {line:?}");
+            return Err(child.wait().unwrap());
+        };
         // The rest is for people; nobody may have to read it for the program to go on.
         std::thread::spawn(move || out.read_to_end(&mut Vec::new()).ok());
-        Self { child, address }
+        Ok(Self { child, address })
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// A token of that subject.

@@ -128,6 +128,11 @@ impl GroupState {
         self.update_busy();
     }
 
+    /// Whether there is something for the subscriber to take, or to bring from the disk.
+    pub(super) fn wants_subscriber(&self) -> bool {
+        !self.ready.is_empty() || self.lag().is_some() || self.refill_wanted().is_some()
+    }
+
     /// A lane whose next messages have to come from the disk, with the last position held for it.
     pub(super) fn refill_wanted(&self) -> Option<(Key, i64)> {
         self.stalled.iter().find_map(|key| {

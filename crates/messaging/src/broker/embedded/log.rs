@@ -17,15 +17,19 @@ pub(super) type Rows = Vec<(i64, Arc<Message>)>;
 pub(super) fn append(tx: &mut Tx, batch: &[Arc<Message>]) -> Result<Rows, Error> {
     let now = tx.now();
     let mut rows = Vec::with_capacity(batch.len());
+    // Positions are counted here: SQLite makes a table for what `RETURNING` gives back, each time.
+    let mut position = end(tx)? + 1;
     for message in batch {
         let Message { id, type_name, key, body } = &**message;
-        let position = tx.query_opt(
-            "INSERT INTO partie_log (id, key, type, body, logged_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (id) DO NOTHING RETURNING position",
-            &[id, key, type_name, body, &now],
-            |row| row.get(0),
+        let added = tx.execute(
+            "INSERT INTO partie_log (position, id, key, type, body, logged_at) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (id) DO NOTHING",
+            &[&position, id, key, type_name, body, &now],
         )?;
-        rows.extend(position.map(|position| (position, Arc::clone(message))));
+        if added == 1 {
+            rows.push((position, Arc::clone(message)));
+            position += 1;
+        }
     }
     Ok(rows)
 }

@@ -70,10 +70,15 @@ impl Shared {
         Arc::clone(self.groups().entry(name.to_owned()).or_default())
     }
 
-    /// Tells all groups of messages that are on disk.
+    /// Tells all groups of messages that are on disk. Only subscribers who can do something about them are woken: most
+    /// messages are for one group of many.
     pub(super) fn offer(&self, rows: &Rows) {
         for cell in self.groups().values() {
-            if cell.with(|state| state.offer(rows)).is_some() {
+            let is_concerned = cell.with(|state| {
+                state.offer(rows);
+                state.wants_subscriber()
+            });
+            if is_concerned == Some(true) {
                 cell.news.notify_one();
             }
         }

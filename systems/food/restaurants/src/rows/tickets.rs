@@ -10,7 +10,7 @@ use crate::ticket::{Slip, name, named};
 /// The condition of the indices of tickets that are under way. SQLite takes one only for a query that repeats it.
 macro_rules! under_way {
     () => {
-        "status IN ('awaiting_acceptance', 'accepted', 'preparing', 'ready')"
+        "(status = 'awaiting_acceptance' OR status = 'accepted' OR status = 'preparing' OR status = 'ready')"
     };
 }
 

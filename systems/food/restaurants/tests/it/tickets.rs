@@ -260,17 +260,20 @@ async fn a_kitchen_that_cooks_refuses_to_cancel_unless_forced() {
     app.tickets.cancel(&app.orders(), cancel(cooking.order_id, true)).await.unwrap();
     assert_eq!(app.portions(menu.restaurant_id).await, Some(7));
 
-    // With the driver: no, whatever the words.
+    // Handed over: no, and then yes. Whoever has the food, an order that found no driver can end.
     let gone = app.ticket(&menu, 1).await.unwrap();
     app.accept(gone.id).await.unwrap();
     app.tickets.start(&ada(), gone.id).await.unwrap();
     app.tickets.ready(&ada(), gone.id).await.unwrap();
     app.tickets.hand_over(&ada(), gone.id).await.unwrap();
-    let refused = problem(app.tickets.cancel(&app.orders(), cancel(gone.order_id, true)).await);
+    let refused = problem(app.tickets.cancel(&app.orders(), cancel(gone.order_id, false)).await);
     assert!(matches!(
         refused,
         TicketError::InvalidTransition { current_state: TicketStatus::HandedOver, .. }
     ));
+    app.tickets.cancel(&app.orders(), cancel(gone.order_id, true)).await.unwrap();
+    let seen = app.tickets.ticket(&app.orders(), gone.id).await.unwrap().0;
+    assert_eq!(seen.status, TicketStatus::Cancelled);
 
     // Over anyway: that is what was wanted.
     let declined = app.ticket(&menu, 1).await.unwrap();
