@@ -25,6 +25,8 @@ const PEOPLE: usize = 16;
 const OWNER: &str = "demo-kitchen";
 /// Between looks at the metrics.
 const LOOK: Duration = Duration::from_millis(250);
+/// A system that writes nothing for so long has nothing left to do.
+const SILENCE: Duration = Duration::from_millis(100);
 /// The longest wait for the last confirmation.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -192,7 +194,7 @@ impl Watch {
     async fn quiet(&mut self) -> Result<Reading, Error> {
         let mut last = self.meter.read().await?;
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(SILENCE).await;
             let next = self.meter.read().await?;
             if next.writes() == last.writes() {
                 return Ok(next);

@@ -8,7 +8,7 @@ use super::meter::Reading;
 
 /// Who is further behind than this gives up: the limit of the relay's backlog, after which orders are refused.
 const BOUND: Duration = Duration::from_secs(5);
-/// Confirmations that trail by more show that the rate cannot be kept up.
+/// Who trails by more cannot keep the rate up.
 const STEADY: Duration = Duration::from_secs(1);
 
 /// One round: so many orders a second for so long, and then the time until all were confirmed.
@@ -122,9 +122,10 @@ impl Trial {
         }
     }
 
-    /// Whether the system could go on like this for ever: nobody was sent away, and the confirmations kept up.
+    /// Whether the system could go on like this for ever: nobody was sent away, and all that follows an order kept up.
     pub fn is_steady(&self) -> bool {
-        self.refused == 0 && self.failed == 0 && self.lag < STEADY && self.p99 < STEADY
+        let is_served = self.refused == 0 && self.failed == 0;
+        is_served && [self.lag, self.p99, self.quiet].into_iter().all(|behind| behind < STEADY)
     }
 
     /// Whether no accepted order was ever further ahead of its confirmation than the backlog may be.

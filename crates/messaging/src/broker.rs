@@ -4,7 +4,7 @@ mod embedded;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partie_contract::{BoxError, BoxFuture, Timestamp};
 use partie_runtime::Busy;
@@ -118,6 +118,8 @@ pub struct Delivery {
     pub message: Arc<Message>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// Since when it could have been taken: how far the subscriber is behind.
+    pub since: Instant,
     /// Something is going on as long as this is there.
     pub busy: Busy,
     /// Gives it back.

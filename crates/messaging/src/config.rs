@@ -51,6 +51,9 @@ pub struct RelayConfig {
 pub struct ConsumerConfig {
     /// How many keys a group handles at the same time.
     pub concurrency: usize,
+    /// How long, in real time, an event may wait for its handler before operations that publish are refused.
+    #[serde(with = "duration")]
+    pub backlog_limit: Duration,
     /// After so many failures of one message its key is parked.
     pub attempts: u32,
     /// Between attempts.
@@ -130,7 +133,8 @@ impl Default for RelayConfig {
 impl Default for ConsumerConfig {
     fn default() -> Self {
         Self {
-            concurrency: 64,
+            concurrency: 128,
+            backlog_limit: Duration::from_secs(2),
             attempts: 8,
             backoff: Backoff::default(),
             remember: Duration::from_hours(14 * 24),
@@ -147,7 +151,7 @@ impl Default for TimerConfig {
 impl Default for JobConfig {
     fn default() -> Self {
         Self {
-            concurrency: 16,
+            concurrency: 64,
             timeout: Duration::from_secs(30),
             attempts: 10,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),

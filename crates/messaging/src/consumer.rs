@@ -1,24 +1,35 @@
-//! A consumer: takes a group's messages from the broker to its handler, one commit each.
+//! A consumer: takes a group's messages from the broker to its handler, as many in one commit as there are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use partie_contract::{Abort, Outcome};
 use partie_runtime::{Busy, Stop, failpoint, monotonic};
 use partie_store::{Store, Tx};
 use partie_telemetry::Counter;
 use tracing::{error, warn};
+use uuid::Uuid;
 
 use crate::broker::{Broker, Delivery, Group, Message, Subscription, Verdict};
 use crate::failure;
 use crate::inbox;
 
+/// How many messages share a transaction at most.
+const TOGETHER: usize = 32;
+
 /// What a message does, decoded. Runs in a transaction, perhaps several times.
-pub(crate) type Effect = Box<dyn Fn(&mut Tx) -> Result<(), Abort> + Send>;
+pub(crate) type Effect = Arc<dyn Fn(&mut Tx) -> Result<(), Abort> + Send + Sync>;
 
 /// Decodes a message. The error says why it can never be handled.
 pub(crate) type Decode = Arc<dyn Fn(&Message) -> Result<Effect, String> + Send + Sync>;
+
+/// How long, in real time, events wait for a handler.
+#[derive(Debug, Default)]
+pub(crate) struct Wait(AtomicU64);
 
 /// One handler of one type of event.
 pub(crate) struct Consumer {
@@ -30,6 +41,20 @@ pub(crate) struct Consumer {
     pub(crate) stop: Stop,
     pub(crate) handled: Counter,
     pub(crate) failed: Counter,
+    pub(crate) wait: Arc<Wait>,
+}
+
+// === impl Wait ===
+
+impl Wait {
+    /// How long the one waited that was taken last, if there was another one to take.
+    pub(crate) fn latest(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn note(&self, waited: Duration) {
+        self.0.store(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 // === impl Consumer ===
@@ -62,9 +87,11 @@ impl Consumer {
         let stopped = self.stop.stopped();
         tokio::pin!(stopped);
         let mut running = FuturesUnordered::new();
+        let mut under_way = 0;
         loop {
-            let next = subscription.next(self.concurrency - running.len());
+            let next = subscription.next(self.concurrency - under_way);
             tokio::pin!(next);
+            let mut is_behind = true;
             let deliveries = loop {
                 tokio::select! {
                     biased;
@@ -76,23 +103,65 @@ impl Consumer {
                             break Vec::new();
                         }
                     },
-                    Some(()) = running.next() => {}
+                    // Nothing waits, whatever is still under way.
+                    () = std::future::ready(()), if is_behind => {
+                        self.wait.note(Duration::ZERO);
+                        is_behind = false;
+                    }
+                    Some(handled) = running.next() => under_way -= handled,
                 }
             };
+            if let Some(first) = deliveries.first().filter(|_| is_behind) {
+                self.wait.note(first.since.elapsed());
+            }
             if deliveries.is_empty() {
                 break;
             }
-            running.extend(deliveries.into_iter().map(|delivery| self.handle(Arc::clone(&group), delivery)));
-            while running.len() >= self.concurrency {
-                running.next().await;
+            under_way += deliveries.len();
+            let mut deliveries = deliveries.into_iter().peekable();
+            while deliveries.peek().is_some() {
+                running.push(self.handle(&group, deliveries.by_ref().take(TOGETHER).collect()));
+            }
+            while under_way >= self.concurrency
+                && let Some(handled) = running.next().await
+            {
+                under_way -= handled;
             }
         }
         while running.next().await.is_some() {}
+        self.wait.note(Duration::ZERO);
     }
 
-    async fn handle(&self, group: Arc<str>, delivery: Delivery) {
-        let Delivery { message, attempt, busy, settle } = delivery;
-        let verdict = self.attempt(group, &message).await;
+    /// Handles messages of different keys, and says how many there were.
+    async fn handle(&self, group: &Arc<str>, deliveries: Vec<Delivery>) -> usize {
+        let count = deliveries.len();
+        let effects: Vec<_> = deliveries.iter().map(|delivery| (self.decode)(&delivery.message)).collect();
+        let good = deliveries.iter().zip(&effects).filter_map(|(delivery, effect)| {
+            effect.as_ref().ok().map(|effect| (delivery.message.id, Arc::clone(effect)))
+        });
+        let good: Vec<_> = good.collect();
+        let together = match good.len() {
+            0 | 1 => None,
+            _ => match self.attempt(group, good).await {
+                // One of them failed, and which one it was shows when each is alone.
+                Verdict::Failed(_) => None,
+                verdict => Some(verdict),
+            },
+        };
+        let each = deliveries.into_iter().zip(effects).map(async |(delivery, effect)| {
+            let verdict = match (effect, &together) {
+                (Err(reason), _) => Verdict::Poison(reason),
+                (Ok(_), Some(verdict)) => verdict.clone(),
+                (Ok(effect), None) => self.attempt(group, vec![(delivery.message.id, effect)]).await,
+            };
+            self.settle(delivery, verdict).await;
+        });
+        join_all(each).await;
+        count
+    }
+
+    async fn settle(&self, delivery: Delivery, verdict: Verdict) {
+        let Delivery { message, attempt, busy, settle, .. } = delivery;
         match &verdict {
             Verdict::Done => self.handled.increment(1),
             Verdict::Failed(reason) | Verdict::Later(reason) => {
@@ -112,18 +181,17 @@ impl Consumer {
         drop(busy);
     }
 
-    async fn attempt(&self, group: Arc<str>, message: &Message) -> Verdict {
-        let effect = match (self.decode)(message) {
-            Ok(effect) => effect,
-            Err(reason) => return Verdict::Poison(reason),
-        };
-        let event = message.id;
+    /// Handles messages in one transaction.
+    async fn attempt(&self, group: &Arc<str>, effects: Vec<(Uuid, Effect)>) -> Verdict {
+        let group = Arc::clone(group);
         let outcome: Outcome<()> = self
             .store
             .write(move |tx| {
-                // A duplicate is acknowledged without effect.
-                if inbox::first_time(tx, &group, event)? {
-                    effect(tx)?;
+                for (event, effect) in &effects {
+                    // A duplicate is acknowledged without effect.
+                    if inbox::first_time(tx, &group, *event)? {
+                        effect(tx)?;
+                    }
                 }
                 Ok(())
             })

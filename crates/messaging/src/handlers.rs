@@ -11,14 +11,14 @@ use std::time::Duration;
 use partie_contract::{Abort, Event};
 use partie_store::Tx;
 
-use crate::jobs::{AfterCrash, Found, Job, JobError};
+use crate::jobs::{AfterCrash, Ended, Found, Job, JobError};
 use crate::method::{Method, Periodic};
 use crate::saga::{Definition, Saga, SagaData};
 use crate::timers::Timer;
 
 pub(crate) use bind::{Bound, BoundEvent, BoundPeriodic};
 pub(crate) use registered::Registry;
-use registered::{OnEvent, OnJob, OnPeriodic, OnTimer};
+use registered::{AskFor, BeginFor, FailedFor, OnEvent, OnJob, OnPeriodic, OnTimer};
 
 /// The handlers of a service with the state `S`, each given as the path of a method.
 ///
@@ -134,31 +134,45 @@ impl<S: Send + Sync + 'static> Handlers<S> {
     }
 
     /// Does a job: `async fn(&self, &Call, &J) -> Result<(), JobError>`. The call's key is the job's id, in every attempt.
-    pub fn job<J, H>(mut self, handler: H) -> Self
+    pub fn job<J, H>(self, handler: H) -> Self
     where
         J: Job,
         H: for<'a> Method<'a, S, J, Output = Result<(), JobError>>,
     {
-        self.0.jobs.push(OnJob {
-            kind: J::KIND,
-            after_crash: J::AFTER_CRASH,
-            run: registered::run(handler),
-            ask: None,
-        });
-        self
+        self.on_job::<J>(registered::plain(handler), None)
+    }
+
+    /// Does a job of which the service keeps a record of its own. What it writes down commits with our note of the
+    /// attempt, so that the two always agree, and many attempts share one transaction:
+    ///
+    /// * `begin` when an attempt begins, by its number from 1: `fn(&self, &mut Tx, &J, u32) -> Result<Option<A>, Abort>`.
+    ///   It says what to do, or `None` if there is nothing left to do and the job is done.
+    /// * `run` does that: `async fn(&self, &Call, &A) -> Result<R, JobError>`.
+    /// * `end` when the attempt has ended, even if its process died meanwhile:
+    ///   `fn(&self, &mut Tx, &J, &Ended<R>) -> Result<(), Abort>`.
+    ///
+    /// A job whose `begin` or `end` fails is a dead letter. One that declares [`AfterCrash::Ask`] is not for this.
+    pub fn job_on_record<J, A, R, B, H, E>(self, begin: B, run: H, end: E) -> Self
+    where
+        J: Job,
+        A: Send + Sync + 'static,
+        R: Send + Sync + 'static,
+        B: Fn(&S, &mut Tx, &J, u32) -> Result<Option<A>, Abort> + Send + Sync + 'static,
+        H: for<'a> Method<'a, S, A, Output = Result<R, JobError>>,
+        E: Fn(&S, &mut Tx, &J, &Ended<R>) -> Result<(), Abort> + Send + Sync + 'static,
+    {
+        self.on_job::<J>(registered::on_record(begin, run, end), None)
     }
 
     /// Does a job that declares [`AfterCrash::Ask`]; `ask` finds out whether an attempt with the call's key had its
     /// effect: `async fn(&self, &Call, &J) -> Result<Found, JobError>`.
-    pub fn job_asking<J, H, A>(mut self, handler: H, ask: A) -> Self
+    pub fn job_asking<J, H, A>(self, handler: H, ask: A) -> Self
     where
         J: Job,
         H: for<'a> Method<'a, S, J, Output = Result<(), JobError>>,
         A: for<'a> Method<'a, S, J, Output = Result<Found, JobError>>,
     {
-        let (run, ask) = (registered::run(handler), Some(registered::run(ask)));
-        self.0.jobs.push(OnJob { kind: J::KIND, after_crash: J::AFTER_CRASH, run, ask });
-        self
+        self.on_job::<J>(registered::plain(handler), Some(registered::ask(ask)))
     }
 
     /// Does something periodically: `async fn(&self, &Call) -> Result<(), Abort>`, at every whole multiple of `interval`
@@ -205,6 +219,15 @@ impl<S: Send + Sync + 'static> Handlers<S> {
     pub(crate) fn into_registry(self, service: &str) -> Result<Registry<S>, HandlerError> {
         self.0.check(service)?;
         Ok(self.0)
+    }
+
+    fn on_job<J: Job>(
+        mut self,
+        (begin, failed): (BeginFor<S>, FailedFor<S>),
+        ask: Option<AskFor<S>>,
+    ) -> Self {
+        self.0.jobs.push(OnJob { kind: J::KIND, after_crash: J::AFTER_CRASH, begin, failed, ask });
+        self
     }
 
     fn on_event<E, H>(mut self, name: Option<&'static str>, handler: H) -> Self

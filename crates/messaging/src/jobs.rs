@@ -1,11 +1,13 @@
 //! Jobs: effects outside the store, enqueued in the transaction of the state that wants them.
 
+mod record;
 mod rows;
 mod runner;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use partie_contract::{BoxError, BoxFuture, Call, Fault, FaultKind, Platform, Problem, Timestamp};
+use partie_contract::{Abort, BoxError, BoxFuture, Call, Fault, FaultKind, Platform, Problem, Timestamp};
 use partie_store::{Error, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +75,17 @@ pub enum JobError {
     Unknown(BoxError),
 }
 
+/// What came of an attempt, when it goes on record ([`Handlers::job_on_record`](crate::Handlers::job_on_record)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended<R> {
+    /// It gave this back.
+    Done(R),
+    /// It failed, for that reason, and another attempt follows. It may have had its effect if nobody knows.
+    Again(String),
+    /// It failed, for that reason, and none follows: the job is a dead letter.
+    Dead(String),
+}
+
 /// Enqueueing jobs. Implemented by the transaction: a job commits with the state that wants it.
 pub trait Enqueue {
     /// Has a job done after the commit. The id it gets is the key of all its calls: `cx.key()`.
@@ -110,14 +123,24 @@ pub struct DeadJob {
 /// A kind of job with its service's state.
 pub(crate) struct Handler {
     pub(crate) after_crash: AfterCrash,
-    pub(crate) run: Run<()>,
+    pub(crate) begin: Begin,
+    pub(crate) failed: Failed,
     /// There if `after_crash` is to ask.
-    pub(crate) ask: Option<Run<Found>>,
+    pub(crate) ask: Option<Ask>,
     pub(crate) names: Failpoints,
 }
 
-/// An attempt, given the call and the job as JSON.
-pub(crate) type Run<T> = Arc<dyn Fn(Call, Arc<str>) -> BoxFuture<'static, Result<T, JobError>> + Send + Sync>;
+/// Begins an attempt, by its number, in the transaction that records it. `None` if there is nothing left to do.
+pub(crate) type Begin = Arc<dyn Fn(&mut Tx, &Arc<str>, u32) -> Result<Option<Attempt>, Abort> + Send + Sync>;
+/// An attempt that is on record and waits to be made.
+pub(crate) type Attempt = Box<dyn FnOnce(Call) -> BoxFuture<'static, Result<Note, JobError>> + Send>;
+/// What the service writes down of an attempt that succeeded, in the transaction that records it.
+pub(crate) type Note = Option<Arc<dyn Fn(&mut Tx) -> Result<(), Abort> + Send + Sync>>;
+/// What the service writes down of one that did not, given the job as JSON.
+pub(crate) type Failed = Arc<dyn Fn(&mut Tx, &str, Ended<Infallible>) -> Result<(), Abort> + Send + Sync>;
+/// Asks about an attempt, given the call and the job as JSON.
+pub(crate) type Ask =
+    Arc<dyn Fn(Call, Arc<str>) -> BoxFuture<'static, Result<Found, JobError>> + Send + Sync>;
 
 /// The places around an attempt where a test may let the process die.
 pub(crate) struct Failpoints {
@@ -166,6 +189,19 @@ impl<E: Problem> From<Fault<E>> for JobError {
         match fault {
             Fault::Domain(error) => Self::Failed(format!("{}: {error:?}", error.kind().code).into()),
             Fault::Platform(fault) => fault.into(),
+        }
+    }
+}
+
+// === impl Ended ===
+
+impl Ended<Infallible> {
+    /// A failure, as one of an attempt that might have given something back.
+    pub(crate) fn of<R>(self) -> Ended<R> {
+        match self {
+            Self::Done(never) => match never {},
+            Self::Again(reason) => Ended::Again(reason),
+            Self::Dead(reason) => Ended::Dead(reason),
         }
     }
 }

@@ -71,7 +71,7 @@ pub use broker::{
 pub use config::{Config, ConsumerConfig, JobConfig, RelayConfig, SagaConfig, TimerConfig};
 pub use handlers::{HandlerError, Handlers};
 pub use ids::{JobId, TimerId};
-pub use jobs::{AfterCrash, DeadJob, Enqueue, Found, Job, JobError};
+pub use jobs::{AfterCrash, DeadJob, Ended, Enqueue, Found, Job, JobError};
 pub use method::{Method, Periodic};
 pub use outbox::{Publish, Published};
 pub use saga::{

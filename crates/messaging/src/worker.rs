@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::broker::{Broker, Group};
 use crate::config::Config;
-use crate::consumer::Consumer;
+use crate::consumer::{Consumer, Wait};
 use crate::handlers::{Bound, BoundEvent, HandlerError, Handlers};
 use crate::ids::{JobId, TimerId};
 use crate::jobs::{self, DeadJob, JobRunner};
@@ -77,6 +77,9 @@ struct Inner {
     backlog_limit: Duration,
     turns: Arc<Turns>,
     turn_limit: Duration,
+    /// Of each group.
+    waits: Vec<Arc<Wait>>,
+    wait_limit: Duration,
 }
 
 // === impl Worker ===
@@ -109,10 +112,14 @@ impl Worker {
 
         // From the broker to the handlers.
         let groups = events.iter().map(|event| event.group.clone()).collect();
+        let mut waits = Vec::new();
         for BoundEvent { group, type_name, decode } in events {
+            let wait = Arc::<Wait>::default();
+            waits.push(Arc::clone(&wait));
             let labels = [("group", group.as_str())];
             let consumer = Consumer {
                 decode,
+                wait,
                 concurrency: config.consumers.concurrency.max(1),
                 store: store.clone(),
                 broker: Arc::clone(&broker),
@@ -142,7 +149,7 @@ impl Worker {
             store: store.clone(),
             hub: Arc::clone(&hub),
             config: config.jobs.clone(),
-            handlers: jobs,
+            handlers: Arc::new(jobs),
             calls: Arc::clone(&calls),
             stop: stages.work.clone(),
         };
@@ -169,8 +176,17 @@ impl Worker {
         let remember = config.consumers.remember.max(broker.retention().saturating_mul(2));
         stages.work.spawn(prune(store.clone(), config.clone(), remember, stages.work.clone()));
 
-        let (backlog_limit, turn_limit) = (config.relay.backlog_limit, config.sagas.backlog_limit);
-        Ok(Self(Arc::new(Inner { store, stages, groups, backlog, backlog_limit, turns, turn_limit })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            stages,
+            groups,
+            backlog,
+            backlog_limit: config.relay.backlog_limit,
+            turns,
+            turn_limit: config.sagas.backlog_limit,
+            waits,
+            wait_limit: config.consumers.backlog_limit,
+        })))
     }
 
     /// How old the oldest unsent event is, if that is too old: operations that publish are to be refused meanwhile.
@@ -182,22 +198,23 @@ impl Worker {
     /// about it.
     ///
     /// # Errors
-    /// [`FaultKind::Degraded`], with when to come back, while there is a [`backlog`](Self::backlog), or sagas wait too
-    /// long for their turn.
+    /// [`FaultKind::Degraded`], with when to come back, while there is a [`backlog`](Self::backlog), and while events wait
+    /// too long for this service's handlers, or its sagas for their turn.
     pub fn admit(&self) -> Result<(), Platform> {
-        let Inner { backlog_limit, turns, turn_limit, .. } = &*self.0;
-        let degraded = |detail: String, limit: &Duration| {
-            Err(Platform::new(FaultKind::Degraded).with_detail(detail).retry_after(*limit))
-        };
-        if let Some(age) = self.backlog() {
-            return degraded(format!("events have not left for {} s", age.as_secs()), backlog_limit);
-        }
-        match turns.longest().filter(|longest| longest > turn_limit) {
-            Some(longest) => {
-                degraded(format!("sagas wait {} s for their turn", longest.as_secs()), turn_limit)
+        let Inner { backlog_limit, turns, turn_limit, waits, wait_limit, .. } = &*self.0;
+        let waits = waits.iter().map(|wait| wait.latest()).max();
+        for (what, behind, limit) in [
+            ("events have not left", self.backlog(), backlog_limit),
+            ("events wait for their handlers", waits, wait_limit),
+            ("sagas wait for their turn", turns.longest(), turn_limit),
+        ] {
+            if let Some(behind) = behind.filter(|behind| behind > limit) {
+                return Err(Platform::new(FaultKind::Degraded)
+                    .with_detail(format!("{what} for {} s", behind.as_secs()))
+                    .retry_after(*limit));
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     /// The groups its handlers of events are, by the names the broker knows them under.

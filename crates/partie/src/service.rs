@@ -13,7 +13,9 @@ use std::time::Duration;
 use partie_contract::{Abort, BoxError, Call, Client, Contract, Deadline, Event, Routes};
 use partie_identity::ServiceTokens;
 use partie_mesh::{Mesh, Origin};
-use partie_messaging::{Found, Handlers, Job, JobError, Method, Periodic, Saga, SagaData, Timer, Worker};
+use partie_messaging::{
+    Ended, Found, Handlers, Job, JobError, Method, Periodic, Saga, SagaData, Timer, Worker,
+};
 use partie_runtime::{Activity, Clock, Compute, Ids, Stop};
 use partie_store::{Migration, Store, Tx};
 use serde::de::DeserializeOwned;
@@ -220,6 +222,18 @@ impl<S: Send + Sync + 'static> Serving<S> {
     #[must_use]
     pub fn job<J: Job>(self, handler: impl for<'a> Method<'a, S, J, Output = Result<(), JobError>>) -> Self {
         self.handle(|handlers| handlers.job(handler))
+    }
+
+    /// Does a job of which the service keeps a record of its own, written in the transactions that record the attempts. See
+    /// [`Handlers::job_on_record`].
+    #[must_use]
+    pub fn job_on_record<J: Job, A: Send + Sync + 'static, R: Send + Sync + 'static>(
+        self,
+        begin: impl Fn(&S, &mut Tx, &J, u32) -> Result<Option<A>, Abort> + Send + Sync + 'static,
+        run: impl for<'a> Method<'a, S, A, Output = Result<R, JobError>>,
+        end: impl Fn(&S, &mut Tx, &J, &Ended<R>) -> Result<(), Abort> + Send + Sync + 'static,
+    ) -> Self {
+        self.handle(|handlers| handlers.job_on_record(begin, run, end))
     }
 
     /// Does a job of which `ask` can find out whether an attempt had its effect. See [`Handlers::job_asking`].

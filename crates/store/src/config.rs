@@ -19,6 +19,10 @@ pub struct Config {
     /// How long a commit waits at most for writes that are queued behind the first one to be carried out.
     #[serde(with = "duration")]
     pub batch_time: Duration,
+    /// The least time from one group of writes to the next while several come at a time: those that come meanwhile share
+    /// one commit instead of making many small ones. A write that comes alone never waits.
+    #[serde(with = "duration")]
+    pub pace: Duration,
     /// Closures that take longer are logged with the place they were given to the store at.
     #[serde(with = "duration")]
     pub slow_closure: Duration,
@@ -67,6 +71,7 @@ impl Default for Config {
             readers: 2,
             batch: 512,
             batch_time: Duration::from_millis(10),
+            pace: Duration::from_millis(2),
             slow_closure: Duration::from_millis(5),
             busy_timeout: Duration::from_secs(5),
             key_retention: Duration::from_hours(24),

@@ -62,16 +62,18 @@ fn bind_timer<S: Send + Sync + 'static>(on: OnTimer<S>, state: Arc<S>) -> Fire {
 }
 
 fn bind_job<S: Send + Sync + 'static>(on: OnJob<S>, state: &Arc<S>) -> Handler {
-    let (run, running) = (on.run, Arc::clone(state));
-    let ask = on.ask.map(|ask| {
+    let OnJob { kind, after_crash, begin, failed, ask } = on;
+    let (beginning, failing) = (Arc::clone(state), Arc::clone(state));
+    let ask = ask.map(|ask| {
         let state = Arc::clone(state);
         Arc::new(move |cx, data| ask(Arc::clone(&state), cx, data)) as _
     });
     Handler {
-        after_crash: on.after_crash,
-        run: Arc::new(move |cx, data| run(Arc::clone(&running), cx, data)),
+        after_crash,
+        begin: Arc::new(move |tx, data, number| begin(&beginning, tx, data, number)),
+        failed: Arc::new(move |tx, data, failure| failed(&failing, tx, data, failure)),
         ask,
-        names: Failpoints::of(on.kind),
+        names: Failpoints::of(kind),
     }
 }
 

@@ -1,19 +1,19 @@
 //! Handlers that have forgotten the types of their events, timers and jobs.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use partie_contract::{Abort, BoxFuture, Call, CloudEvent, Event};
 use partie_store::Tx;
-use serde::de::DeserializeOwned;
 
-use super::HandlerError;
+use super::{HandlerError, undecodable};
 use crate::broker::Message;
 use crate::cause::Cause;
 use crate::consumer::Effect;
-use crate::jobs::{AfterCrash, Found, JobError};
+use crate::jobs::{AfterCrash, Attempt, Ended, Found, Job, JobError};
 use crate::method::{Method, Periodic};
 use crate::saga::Definition;
 
@@ -39,8 +39,9 @@ pub(super) struct OnTimer<S> {
 pub(super) struct OnJob<S> {
     pub(super) kind: &'static str,
     pub(super) after_crash: AfterCrash,
-    pub(super) run: RunFor<S, Result<(), JobError>>,
-    pub(super) ask: Option<RunFor<S, Result<Found, JobError>>>,
+    pub(super) begin: BeginFor<S>,
+    pub(super) failed: FailedFor<S>,
+    pub(super) ask: Option<AskFor<S>>,
 }
 
 pub(super) struct OnPeriodic<S> {
@@ -51,7 +52,12 @@ pub(super) struct OnPeriodic<S> {
 
 pub(super) type DecodeFor<S> = Arc<dyn Fn(&Arc<S>, &Message) -> Result<Effect, String> + Send + Sync>;
 pub(super) type FireFor<S> = Arc<dyn Fn(&S, &mut Tx, &str) -> Result<(), Abort> + Send + Sync>;
-pub(super) type RunFor<S, T> = Arc<dyn Fn(Arc<S>, Call, Arc<str>) -> BoxFuture<'static, T> + Send + Sync>;
+pub(super) type BeginFor<S> =
+    Arc<dyn Fn(&Arc<S>, &mut Tx, &Arc<str>, u32) -> Result<Option<Attempt>, Abort> + Send + Sync>;
+pub(super) type FailedFor<S> =
+    Arc<dyn Fn(&S, &mut Tx, &str, Ended<Infallible>) -> Result<(), Abort> + Send + Sync>;
+pub(super) type AskFor<S> =
+    Arc<dyn Fn(Arc<S>, Call, Arc<str>) -> BoxFuture<'static, Result<Found, JobError>> + Send + Sync>;
 pub(super) type RunPeriodic<S> =
     Arc<dyn Fn(Arc<S>, Call) -> BoxFuture<'static, Result<(), Abort>> + Send + Sync>;
 
@@ -123,30 +129,83 @@ where
         let event: CloudEvent<E> = serde_json::from_str(&message.body).map_err(|error| error.to_string())?;
         let cause = Arc::new(Cause::of_event(&event));
         let (handler, state) = (Arc::clone(&handler), Arc::clone(state));
-        Ok(Box::new(move |tx| {
+        Ok(Arc::new(move |tx| {
             cause.govern(tx, event.time);
             handler(&state, tx, &event.data)
         }))
     })
 }
 
-pub(super) fn run<S, A, T, H>(handler: H) -> RunFor<S, Result<T, JobError>>
+/// A job the service keeps no record of.
+pub(super) fn plain<S, J, H>(handler: H) -> (BeginFor<S>, FailedFor<S>)
 where
     S: Send + Sync + 'static,
-    A: DeserializeOwned + Send + Sync + 'static,
-    T: 'static,
-    H: for<'a> Method<'a, S, A, Output = Result<T, JobError>>,
+    J: Job,
+    H: for<'a> Method<'a, S, J, Output = Result<(), JobError>>,
 {
     let handler = Arc::new(handler);
+    let begin: BeginFor<S> = Arc::new(move |state, _, data, _| {
+        let (handler, state, data) = (Arc::clone(&handler), Arc::clone(state), Arc::clone(data));
+        let attempt = move |cx: Call| -> BoxFuture<'static, _> {
+            Box::pin(async move {
+                handler.call(&state, &cx, &decoded::<J>(&data)?).await?;
+                Ok(None)
+            })
+        };
+        Ok(Some(Box::new(attempt)))
+    });
+    (begin, Arc::new(|_, _, _, _| Ok(())))
+}
+
+/// A job whose attempts the service writes down in our transactions.
+pub(super) fn on_record<S, J, A, R, B, H, E>(begin: B, run: H, end: E) -> (BeginFor<S>, FailedFor<S>)
+where
+    S: Send + Sync + 'static,
+    J: Job,
+    A: Send + Sync + 'static,
+    R: Send + Sync + 'static,
+    B: Fn(&S, &mut Tx, &J, u32) -> Result<Option<A>, Abort> + Send + Sync + 'static,
+    H: for<'a> Method<'a, S, A, Output = Result<R, JobError>>,
+    E: Fn(&S, &mut Tx, &J, &Ended<R>) -> Result<(), Abort> + Send + Sync + 'static,
+{
+    let (run, end) = (Arc::new(run), Arc::new(end));
+    let ended = Arc::clone(&end);
+    let begin: BeginFor<S> = Arc::new(move |state, tx, data, number| {
+        let job: J = serde_json::from_str(data).map_err(|error| undecodable(J::KIND, &error))?;
+        let Some(task) = begin(state, tx, &job, number)? else { return Ok(None) };
+        let (run, end, state) = (Arc::clone(&run), Arc::clone(&end), Arc::clone(state));
+        let attempt = move |cx: Call| -> BoxFuture<'static, _> {
+            Box::pin(async move {
+                let ended = Ended::Done(run.call(&state, &cx, &task).await?);
+                let note = move |tx: &mut Tx| end(&state, tx, &job, &ended);
+                Ok(Some(Arc::new(note) as _))
+            })
+        };
+        Ok(Some(Box::new(attempt)))
+    });
+    let failed: FailedFor<S> = Arc::new(move |state, tx, data, failure| {
+        let job: J = serde_json::from_str(data).map_err(|error| undecodable(J::KIND, &error))?;
+        ended(state, tx, &job, &failure.of())
+    });
+    (begin, failed)
+}
+
+pub(super) fn ask<S, J, A>(ask: A) -> AskFor<S>
+where
+    S: Send + Sync + 'static,
+    J: Job,
+    A: for<'a> Method<'a, S, J, Output = Result<Found, JobError>>,
+{
+    let ask = Arc::new(ask);
     Arc::new(move |state, cx, data| {
-        let handler = Arc::clone(&handler);
-        Box::pin(async move {
-            let job: A = serde_json::from_str(&data).map_err(|error| {
-                JobError::failed(format!("what is stored of the job cannot be read: {error}"))
-            })?;
-            handler.call(&state, &cx, &job).await
-        })
+        let ask = Arc::clone(&ask);
+        Box::pin(async move { ask.call(&state, &cx, &decoded::<J>(&data)?).await })
     })
+}
+
+fn decoded<J: Job>(data: &str) -> Result<J, JobError> {
+    serde_json::from_str(data)
+        .map_err(|error| JobError::failed(format!("what is stored of the job cannot be read: {error}")))
 }
 
 pub(super) fn run_periodic<S, H>(handler: H) -> RunPeriodic<S>

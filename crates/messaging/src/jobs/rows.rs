@@ -21,6 +21,15 @@ pub(super) struct Task {
     pub(super) attempts: u32,
 }
 
+// === impl Task ===
+
+impl Task {
+    /// Puts a transaction under this job: what it publishes continues the job's story.
+    pub(super) fn govern(&self, tx: &mut Tx) {
+        tx.set_local(Arc::new(self.cause.through(self.id)));
+    }
+}
+
 pub(super) fn insert<J: Job>(tx: &mut Tx, job: &J) -> Result<JobId, Error> {
     let (id, now, cause) = (tx.new_id::<JobId>(), tx.now(), Cause::of(tx));
     tx.execute(

@@ -37,6 +37,9 @@ pub(crate) struct SagaRunner<S> {
     pub(crate) permits: Semaphore,
 }
 
+/// How many sagas are looked at in one transaction at most.
+const TOGETHER: usize = 32;
+
 /// A saga somebody works on.
 #[derive(Default)]
 struct Running {
@@ -44,6 +47,14 @@ struct Running {
     news: Arc<Notify>,
     /// Whether there was news it may not have seen.
     again: bool,
+}
+
+/// A task of the runner has ended.
+enum Ended {
+    /// Sagas were looked at, and that is what each of them wants. Nobody knows of those whose look failed.
+    Looked(Vec<(Uuid, Option<Wanted>)>),
+    /// A saga went as far as it goes.
+    Driven(Uuid),
 }
 
 // === impl SagaRunner ===
@@ -55,13 +66,14 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
         let mut busy = Some(begun);
         let mut running: HashMap<Uuid, Running> = HashMap::new();
         // Tasks of their own: their calls are the work of other services too, more than one thread's.
-        let mut drives = JoinSet::new();
+        let mut tasks = JoinSet::new();
         let stopped = this.stop.stopped();
         tokio::pin!(stopped);
         let unfinished = this.unfinished().await;
         let mut wanted: Vec<(Uuid, Place)> =
             unfinished.into_iter().map(|saga| (saga, this.hub.turns.wait())).collect();
         loop {
+            let mut fresh = Vec::new();
             for (saga, turn) in wanted.drain(..) {
                 match running.entry(saga) {
                     Entry::Occupied(mut known) => {
@@ -69,23 +81,31 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
                         known.get().news.notify_one();
                     }
                     Entry::Vacant(place) => {
-                        let news = Arc::clone(&place.insert(Running::default()).news);
-                        drives.spawn(Arc::clone(&this).drive(saga, news, turn));
+                        place.insert(Running::default());
+                        fresh.push((saga, turn));
                     }
                 }
             }
-            if drives.is_empty() {
+            let mut fresh = fresh.into_iter().peekable();
+            while fresh.peek().is_some() {
+                tasks.spawn(Arc::clone(&this).look(fresh.by_ref().take(TOGETHER).collect()));
+            }
+            if tasks.is_empty() {
                 busy = None;
             }
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
-                Some(ended) = drives.join_next() => match ended {
-                    Ok(saga) => {
-                        if running.remove(&saga).is_some_and(|known| known.again) {
-                            wanted.push((saga, this.hub.turns.wait()));
+                Some(ended) = tasks.join_next() => match ended {
+                    Ok(Ended::Looked(looked)) => for (saga, wants) in looked {
+                        match running.get(&saga) {
+                            Some(known) if !matches!(wants, Some(Wanted::Nothing)) => {
+                                tasks.spawn(Arc::clone(&this).drive(saga, Arc::clone(&known.news), wants));
+                            }
+                            _ => this.leave(&mut running, saga, &mut wanted),
                         }
-                    }
+                    },
+                    Ok(Ended::Driven(saga)) => this.leave(&mut running, saga, &mut wanted),
                     Err(error) => error!(%error, "a saga is left until the next start"),
                 },
                 rung = this.hub.sagas.rung() => {
@@ -95,8 +115,33 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
             }
         }
         // Calls under way are finished and their answers taken in; the rest is found at the next start.
-        while drives.join_next().await.is_some() {}
+        while tasks.join_next().await.is_some() {}
         drop(busy);
+    }
+
+    /// Nobody works on the saga any more, unless there was news.
+    fn leave(&self, running: &mut HashMap<Uuid, Running>, saga: Uuid, wanted: &mut Vec<(Uuid, Place)>) {
+        if running.remove(&saga).is_some_and(|known| known.again) {
+            wanted.push((saga, self.hub.turns.wait()));
+        }
+    }
+
+    /// Moves sagas as far as they can without a call, in one transaction.
+    async fn look(self: Arc<Self>, sagas: Vec<(Uuid, Place)>) -> Ended {
+        let engine = Arc::clone(&self.engine);
+        let ids: Arc<[Uuid]> = sagas.iter().map(|(saga, _)| *saga).collect();
+        let all = Arc::clone(&ids);
+        let looked: Outcome<Vec<Wanted>> = self
+            .store
+            .write(move |tx| {
+                Ok(all.iter().map(|saga| engine.look(tx, *saga)).collect::<Result<_, Abort>>()?)
+            })
+            .await;
+        Ended::Looked(match looked {
+            Ok(wanted) => ids.iter().copied().zip(wanted.into_iter().map(Some)).collect(),
+            // One of them failed, and which one it was shows when each is alone.
+            Err(_) => ids.iter().map(|saga| (*saga, None)).collect(),
+        })
     }
 
     async fn unfinished(&self) -> Vec<Uuid> {
@@ -116,18 +161,20 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
         }
     }
 
-    /// Takes a saga as far as it goes. Gives its id back.
-    async fn drive(self: Arc<Self>, saga: Uuid, news: Arc<Notify>, turn: Place) -> Uuid {
+    /// Takes a saga as far as it goes, from what it wants if somebody knows that.
+    async fn drive(self: Arc<Self>, saga: Uuid, news: Arc<Notify>, wants: Option<Wanted>) -> Ended {
         let engine = Arc::clone(&self.engine);
-        let mut wanted = self.insist(saga, &news, move |tx| engine.look(tx, saga)).await;
-        drop(turn);
+        let mut wanted = match wants {
+            Some(wanted) => Some(wanted),
+            None => self.insist(saga, &news, move |tx| engine.look(tx, saga)).await,
+        };
         while let Some(Wanted::Call(errand)) = wanted {
             if self.stop.is_stopped() {
                 break;
             }
             wanted = self.run_errand(errand, &news).await;
         }
-        saga
+        Ended::Driven(saga)
     }
 
     /// Makes one call and takes the answer to the saga. `None` when the stage stops.

@@ -2,7 +2,8 @@
 
 use std::mem;
 use std::rc::Rc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use partie_contract::{FaultKind, Platform};
 use partie_runtime::{failpoint, monotonic};
@@ -48,6 +49,8 @@ pub(super) struct Grouper<'c> {
     mood: Mood,
     /// How many closures are still to get a savepoint.
     careful: u32,
+    /// When the latest group began, if it was more than one closure.
+    crowd: Option<Instant>,
     before_commit: String,
     after_commit: String,
 }
@@ -92,6 +95,7 @@ impl<'c> Grouper<'c> {
             group: Vec::with_capacity(shared.config.batch),
             mood: Mood::Well,
             careful: 0,
+            crowd: None,
             before_commit: format!("store.{name}.before_commit"),
             after_commit: format!("store.{name}.after_commit"),
         })
@@ -104,7 +108,10 @@ impl<'c> Grouper<'c> {
                 Popped::Item(task) if self.mood == Mood::Failed => {
                     task.refuse(degraded("the store has failed"))
                 }
-                Popped::Item(task) => self.gather(task),
+                Popped::Item(task) => {
+                    self.keep_pace();
+                    self.gather(task);
+                }
                 Popped::Idle => self.probe(),
                 Popped::Closed => return,
             }
@@ -119,10 +126,20 @@ impl<'c> Grouper<'c> {
         }
     }
 
+    /// Lets others join the next group, if there are others.
+    fn keep_pace(&mut self) {
+        let Some(begun) = self.crowd.take() else { return };
+        let left = self.shared.config.pace.saturating_sub(begun.elapsed());
+        if !left.is_zero() {
+            thread::sleep(left);
+        }
+    }
+
     /// Carries out the first task and those that are queued behind it, and commits them together.
     fn gather(&mut self, first: Task) {
         let config = &self.shared.config;
         self.shared.metrics.queue_length.set(self.queue.len() as f64);
+        let begun = monotonic();
         let mut group = mem::take(&mut self.group);
         let mut carried_out = Ok(());
         let mut time = Duration::ZERO;
@@ -150,6 +167,7 @@ impl<'c> Grouper<'c> {
             let goes_on = carried_out.is_ok() && group.len() < config.batch && time < config.batch_time;
             next = if goes_on { self.queue.try_pop() } else { None };
         }
+        self.crowd = (group.len() > 1).then_some(begun);
         if !group.is_empty() {
             self.conclude(&mut group, carried_out);
         }

@@ -8,14 +8,14 @@ use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 use tracing::warn;
 
-/// Pages between two checkpoints: 4 MB.
-const STEP: i32 = 1_000;
+/// Pages between two checkpoints: 16 MB. The same pages are written again and again, and each is moved once.
+const STEP: i32 = 4_000;
 /// Pages above which the writer waits for readers: 64 MB.
 ///
 /// The log starts again at its beginning only after a moment at which nobody reads from it. Where reads overlap all the
 /// time there is no such moment, and the log would grow until the disk is full. Waiting makes one: readers that begin
 /// meanwhile find everything in the database itself.
-const LONG: i32 = 16 * STEP;
+const LONG: i32 = 4 * STEP;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The length of the log, and when to do something about it.
@@ -25,7 +25,8 @@ pub(super) struct Log {
     /// The length when it was last looked at, and the one at which to checkpoint next.
     last: i32,
     next: i32,
-    /// The length at which to wait for readers.
+    /// Pages between two checkpoints, and the length at which to wait for readers.
+    step: i32,
     long: i32,
     busy_timeout: Duration,
 }
@@ -41,7 +42,7 @@ impl Log {
             said.store(pages, Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { pages, last: 0, next: STEP, long: LONG, busy_timeout })
+        Ok(Self { pages, last: 0, next: STEP, step: STEP, long: LONG, busy_timeout })
     }
 
     /// Does what is due. Between transactions only. Gives back the length of the log in pages.
@@ -49,7 +50,7 @@ impl Log {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages < self.last {
             // It started again.
-            self.next = STEP;
+            self.next = self.step;
         }
         self.last = pages;
         if pages >= self.next {
@@ -60,7 +61,7 @@ impl Log {
             if let Err(error) = result {
                 warn!(store, pages, %error, "the write-ahead log could not be moved into the database");
             }
-            self.next = pages + STEP;
+            self.next = pages + self.step;
         }
         pages
     }
@@ -87,6 +88,9 @@ mod tests {
 
     use super::*;
 
+    /// Pages between two checkpoints here.
+    const SHORT: i32 = 1_000;
+
     /// A database with a log that is long at 2,000 pages.
     struct Desk {
         dir: PathBuf,
@@ -102,7 +106,7 @@ mod tests {
             let setup = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE t (x)";
             writer.execute_batch(setup).unwrap();
             let log = Log::watch(&mut writer, Duration::from_secs(10)).unwrap();
-            Self { dir, log: Log { long: 2 * STEP, ..log }, writer }
+            Self { dir, log: Log { next: SHORT, step: SHORT, long: 2 * SHORT, ..log }, writer }
         }
 
         /// Writes 100 pages a commit and says how long the log became.
@@ -135,14 +139,14 @@ mod tests {
     #[test]
     fn the_log_starts_again_when_nobody_reads() {
         let longest = Desk::new("alone").write(100);
-        assert!(longest < STEP + 200, "{longest}");
+        assert!(longest < SHORT + 200, "{longest}");
     }
 
     #[test]
     fn reads_that_overlap_all_the_time_do_not_make_it_grow() {
         let mut desk = Desk::new("overlap");
         let readers = [desk.read(), desk.read()];
-        assert!(desk.write(18) > STEP + 200, "a reader holds it up");
+        assert!(desk.write(18) > SHORT + 200, "a reader holds it up");
         let stop = Arc::new(AtomicBool::new(false));
         let reading = thread::spawn({
             let stop = Arc::clone(&stop);
@@ -160,6 +164,6 @@ mod tests {
         let longest = desk.write(200);
         stop.store(true, Ordering::Relaxed);
         reading.join().unwrap();
-        assert!(longest < 6 * STEP, "{longest} of 20,000 pages");
+        assert!(longest < 6 * SHORT, "{longest} of 20,000 pages");
     }
 }

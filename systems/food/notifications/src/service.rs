@@ -34,5 +34,9 @@ pub fn service_with<P: Provider>(
         .on(NotificationDesk::<P>::tell::<OrderPickedUp>)
         .on(NotificationDesk::<P>::tell::<OrderDelivered>)
         .on(NotificationDesk::<P>::tell::<OrderCancelled>)
-        .job(NotificationDesk::<P>::deliver)
+        .job_on_record(
+            NotificationDesk::<P>::begin,
+            NotificationDesk::<P>::deliver,
+            NotificationDesk::<P>::record,
+        )
 }

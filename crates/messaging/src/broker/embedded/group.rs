@@ -18,7 +18,8 @@ pub(super) struct GroupState {
     /// How many messages are kept in memory, those of failing keys apart.
     limit: usize,
     lanes: HashMap<Key, Lane>,
-    ready: VecDeque<Key>,
+    /// Whose turn it is, and since when.
+    ready: VecDeque<(Key, Instant)>,
     /// Lanes that wait for the clock. The number makes the order total.
     waits: BinaryHeap<Reverse<(Instant, u64, Key)>>,
     waits_made: u64,
@@ -43,6 +44,7 @@ pub(super) struct GroupState {
 pub(super) struct Turn {
     pub(super) message: Arc<Message>,
     pub(super) attempt: u32,
+    pub(super) since: Instant,
 }
 
 /// What the disk remembers of a group.
@@ -98,13 +100,13 @@ impl GroupState {
     }
 
     /// Hears of messages the log has just taken, in order.
-    pub(super) fn offer(&mut self, rows: &[(i64, Arc<Message>)]) {
+    pub(super) fn offer(&mut self, rows: &[(i64, Arc<Message>)], now: Instant) {
         let mut in_step = self.scanned >= self.end;
         for (position, message) in rows {
             self.end = self.end.max(*position);
             in_step = in_step && self.open.len() < self.limit;
             if in_step {
-                self.scan(*position, message);
+                self.scan(*position, message, now);
             }
         }
         self.update_busy();
@@ -116,12 +118,12 @@ impl GroupState {
     }
 
     /// Takes messages read from the log after `from`; everything up to `to` has been read.
-    pub(super) fn load(&mut self, from: i64, rows: &[(i64, Arc<Message>)], to: i64) {
+    pub(super) fn load(&mut self, from: i64, rows: &[(i64, Arc<Message>)], to: i64, now: Instant) {
         if from != self.scanned {
             return;
         }
         for (position, message) in rows {
-            self.scan(*position, message);
+            self.scan(*position, message, now);
         }
         self.scanned = self.scanned.max(to);
         self.end = self.end.max(to);
@@ -142,10 +144,10 @@ impl GroupState {
     }
 
     /// Takes a lane's next messages from the disk.
-    pub(super) fn refill(&mut self, key: &Key, rows: Vec<(i64, Arc<Message>)>, asked_to: i64) {
+    pub(super) fn refill(&mut self, key: &Key, rows: Vec<(i64, Arc<Message>)>, asked_to: i64, now: Instant) {
         let Some(lane) = self.lanes.get_mut(key).filter(|lane| lane.needs_refill()) else { return };
         lane.refill(rows, LANE_LIMIT, asked_to);
-        self.go_on(key);
+        self.go_on(key, now);
         self.update_busy();
     }
 
@@ -155,19 +157,19 @@ impl GroupState {
             let Some(Reverse((_, _, key))) = self.waits.pop() else { break };
             if self.lanes.get(&key).is_some_and(|lane| lane.state == LaneState::Waiting) {
                 self.set(&key, LaneState::Idle);
-                self.go_on(&key);
+                self.go_on(&key, now);
             }
         }
         let mut turns = Vec::new();
         while turns.len() < at_most {
-            let Some(key) = self.ready.pop_front() else { break };
+            let Some((key, since)) = self.ready.pop_front() else { break };
             let Some(lane) = self.lanes.get_mut(&key).filter(|lane| lane.state == LaneState::Ready) else {
                 continue;
             };
             if let Some(entry) = lane.queue.front() {
                 lane.state = LaneState::InFlight;
                 let attempt = lane.stall.as_ref().map_or(0, |stall| stall.attempts) + 1;
-                turns.push(Turn { message: Arc::clone(&entry.message), attempt });
+                turns.push(Turn { message: Arc::clone(&entry.message), attempt, since });
             }
         }
         turns
@@ -185,7 +187,7 @@ impl GroupState {
         };
         lane.state = LaneState::Idle;
         match verdict {
-            Verdict::Done => self.done(key),
+            Verdict::Done => self.done(key, now),
             Verdict::Later(_) => {
                 lane.postponed = lane.postponed.saturating_add(1);
                 let wait = self.group.backoff.after(lane.postponed, &self.ids);
@@ -231,7 +233,7 @@ impl GroupState {
         self.open.first().map_or(self.scanned, |first| first - 1)
     }
 
-    fn scan(&mut self, position: i64, message: &Arc<Message>) {
+    fn scan(&mut self, position: i64, message: &Arc<Message>, now: Instant) {
         self.scanned = position;
         if !self.group.types.iter().any(|wanted| **wanted == *message.type_name) {
             return;
@@ -245,11 +247,11 @@ impl GroupState {
             }
         }
         if in_memory {
-            self.go_on(&message.key);
+            self.go_on(&message.key, now);
         }
     }
 
-    fn done(&mut self, key: &Key) {
+    fn done(&mut self, key: &Key, now: Instant) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         lane.postponed = 0;
         if let Some(entry) = lane.queue.pop_front() {
@@ -263,7 +265,7 @@ impl GroupState {
             stall.attempts = 0;
             self.ops.push(Op::Stall { key: Arc::clone(key), stall: stall.clone(), parked: false });
         }
-        self.go_on(key);
+        self.go_on(key, now);
     }
 
     fn failed(&mut self, key: &Key, error: String, at_once: bool, now: Instant) {
@@ -288,11 +290,11 @@ impl GroupState {
     }
 
     /// Makes an idle lane ready if it has a message, and forgets it if nothing is left of it.
-    fn go_on(&mut self, key: &Key) {
+    fn go_on(&mut self, key: &Key, now: Instant) {
         let Some(lane) = self.lanes.get_mut(key).filter(|lane| lane.state == LaneState::Idle) else { return };
         if !lane.queue.is_empty() {
             lane.state = LaneState::Ready;
-            self.ready.push_back(Arc::clone(key));
+            self.ready.push_back((Arc::clone(key), now));
         } else if lane.held_to.is_none() {
             if lane.stall.is_some() {
                 self.stalled.remove(key);

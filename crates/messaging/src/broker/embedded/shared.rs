@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partie_contract::{Outcome, OutcomeExt};
-use partie_runtime::Stop;
+use partie_runtime::{Stop, monotonic};
 use partie_store::{Error, Store, Tx};
 use tokio::sync::Notify;
 
@@ -73,9 +73,10 @@ impl Shared {
     /// Tells all groups of messages that are on disk. Only subscribers who can do something about them are woken: most
     /// messages are for one group of many.
     pub(super) fn offer(&self, rows: &Rows) {
+        let now = monotonic();
         for cell in self.groups().values() {
             let is_concerned = cell.with(|state| {
-                state.offer(rows);
+                state.offer(rows, now);
                 state.wants_subscriber()
             });
             if is_concerned == Some(true) {

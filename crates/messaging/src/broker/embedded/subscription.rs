@@ -82,7 +82,7 @@ impl EmbeddedSubscription {
             let (group, of) = (self.name.clone(), Arc::clone(&key));
             let rows = self.shared.store.read(move |tx| Ok(log::held(tx, &group, &of, LANE_LIMIT)?));
             let rows = rows.await.unexpected_by_broker()?;
-            self.cell.with(|state| state.refill(&key, rows, asked_to));
+            self.cell.with(|state| state.refill(&key, rows, asked_to, monotonic()));
             self.noted();
             return Ok(true);
         }
@@ -90,7 +90,7 @@ impl EmbeddedSubscription {
             let types = self.types.clone();
             let rows = self.shared.store.read(move |tx| Ok(log::after(tx, from, &types, READ_AT_ONCE)?));
             let (rows, to) = rows.await.unexpected_by_broker()?;
-            self.cell.with(|state| state.load(from, &rows, to));
+            self.cell.with(|state| state.load(from, &rows, to, monotonic()));
             self.noted();
             return Ok(true);
         }
@@ -123,7 +123,13 @@ impl Subscription for EmbeddedSubscription {
                             key: Arc::clone(&turn.message.key),
                             settled: false,
                         });
-                        Delivery { message: turn.message, attempt: turn.attempt, busy, settle }
+                        Delivery {
+                            message: turn.message,
+                            attempt: turn.attempt,
+                            since: turn.since,
+                            busy,
+                            settle,
+                        }
                     });
                     return Ok(deliveries.collect());
                 }

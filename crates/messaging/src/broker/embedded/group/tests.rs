@@ -42,7 +42,7 @@ impl Bench {
 
     fn offer(&mut self, messages: &[(i64, &str)]) {
         let rows: Vec<_> = messages.iter().map(|(number, key)| message(*number, key)).collect();
-        self.state.offer(&rows);
+        self.state.offer(&rows, self.now);
     }
 
     /// The numbers and attempts of what is ready.
@@ -133,13 +133,13 @@ fn a_parked_key_leaves_the_memory_and_comes_back_from_the_disk() {
     assert_eq!(asked_to, 3);
     // While the disk is read, one more comes.
     bench.offer(&[(4, "a")]);
-    bench.state.refill(&key, vec![message(1, "a"), message(2, "a"), message(3, "a")], asked_to);
+    bench.state.refill(&key, vec![message(1, "a"), message(2, "a"), message(3, "a")], asked_to, bench.now);
     for number in 1..=3 {
         assert_eq!(bench.take(), [(number, 1)]);
         bench.settle("a", Verdict::Done);
     }
     let (key, asked_to) = bench.state.refill_wanted().unwrap();
-    bench.state.refill(&key, vec![message(4, "a")], asked_to);
+    bench.state.refill(&key, vec![message(4, "a")], asked_to, bench.now);
     assert_eq!(bench.take(), [(4, 1)]);
     bench.settle("a", Verdict::Done);
     assert!(bench.activity.is_quiet());
@@ -152,7 +152,7 @@ fn a_skipped_last_message_frees_its_key() {
     assert!(bench.activity.is_quiet());
     bench.state.unpark("a");
     let (key, asked_to) = bench.state.refill_wanted().unwrap();
-    bench.state.refill(&key, Vec::new(), asked_to);
+    bench.state.refill(&key, Vec::new(), asked_to, bench.now);
     assert_eq!(bench.changes().1, [Op::Unstall { key: "a".into() }]);
     assert!(bench.activity.is_quiet());
     bench.offer(&[(6, "a")]);
@@ -169,8 +169,8 @@ fn what_does_not_fit_is_read_from_the_log_in_order() {
     bench.settle("b", Verdict::Done);
     assert_eq!(bench.state.lag(), Some(2));
     // A late answer to an earlier question changes nothing.
-    bench.state.load(0, &[message(1, "a")], 1);
-    bench.state.load(2, &[message(3, "c"), message(4, "d")], 4);
+    bench.state.load(0, &[message(1, "a")], 1, bench.now);
+    bench.state.load(2, &[message(3, "c"), message(4, "d")], 4, bench.now);
     assert_eq!((bench.take(), bench.state.lag()), (vec![(3, 1), (4, 1)], None));
     bench.settle("c", Verdict::Done);
     bench.settle("d", Verdict::Done);
@@ -193,4 +193,20 @@ fn what_could_not_be_tried_does_not_count_and_nothing_overtakes_it() {
     assert_eq!(bench.take(), [(1, 1)]);
     bench.settle("a", Verdict::Done);
     assert_eq!(bench.take(), [(2, 1)]);
+}
+
+#[test]
+fn a_message_knows_since_when_it_was_its_turn() {
+    let mut bench = Bench::fresh();
+    let begun = bench.now;
+    bench.offer(&[(1, "a"), (2, "a")]);
+    bench.now += WAIT;
+    let since = |bench: &mut Bench| bench.state.take(1, bench.now).first().map(|turn| turn.since);
+    assert_eq!(since(&mut bench), Some(begun));
+    // The next one of its key could not have been taken earlier, and one that failed not before its next attempt.
+    bench.settle("a", Verdict::Done);
+    assert_eq!(since(&mut bench), Some(begun + WAIT));
+    bench.fail("a");
+    bench.now += WAIT;
+    assert_eq!(since(&mut bench), Some(bench.now));
 }
