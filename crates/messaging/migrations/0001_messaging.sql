@@ -70,6 +70,12 @@ CREATE TABLE partie_sagas (
     phase TEXT NOT NULL,
     step TEXT NOT NULL,
     iteration BIGINT NOT NULL,
+    -- When the step was entered, until something has come of it; then it stands in the history.
+    entered_at BIGINT,
+    -- The latest error there.
+    detail TEXT,
+    -- The place in the definition of the furthest step that was entered: those behind it were not.
+    furthest BIGINT NOT NULL,
     -- Counts the transitions; a timer or an answer meant for an earlier one does nothing.
     revision BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
@@ -85,13 +91,14 @@ CREATE TABLE partie_sagas (
 ) WITHOUT ROWID;
 CREATE INDEX partie_sagas_open ON partie_sagas (id) WHERE phase NOT IN ('done', 'failed');
 
--- One row each time a step is entered. The row is there before its command is sent.
+-- One row for each time something came of a step.
 CREATE TABLE partie_saga_history (
     saga BLOB NOT NULL,
+    -- The revision at which the step was entered.
     entry BIGINT NOT NULL,
     step TEXT NOT NULL,
     iteration BIGINT NOT NULL,
-    -- entered | done | refused | unknown | undone
+    -- done | refused | unknown | abandoned | undone
     state TEXT NOT NULL,
     entered_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,

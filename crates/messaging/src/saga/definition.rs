@@ -160,6 +160,9 @@ impl<S> Definition<S> {
             if self.index(name) != Some(index) {
                 return Some(format!("there are two steps `{name}`"));
             }
+            if is_pivot && step.when.is_some() {
+                return Some(format!("`{name}` is the pivot and cannot be left out"));
+            }
             if let Some(pivot) = pivot {
                 let without_plan = matches!(step.work, Work::Wait { timeout: None, .. });
                 match () {

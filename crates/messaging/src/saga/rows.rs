@@ -20,6 +20,12 @@ pub(super) struct Row {
     pub(super) phase: Phase,
     pub(super) step: String,
     pub(super) iteration: u32,
+    /// When the step was entered, while nothing has come of it yet.
+    pub(super) entered_at: Option<Timestamp>,
+    /// The latest error there.
+    pub(super) detail: Option<String>,
+    /// The place of the furthest step that was entered; before the first one it is -1.
+    pub(super) furthest: i64,
     pub(super) revision: i64,
     pub(super) attempts: u32,
     pub(super) past_pivot: bool,
@@ -31,7 +37,7 @@ pub(super) struct Row {
     pub(super) updated_at: Timestamp,
 }
 
-/// A step that was entered and may have to be undone.
+/// A step that may have to be undone.
 pub(super) struct Entry {
     pub(super) step: String,
     pub(super) iteration: u32,
@@ -69,9 +75,9 @@ pub(super) fn insert(
 ) -> Result<(), Error> {
     let (now, cause) = (tx.now(), Cause::of(tx));
     tx.execute(
-        "INSERT INTO partie_sagas (id, kind, version, phase, step, iteration, revision, attempts, past_pivot, data, cause,
-                                   started_at, updated_at)
-         VALUES ($1, $2, $3, $4, '', 0, 0, 0, $5, $6, $7, $8, $8)",
+        "INSERT INTO partie_sagas (id, kind, version, phase, step, iteration, furthest, revision, attempts, past_pivot, data,
+                                   cause, started_at, updated_at)
+         VALUES ($1, $2, $3, $4, '', 0, -1, 0, 0, $5, $6, $7, $8, $8)",
         &[&id, &kind, &version, &Phase::Starting, &false, data, &cause.to_column(), &now],
     )?;
     Ok(())
@@ -87,7 +93,7 @@ pub(super) fn standing(tx: &mut Tx, id: Uuid) -> Result<Option<(Phase, bool)>, E
 pub(super) fn load(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, Error> {
     tx.query_opt(
         "SELECT kind, version, phase, step, iteration, revision, attempts, past_pivot, data, failure,
-                parked IS NOT NULL, next_at, cause, updated_at
+                parked IS NOT NULL, next_at, cause, updated_at, entered_at, detail, furthest
          FROM partie_sagas WHERE id = $1",
         &[&id],
         |row| {
@@ -107,6 +113,9 @@ pub(super) fn load(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, Error> {
                 next_at: row.get(11)?,
                 cause: Cause::from_column(row, 12)?,
                 updated_at: row.get(13)?,
+                entered_at: row.get(14)?,
+                detail: row.get(15)?,
+                furthest: row.get(16)?,
             })
         },
     )
@@ -117,7 +126,8 @@ pub(super) fn save(tx: &mut Tx, saga: &Row) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
         "UPDATE partie_sagas SET phase = $2, step = $3, iteration = $4, revision = $5, attempts = $6, past_pivot = $7,
-                data = $8, failure = $9, next_at = $10, updated_at = $11 WHERE id = $1",
+                data = $8, failure = $9, next_at = $10, updated_at = $11, entered_at = $12, detail = $13, furthest = $14
+         WHERE id = $1",
         &[
             &saga.id,
             &saga.phase,
@@ -130,6 +140,9 @@ pub(super) fn save(tx: &mut Tx, saga: &Row) -> Result<(), Error> {
             &saga.failure.as_ref().map(Json),
             &saga.next_at,
             &now,
+            &saga.entered_at,
+            &saga.detail,
+            &saga.furthest,
         ],
     )?;
     Ok(())
@@ -148,61 +161,46 @@ pub(super) fn unpark(tx: &mut Tx, id: Uuid) -> Result<(), Error> {
 /// Records a failed attempt at what the saga is doing.
 pub(super) fn note_attempt(tx: &mut Tx, id: Uuid, revision: i64, error: &str) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(
-        "UPDATE partie_sagas SET attempts = attempts + 1, updated_at = $3 WHERE id = $1 AND revision = $2",
-        &[&id, &revision, &now],
+    let changed = tx.execute(
+        "UPDATE partie_sagas SET attempts = attempts + 1, detail = $3, updated_at = $4 WHERE id = $1 AND revision = $2",
+        &[&id, &revision, &error, &now],
     )?;
+    if changed == 1 {
+        // While it turns back, the error is that of the step being undone.
+        tx.execute(
+            "UPDATE partie_saga_history SET detail = $2, updated_at = $3
+             WHERE saga = $1 AND (step, iteration) = (
+                 SELECT step, iteration FROM partie_sagas WHERE id = $1 AND entered_at IS NULL)",
+            &[&id, &error, &now],
+        )?;
+    }
+    Ok(())
+}
+
+/// How often the saga has entered a step and left it.
+pub(super) fn times(tx: &mut Tx, saga: Uuid, step: &str) -> Result<u32, Error> {
+    let sql = "SELECT COUNT(*) FROM partie_saga_history WHERE saga = $1 AND step = $2";
+    tx.query_one(sql, &[&saga, &step], |row| row.get(0))
+}
+
+/// Records what came of the step the saga is at.
+pub(super) fn leave(tx: &mut Tx, saga: &mut Row, state: EntryState) -> Result<(), Error> {
+    let Some(entered_at) = saga.entered_at.take() else { return Ok(()) };
+    let (now, detail) = (tx.now(), saga.detail.take());
     tx.execute(
-        "UPDATE partie_saga_history SET detail = $2, updated_at = $3
-         WHERE saga = $1 AND (step, iteration) = (SELECT step, iteration FROM partie_sagas WHERE id = $1)",
-        &[&id, &error, &now],
+        "INSERT INTO partie_saga_history (saga, entry, step, iteration, state, entered_at, updated_at, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[&saga.id, &saga.revision, &saga.step, &saga.iteration, &state, &entered_at, &now, &detail],
     )?;
     Ok(())
 }
 
-/// Records that a step is entered, and says for the how manyeth time.
-pub(super) fn enter(tx: &mut Tx, saga: Uuid, step: &str) -> Result<u32, Error> {
-    let now = tx.now();
-    // Two statements: SQLite would make a table for the results of one that reads where it writes.
-    let (entry, iteration): (i64, u32) = tx.query_one(
-        "SELECT COALESCE(MAX(entry), 0) + 1, COUNT(*) FILTER (WHERE step = $2) + 1 FROM partie_saga_history
-         WHERE saga = $1",
-        &[&saga, &step],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    tx.execute(
-        "INSERT INTO partie_saga_history (saga, entry, step, iteration, state, entered_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
-        &[&saga, &entry, &step, &iteration, &EntryState::Entered, &now],
-    )?;
-    Ok(iteration)
-}
-
-/// Records what came of a step.
-pub(super) fn mark(
-    tx: &mut Tx,
-    saga: Uuid,
-    (step, iteration): (&str, u32),
-    state: EntryState,
-    detail: Option<&str>,
-) -> Result<(), Error> {
-    let now = tx.now();
-    // By its key, so that SQLite knows that it is one row.
-    tx.execute(
-        "UPDATE partie_saga_history SET state = $4, updated_at = $5, detail = COALESCE($6, detail)
-         WHERE saga = $1 AND entry = (
-             SELECT entry FROM partie_saga_history WHERE saga = $1 AND step = $2 AND iteration = $3)",
-        &[&saga, &step, &iteration, &state, &now, &detail],
-    )?;
-    Ok(())
-}
-
-/// Records that a saga turns back: what came of the step it was at.
-pub(super) fn turn_back(tx: &mut Tx, saga: Uuid, state: EntryState) -> Result<(), Error> {
+/// Records that a step is undone.
+pub(super) fn undone(tx: &mut Tx, saga: &Row) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
-        "UPDATE partie_saga_history SET state = $2, updated_at = $3 WHERE saga = $1 AND state = $4",
-        &[&saga, &state, &now, &EntryState::Entered],
+        "UPDATE partie_saga_history SET state = $4, updated_at = $5 WHERE saga = $1 AND step = $2 AND iteration = $3",
+        &[&saga.id, &saga.step, &saga.iteration, &EntryState::Undone, &now],
     )?;
     Ok(())
 }

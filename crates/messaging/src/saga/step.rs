@@ -24,6 +24,8 @@ pub(super) struct Erased<S> {
     pub(super) info: StepInfo,
     pub(super) work: Work<S>,
     pub(super) undo: Option<SendFn<S>>,
+    /// Whether the step is for that data, if it is not for all.
+    pub(super) when: Option<When<S>>,
 }
 
 pub(super) enum Work<S> {
@@ -39,6 +41,7 @@ pub(super) enum Work<S> {
 }
 
 pub(super) type SendFn<S> = Box<dyn Fn(Arc<S>, Call, &str) -> BoxFuture<'static, Sent<S>> + Send + Sync>;
+pub(super) type When<S> = Box<dyn Fn(&S, &str) -> Result<bool, Abort> + Send + Sync>;
 pub(super) type Deadline<S> = Box<dyn Fn(&S, &str, Timestamp) -> Result<Timestamp, Abort> + Send + Sync>;
 pub(super) type Resume<S> = Box<dyn Fn(&S, &mut Tx, &mut String, &str) -> Result<Next, Abort> + Send + Sync>;
 pub(super) type Change<S> = Box<dyn Fn(&S, &mut Tx, &mut String) -> Result<Next, Abort> + Send + Sync>;
@@ -151,6 +154,15 @@ impl<S: Send + Sync + 'static, D: SagaData> Step<S, D> {
         self
     }
 
+    /// Has the step only sometimes: when it would be entered and this is not so, the one after it is. Not for the pivot.
+    pub fn when<W>(mut self, when: W) -> Self
+    where
+        W: Fn(&S, &D) -> bool + Send + Sync + 'static,
+    {
+        self.erased.when = Some(Box::new(move |state, data| Ok(when(state, &decode::<D>(data)?))));
+        self
+    }
+
     /// Makes it the pivot: once it is done there is no way back, and what follows is tried until it succeeds. From the
     /// moment a command that is the pivot may have been sent, the saga can fail only by its refusal.
     pub fn pivot(mut self) -> Self {
@@ -171,7 +183,7 @@ impl<S: Send + Sync + 'static, D: SagaData> Step<S, D> {
 
     fn new(name: &'static str, kind: StepKind, work: Work<S>) -> Self {
         let info = StepInfo { name, kind, is_pivot: false, has_undo: false };
-        Self { erased: Erased { info, work, undo: None }, data: PhantomData }
+        Self { erased: Erased { info, work, undo: None, when: None }, data: PhantomData }
     }
 }
 

@@ -125,11 +125,12 @@ stored_by_name! {
 /// As [`Tx::query`].
 pub(crate) fn view(tx: &mut Tx, id: Uuid) -> Result<Option<SagaView>, Error> {
     let view = tx.query_opt(
-        "SELECT kind, version, phase, step, iteration, attempts, next_at, failure, parked, started_at, updated_at
+        "SELECT kind, version, phase, step, iteration, attempts, next_at, failure, parked, started_at, updated_at, entered_at,
+                detail
          FROM partie_sagas WHERE id = $1",
         &[&id],
         |row| {
-            Ok(SagaView {
+            let view = SagaView {
                 id,
                 kind: row.get(0)?,
                 version: row.get(1)?,
@@ -143,10 +144,11 @@ pub(crate) fn view(tx: &mut Tx, id: Uuid) -> Result<Option<SagaView>, Error> {
                 parked: row.get(8)?,
                 started_at: row.get(9)?,
                 updated_at: row.get(10)?,
-            })
+            };
+            Ok((view, row.get::<Option<Timestamp>>(11)?, row.get::<Option<String>>(12)?))
         },
     )?;
-    let Some(mut view) = view else { return Ok(None) };
+    let Some((mut view, entered_at, detail)) = view else { return Ok(None) };
     view.history = tx.query(
         "SELECT step, iteration, state, entered_at, updated_at, detail FROM partie_saga_history
          WHERE saga = $1 ORDER BY entry",
@@ -162,5 +164,12 @@ pub(crate) fn view(tx: &mut Tx, id: Uuid) -> Result<Option<SagaView>, Error> {
             })
         },
     )?;
+    // The step it is at is part of the history too.
+    if let Some(entered_at) = entered_at {
+        let SagaView { step, iteration, updated_at, .. } = &view;
+        let (step, iteration, updated_at) = (step.clone(), *iteration, *updated_at);
+        let state = EntryState::Entered;
+        view.history.push(SagaEntry { step, iteration, state, entered_at, updated_at, detail });
+    }
     Ok(Some(view))
 }

@@ -133,6 +133,8 @@ async fn a_definition_is_checked_before_anything_starts() {
     let wait =
         Saga::new().step(local("a").pivot()).step(Step::wait("b", Dispatch::until, Dispatch::answered));
     assert_eq!(complaint(wait), "`b` comes after the pivot: say what follows its timeout");
+    let left_out = Saga::new().step(local("a").pivot().when(|_, _| true));
+    assert_eq!(complaint(left_out), "`a` is the pivot and cannot be left out");
     let twice = Handlers::new().saga(Dispatch::search()).saga(Dispatch::search()).check("dispatch");
     assert_eq!(twice, Err(HandlerError::Saga { kind: "search", version: 3 }));
 }

@@ -35,6 +35,12 @@ struct Kitchen {
 }
 
 impl Kitchen {
+    fn recipe() -> Saga<Self, Cook> {
+        Saga::new()
+            .step(Step::local("think", |_, _, _| Ok(Next::Step)).when(|_, dish: &Cook| dish.is_hard))
+            .step(Step::local("cook", Self::cook))
+    }
+
     fn cook(&self, _: &mut Tx, dish: &mut Cook) -> Result<Next, Abort> {
         match dish.is_hard && !self.has_learned.load(Ordering::SeqCst) {
             true => Err(Abort::because("too hard")),
@@ -47,8 +53,7 @@ impl Kitchen {
 async fn a_saga_that_cannot_move_stops_nobody_else() {
     let world = World::new();
     let kitchen = Arc::<Kitchen>::default();
-    let handlers = Handlers::new().saga(Saga::new().step(Step::local("cook", Kitchen::cook)));
-    let service = world.start("kitchen", Arc::clone(&kitchen), handlers);
+    let service = world.start("kitchen", Arc::clone(&kitchen), Handlers::new().saga(Kitchen::recipe()));
     let dishes: Vec<DishId> = service
         .write(|tx| {
             let dishes: Vec<DishId> = (0..10).map(|_| tx.new_id()).collect();
@@ -58,7 +63,8 @@ async fn a_saga_that_cannot_move_stops_nobody_else() {
             Ok(dishes)
         })
         .await;
-    let phase = async |dish: DishId| service.worker.saga(dish).await.unwrap().unwrap().phase;
+    let view = async |dish: DishId| service.worker.saga(dish).await.unwrap().unwrap();
+    let phase = async |dish: DishId| view(dish).await.phase;
     for (number, dish) in dishes.iter().enumerate().filter(|(number, _)| *number != 4) {
         tokio::time::timeout(crate::world::LIMIT, async {
             while phase(*dish).await != Phase::Done {
@@ -72,6 +78,12 @@ async fn a_saga_that_cannot_move_stops_nobody_else() {
     kitchen.has_learned.store(true, Ordering::SeqCst);
     world.quiet().await;
     assert_eq!(phase(dishes[4]).await, Phase::Done);
+    // Nobody has to think about what is easy.
+    let steps = async |dish| view(dish).await.history.into_iter().map(|entry| entry.step).collect::<Vec<_>>();
+    assert_eq!(
+        (steps(dishes[3]).await, steps(dishes[4]).await),
+        (vec!["cook".to_owned()], vec!["think".to_owned(), "cook".to_owned()])
+    );
     world.stop([service]).await;
 }
 

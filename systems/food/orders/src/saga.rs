@@ -23,7 +23,7 @@ pub(crate) const ACCEPTANCE: &str = "acceptance";
 pub(crate) const HANDOVER: &str = "handover";
 pub(crate) const DOOR: &str = "door";
 pub(crate) const RETURN: &str = "return";
-/// The steps that are jumped to.
+/// The step at which the kitchen is asked, and the one that is jumped to.
 const CREATE_TICKET: &str = "create-ticket";
 const COMPLETE: &str = "complete";
 
@@ -97,14 +97,15 @@ pub(crate) enum AtDoor {
 pub(crate) fn place_order() -> Saga<OrderDesk, PlaceOrder> {
     Saga::new()
         // `assignment=at_order` has the driver first.
-        .step(Step::local("begin", OrderDesk::begin))
         .step(
             Step::command("seek-driver", OrderDesk::request_delivery, OrderDesk::requested)
-                .undo(OrderDesk::withdraw_delivery),
+                .undo(OrderDesk::withdraw_delivery)
+                .when(|_, data| data.assignment == Assignment::AtOrder),
         )
         .step(
             Step::wait(ASSIGNMENT, OrderDesk::patience, OrderDesk::driver_found)
-                .on_timeout(OrderDesk::nobody_found),
+                .on_timeout(OrderDesk::nobody_found)
+                .when(|_, data| data.assignment == Assignment::AtOrder),
         )
         // The kitchen.
         .step(
@@ -118,7 +119,8 @@ pub(crate) fn place_order() -> Saga<OrderDesk, PlaceOrder> {
         // The driver, unless there is one.
         .step(
             Step::command("request-delivery", OrderDesk::request_delivery, OrderDesk::requested)
-                .undo(OrderDesk::withdraw_delivery),
+                .undo(OrderDesk::withdraw_delivery)
+                .when(|_, data| data.assignment == Assignment::AtReady),
         )
         // Until the driver has the food everything can be undone.
         .step(
@@ -148,13 +150,6 @@ pub fn failpoints() -> Vec<String> {
 // === the driver first ===
 
 impl OrderDesk {
-    fn begin(&self, _: &mut Tx, data: &mut PlaceOrder) -> Result<Next, Abort> {
-        Ok(match data.assignment {
-            Assignment::AtReady => Next::To(CREATE_TICKET),
-            Assignment::AtOrder => Next::Step,
-        })
-    }
-
     fn driver_found(&self, _: &mut Tx, _: &mut PlaceOrder, (): &()) -> Result<Next, Abort> {
         Ok(Next::Step)
     }
@@ -201,10 +196,7 @@ impl OrderDesk {
             rows::update(tx, &record)?;
         }
         chronicle::note(tx, &self.live, &record, &steps)?;
-        Ok(match record.assignment {
-            Assignment::AtReady => Next::Step,
-            Assignment::AtOrder => Next::To(HANDOVER),
-        })
+        Ok(Next::Step)
     }
 
     fn no_answer(&self, _: &mut Tx, _: &mut PlaceOrder) -> Result<Next, Abort> {

@@ -10,19 +10,19 @@ use crate::saga::command::CommandId;
 use crate::saga::definition::Definition;
 use crate::saga::names::StepInfo;
 use crate::saga::rows::{self, Row, WaitTimer};
-use crate::saga::step::{self, Work};
+use crate::saga::step::{self, Erased, Work};
 use crate::saga::{EntryState, Failure, Next, Phase};
 use crate::timers::Schedule;
 
 /// One saga in one transaction.
-pub(super) struct Move<'a, S> {
-    pub(super) state: &'a S,
-    pub(super) definition: &'a Definition<S>,
+pub(super) struct Move<'d, 't, S> {
+    pub(super) state: &'d S,
+    pub(super) definition: &'d Definition<S>,
     pub(super) saga: Row,
-    pub(super) tx: &'a mut Tx,
+    pub(super) tx: &'t mut Tx,
 }
 
-impl<S: Send + Sync + 'static> Move<'_, S> {
+impl<'d, S: Send + Sync + 'static> Move<'d, '_, S> {
     pub(super) fn look(&mut self) -> Result<Wanted, Abort> {
         match self.saga.phase {
             Phase::Starting => match self.heed_failure()? {
@@ -48,7 +48,7 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
         match answer {
             Answer::Done(apply) => {
                 let next = apply(self.state, self.tx, &mut self.saga.data)?;
-                self.mark(EntryState::Done, None)?;
+                self.leave(EntryState::Done)?;
                 let is_pivot = self.step_info()?.is_pivot;
                 // A wish to fail that came while the command was under way.
                 if !is_pivot && let Some(wanted) = self.heed_failure()? {
@@ -57,7 +57,8 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
                 self.follow(next)
             }
             Answer::Refused { code, detail } => {
-                self.mark(EntryState::Refused, Some(detail))?;
+                self.saga.detail = Some((*detail).to_owned());
+                self.leave(EntryState::Refused)?;
                 self.saga.past_pivot = false;
                 self.fail(Failure {
                     step: self.saga.step.clone(),
@@ -123,7 +124,7 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
     fn done(&mut self, next: Next) -> Result<Wanted, Abort> {
         // Failing here leaves nothing to undo: what the step itself did, it did in this transaction.
         let state = if matches!(next, Next::Fail(_)) { EntryState::Abandoned } else { EntryState::Done };
-        self.mark(state, None)?;
+        self.leave(state)?;
         self.follow(next)
     }
 
@@ -162,10 +163,17 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
         self.saga.attempts = 0;
         self.saga.revision += 1;
         self.saga.next_at = None;
-        let definition = self.definition;
-        let Some((step, _)) = definition.steps.get(index) else { return self.end(Phase::Done) };
+        let Some((index, step)) = self.next_step(index)? else { return self.end(Phase::Done) };
         step.info.name.clone_into(&mut self.saga.step);
-        self.saga.iteration = rows::enter(self.tx, self.saga.id, step.info.name)?;
+        let place = i64::try_from(index).unwrap_or(i64::MAX);
+        let earlier = match place > self.saga.furthest {
+            true => 0,
+            false => rows::times(self.tx, self.saga.id, step.info.name)?,
+        };
+        self.saga.iteration = earlier + 1;
+        self.saga.furthest = self.saga.furthest.max(place);
+        self.saga.entered_at = Some(self.tx.now());
+        self.saga.detail = None;
         match &step.work {
             Work::Command(_) => {
                 self.saga.phase = Phase::Running;
@@ -185,6 +193,18 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
                 self.done(next)
             }
         }
+    }
+
+    /// The step at that place, or the first one behind it that is for this saga.
+    fn next_step(&self, index: usize) -> Result<Option<(usize, &'d Erased<S>)>, Abort> {
+        let definition = self.definition;
+        for (place, (step, _)) in definition.steps.iter().enumerate().skip(index) {
+            let is_for = step.when.as_ref().map_or(Ok(true), |when| when(self.state, &self.saga.data))?;
+            if is_for {
+                return Ok(Some((place, step)));
+            }
+        }
+        Ok(None)
     }
 
     fn wait(&mut self, deadline: Timestamp) -> Result<(), Abort> {
@@ -234,7 +254,7 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
             Phase::Running => EntryState::Unknown,
             _ => EntryState::Abandoned,
         };
-        rows::turn_back(self.tx, self.saga.id, unsettled)?;
+        self.leave(unsettled)?;
         self.tx.cancel::<WaitTimer>(&self.saga.id.to_string())?;
         self.saga.phase = Phase::Compensating;
         self.saga.next_at = None;
@@ -247,7 +267,7 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
 
     /// The compensation under way has succeeded.
     pub(super) fn undone(&mut self) -> Result<Wanted, Abort> {
-        self.mark(EntryState::Undone, None)?;
+        rows::undone(self.tx, &self.saga)?;
         self.compensate_next()
     }
 
@@ -298,9 +318,8 @@ impl<S: Send + Sync + 'static> Move<'_, S> {
         }))
     }
 
-    fn mark(&mut self, state: EntryState, detail: Option<&str>) -> Result<(), Abort> {
-        let at = (&*self.saga.step, self.saga.iteration);
-        Ok(rows::mark(self.tx, self.saga.id, at, state, detail)?)
+    fn leave(&mut self, state: EntryState) -> Result<(), Abort> {
+        Ok(rows::leave(self.tx, &mut self.saga, state)?)
     }
 
     fn index(&self) -> Result<usize, Abort> {
