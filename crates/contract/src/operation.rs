@@ -166,6 +166,24 @@ impl Verb {
     }
 }
 
+// === impl ReplySpec ===
+
+impl ReplySpec {
+    /// The same, as the answer of a keyed operation: it is stored with its key and sent again.
+    ///
+    /// # Panics
+    /// For events, which are not known whole. In a table that is a compile error.
+    #[track_caller]
+    pub const fn storable(self) -> Self {
+        assert!(
+            !matches!(self.content, Content::Events(_)),
+            "a keyed operation cannot answer with an `EventStream`: its answer is stored, and sent again for the same \
+             key; answer with what was made, and stream from a `get`"
+        );
+        self
+    }
+}
+
 // === impl Operation ===
 
 impl Operation {

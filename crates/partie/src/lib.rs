@@ -38,6 +38,7 @@ pub use partie_gateway::Gateway;
 pub use partie_messaging as messaging;
 pub use partie_runtime as runtime;
 pub use partie_store as store;
+pub use partie_telemetry as telemetry;
 pub use service::{Service, Serving, Start};
 pub use system::{EdgeError, Ended, Environment, Running, StartError, System};
 

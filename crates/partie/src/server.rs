@@ -171,7 +171,8 @@ impl fmt::Debug for Server {
 
 // === steps ===
 
-/// What the sender has left, but never more than the operation may take.
+/// What the sender has left; the edge has capped it, and added what a reader asked to wait. Without that, what the
+/// operation may take.
 fn deadline_of(headers: &HeaderMap, operation: &Operation, now: Instant) -> Deadline {
     let own = operation.timeout.unwrap_or(DEFAULT_TIMEOUT);
     let sent = headers.get(&wire::TIMEOUT_MS).and_then(|value| value.to_str().ok()?.parse().ok());

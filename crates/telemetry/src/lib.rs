@@ -24,6 +24,6 @@ mod metrics;
 mod slow;
 
 pub use ::metrics::{Counter, Gauge, Histogram, Unit};
-pub use logs::{Format, Logs, LogsError, init};
+pub use logs::{Format, Logs, LogsError, init, init_through};
 pub use metrics::{ActiveRequest, Definition, HttpServerMetrics, Metrics};
 pub use slow::SlowPolls;

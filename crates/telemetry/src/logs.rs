@@ -1,7 +1,7 @@
 //! Logs: what `tracing` is told, to stderr, for people on a terminal and as JSON lines otherwise.
 
 use std::fmt;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
@@ -68,6 +68,18 @@ pub enum LogsError {
 /// [`LogsError::Filter`] for a filter that cannot be read; [`LogsError::Taken`] when a subscriber that is not ours is
 /// set, which keeps the logs.
 pub fn init(logs: &Logs) -> Result<(), LogsError> {
+    init_through(logs, stderr)
+}
+
+/// The same for a program that draws on its terminal: what is logged goes to stderr through a writer of its own. One is
+/// made for each event and given the event in one piece.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_through<W: Write>(
+    logs: &Logs,
+    to: impl Fn() -> W + Send + Sync + 'static,
+) -> Result<(), LogsError> {
     static OURS: AtomicBool = AtomicBool::new(false);
     let terminal = stderr().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -77,7 +89,7 @@ pub fn init(logs: &Logs) -> Result<(), LogsError> {
         Format::Human => true,
         Format::Json => false,
     };
-    match tracing::subscriber::set_global_default(subscriber(filter, people, colour, stderr)) {
+    match tracing::subscriber::set_global_default(subscriber(filter, people, colour, to)) {
         Ok(()) => OURS.store(true, Ordering::Release),
         Err(_) if OURS.load(Ordering::Acquire) => {}
         Err(_) => return Err(LogsError::Taken),

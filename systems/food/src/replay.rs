@@ -1,6 +1,6 @@
 //! `food replay`: plays a recorded day on the whole system, through its public API.
 //!
-//! Layout: `command` is the command line and what it prints; `stage` is the system, its time moved by hand; `play` moves
+//! Layout: `command` is the command line and what it prints, `screen` what is seen until then; `stage` is the system, its time moved by hand; `play` moves
 //! it; `town`, `customers`, `kitchens` and `drivers` are the players, `agenda` is what they are going to do and `client`
 //! their way to the system; `chart` is where and when things are; `slips` compares what was recorded with what was due.
 //! `day` reads days, `solution` writes what was done on them, `check` judges it by their rules; `table` is their format.
@@ -15,6 +15,7 @@ pub(crate) mod day;
 mod drivers;
 mod kitchens;
 mod play;
+mod screen;
 mod slips;
 pub(crate) mod solution;
 mod stage;

@@ -53,7 +53,12 @@ impl Contract {
             option(operation.input(source).map(|argument| self.through(&argument.ty, "Argument", "SCHEMA")))
         };
         let (query, body) = (input(Source::Query), input(Source::Body));
-        let success = self.through(reply, "Answer", "REPLY");
+        let mut success = self.through(reply, "Answer", "REPLY");
+        if operation.keyed {
+            // Only the compiler knows what an alias stands for.
+            let place = place_of(reply);
+            success = quote_spanned!(place => #success.storable());
+        }
         let problems = self.through(reply, "Answer", "PROBLEMS");
         let timeout = option(operation.timeout.map(|timeout| {
             let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);

@@ -139,7 +139,8 @@ pub static ORDERS: ::partie_contract::Contract = ::partie_contract::Contract {
             reply: <Outcome<
                 Created<Order>,
                 OrderError,
-            > as ::partie_contract::Answer>::REPLY,
+            > as ::partie_contract::Answer>::REPLY
+                .storable(),
             problems: <Outcome<
                 Created<Order>,
                 OrderError,

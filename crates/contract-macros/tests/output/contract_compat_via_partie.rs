@@ -54,7 +54,7 @@ static SEED_NOTIFY: ::partie::contract::Contract = ::partie::contract::Contract 
             body: ::core::option::Option::Some(
                 <Message as ::partie::contract::Argument>::SCHEMA,
             ),
-            reply: <Outcome<Sent> as ::partie::contract::Answer>::REPLY,
+            reply: <Outcome<Sent> as ::partie::contract::Answer>::REPLY.storable(),
             problems: <Outcome<Sent> as ::partie::contract::Answer>::PROBLEMS,
             timeout: ::core::option::Option::None,
         },

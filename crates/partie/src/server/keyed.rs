@@ -21,6 +21,10 @@ pub(crate) async fn bind(inbound: &mut Inbound, store: Option<&Store>) -> Result
         let missing = Platform::new(FaultKind::IdempotencyKeyMissing);
         return if operation.key_optional { Ok(new) } else { Err(missing) };
     }
+    if operation.body.is_none() {
+        // A retry too is refused what the operation does not take.
+        inbound.no_body()?;
+    }
     // The principal is part of the scope: nobody meets somebody else's keys.
     let principal = inbound.call.caller().subject().unwrap_or_default();
     let scope = format!("{principal} {} {}", operation.verb.as_str(), operation.path);
@@ -32,7 +36,8 @@ pub(crate) async fn bind(inbound: &mut Inbound, store: Option<&Store>) -> Result
     }
 }
 
-/// SHA-256 over path parameters and canonical body: the same request has the same digest, however it is spelled.
+/// SHA-256 over path parameters and canonical body: the same request has the same digest, however it is spelled. Where
+/// no body is taken, none and an empty object are spellings too.
 fn fingerprint(inbound: &Inbound) -> Result<[u8; 32], Platform> {
     let mut digest = digest::Context::new(&digest::SHA256);
     for (name, value) in inbound.params.iter() {
@@ -41,7 +46,7 @@ fn fingerprint(inbound: &Inbound) -> Result<[u8; 32], Platform> {
             digest.update(part.as_bytes());
         }
     }
-    if !inbound.body.is_empty() {
+    if inbound.operation.body.is_some() && !inbound.body.is_empty() {
         // Objects are sorted maps here, so writing one out is canonical.
         let body: serde_json::Value = serde_json::from_slice(&inbound.body)
             .map_err(|error| Platform::new(FaultKind::MalformedBody).with_detail(error.to_string()))?;

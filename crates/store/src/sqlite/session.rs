@@ -1,5 +1,7 @@
 //! Statements on one connection: prepared once, bound by name, errors told apart.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::rc::Rc;
 
@@ -13,6 +15,8 @@ use crate::error::{Error, ErrorKind};
 /// A connection as a closure may use it: only inside the transaction that it was lent.
 pub(crate) struct Session {
     connection: Rc<Connection>,
+    /// The numbers of each statement's parameters, by where its text is.
+    numbers: HashMap<(usize, usize), Box<[usize]>>,
     /// Whether a statement found the disk full.
     is_full: bool,
     /// Whether a statement ran that may have written.
@@ -29,7 +33,7 @@ struct Bound<'v>(Value<'v>);
 
 impl Session {
     pub(super) fn new(connection: Rc<Connection>) -> Self {
-        Self { connection, is_full: false, has_written: false }
+        Self { connection, numbers: HashMap::new(), is_full: false, has_written: false }
     }
 
     pub(crate) fn execute(&mut self, sql: &'static str, params: &[&dyn ToValue]) -> Result<usize, Error> {
@@ -75,7 +79,8 @@ impl Session {
             return Err(Error::new(ErrorKind::Ended).at(sql));
         }
         let mut writes = false;
-        let result = self.prepare(sql, params).and_then(|mut statement| {
+        let Self { connection, numbers, .. } = &mut *self;
+        let result = prepare(connection, numbers, sql, params).and_then(|mut statement| {
             writes = !statement.readonly();
             run(&mut statement)
         });
@@ -85,26 +90,38 @@ impl Session {
             error.at(sql)
         })
     }
+}
 
-    fn prepare(&self, sql: &'static str, params: &[&dyn ToValue]) -> Result<CachedStatement<'_>, Error> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut highest = 0;
-        // SQLite numbers parameters by their first appearance, so `$2` may be its first.
-        for at in 1..=statement.parameter_count() {
-            let name = statement.parameter_name(at).unwrap_or("?");
-            let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-            let Some(param) = number.and_then(|number| params.get(number.checked_sub(1)?)) else {
-                return Err(wrong_params(format!("there is no value for `{name}`")));
-            };
-            highest = highest.max(number.unwrap_or_default());
-            let value = Bound(param.to_value()?);
-            statement.raw_bind_parameter(at, value)?;
-        }
-        if highest != params.len() {
-            return Err(wrong_params(format!("{} values for {highest} parameters", params.len())));
-        }
-        Ok(statement)
+/// The statement with its parameters bound.
+fn prepare<'c>(
+    connection: &'c Connection,
+    numbers: &mut HashMap<(usize, usize), Box<[usize]>>,
+    sql: &'static str,
+    params: &[&dyn ToValue],
+) -> Result<CachedStatement<'c>, Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let numbers = match numbers.entry((sql.as_ptr().addr(), sql.len())) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => place.insert(numbers_of(&statement)?),
+    };
+    let highest = numbers.iter().copied().max().unwrap_or_default();
+    if highest != params.len() {
+        return Err(wrong_params(format!("{} values for {highest} parameters", params.len())));
     }
+    for (at, number) in numbers.iter().enumerate() {
+        statement.raw_bind_parameter(at + 1, Bound(params[number - 1].to_value()?))?;
+    }
+    Ok(statement)
+}
+
+/// The number of each parameter. SQLite counts parameters by their first appearance, so `$2` may be its first.
+fn numbers_of(statement: &CachedStatement<'_>) -> Result<Box<[usize]>, Error> {
+    let number = |at| {
+        let name = statement.parameter_name(at).unwrap_or("?");
+        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+        number.filter(|number| *number > 0).ok_or_else(|| wrong_params(format!("`{name}` is no number")))
+    };
+    (1..=statement.parameter_count()).map(number).collect()
 }
 
 fn wrong_params(what: String) -> Error {

@@ -4,5 +4,6 @@
 mod backstage;
 mod conforming;
 mod deviating;
+mod keys;
 mod menu;
 mod running;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use partie::System;
 use partie::clap::{self, Arg, ArgMatches, value_parser};
 use partie::runtime::monotonic;
@@ -14,12 +14,17 @@ use partie::runtime::monotonic;
 use super::check::{Violation, check};
 use super::day::Day;
 use super::play::{Played, begin, play};
+use super::screen::{self, Interrupts};
 use super::solution::Solution;
 use super::stage::Stage;
 use super::{Failure, chart};
 
 /// Threads beside those of the gateway and the stores.
 const THREADS: usize = 2;
+/// The longest an interrupted system may take to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+/// The exit code of what was interrupted: what a shell says of Ctrl-C.
+const INTERRUPTED: u8 = 130;
 
 pub(crate) fn command() -> clap::Command {
     clap::Command::new("replay")
@@ -41,7 +46,8 @@ pub(crate) fn command() -> clap::Command {
         )
 }
 
-/// Exit code 1 when the day broke a rule or could not be played to its end, 2 when it cannot be read.
+/// Exit code 1 when the day broke a rule or could not be played to its end, 2 when it cannot be read, 130 when somebody
+/// ended it before.
 pub(crate) fn main(system: System, flags: &ArgMatches) -> ExitCode {
     let day = flags.get_one::<String>("day").map(PathBuf::from).unwrap_or_default();
     let out = flags.get_one::<String>("out").map(PathBuf::from);
@@ -50,11 +56,29 @@ pub(crate) fn main(system: System, flags: &ArgMatches) -> ExitCode {
         writeln!(stderr(), "error: {error}").ok();
         ExitCode::from(code)
     };
-    let day = match read(&day, out.as_deref()) {
-        Ok(day) => day,
+    let ready = read(&day, out.as_deref()).and_then(|day| {
+        let bar = screen::bar(day.orders.len())?;
+        screen::log(&system.defaults().logs, &bar)?;
+        Ok((day, bar))
+    });
+    let (day, bar) = match ready {
+        Ok(ready) => ready,
         Err(error) => return fail(2, error),
     };
-    match replay(system, &day, seed).and_then(|replayed| report(&day, &replayed, out.as_deref())) {
+    let replayed = match replay(system, &day, seed, &bar) {
+        Ok(Ended::Replayed(replayed)) => replayed,
+        Ok(Ended::Interrupted { delivered }) => {
+            let orders = day.orders.len();
+            writeln!(
+                stderr(),
+                "interrupted: {delivered} of {orders} orders were delivered, no file was written"
+            )
+            .ok();
+            return ExitCode::from(INTERRUPTED);
+        }
+        Err(error) => return fail(1, error),
+    };
+    match report(&day, &replayed, out.as_deref()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(1, error),
@@ -71,6 +95,12 @@ fn read(directory: &Path, out: Option<&Path>) -> Result<Day, Failure> {
     Ok(day)
 }
 
+/// How a replay ended that did not fail.
+enum Ended {
+    Replayed(Replayed),
+    Interrupted { delivered: u64 },
+}
+
 /// What was done, and what it took.
 struct Replayed {
     played: Played,
@@ -79,24 +109,40 @@ struct Replayed {
     took: Duration,
 }
 
-fn replay(system: System, day: &Day, seed: u64) -> Result<Replayed, Failure> {
+fn replay(system: System, day: &Day, seed: u64, bar: &ProgressBar) -> Result<Ended, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
-    let bar = ProgressBar::with_draw_target(Some(day.orders.len() as u64), ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{bar:40} {pos} of {len} delivered, {elapsed}")?);
-    let replayed = runtime.block_on(async {
+    let ended = runtime.block_on(async {
+        // Before there is anything to leave behind.
+        let mut interrupts = Interrupts::listen()?;
         let start = monotonic();
         let stage = Stage::start(system, day, seed, chart::at(begin(day))).await?;
-        let played = play(&stage, day, &bar).await;
+        let played = tokio::select! {
+            played = play(&stage, day, bar) => played,
+            () = interrupts.next() => {
+                let delivered = bar.position();
+                leave(stage, &mut interrupts).await;
+                return Ok(Ended::Interrupted { delivered });
+            }
+        };
         let took = start.elapsed();
         let (requests, connections) = (stage.http.requests(), stage.http.connections());
         // Whatever came of it, its data goes.
         stage.close().await?;
-        Ok(Replayed { played: played?, requests, connections, took })
+        Ok(Ended::Replayed(Replayed { played: played?, requests, connections, took }))
     });
     bar.finish_and_clear();
     // Nothing that still hangs has anything to say.
     runtime.shutdown_background();
-    replayed
+    ended
+}
+
+/// Takes the system down in the middle of everything: its data goes, and nobody asks what was in it. A second interrupt
+/// does not wait for what is under way.
+async fn leave(stage: Stage, interrupts: &mut Interrupts) {
+    tokio::select! {
+        _ = tokio::time::timeout(DRAIN, stage.close()) => {}
+        () = interrupts.next() => {}
+    }
 }
 
 /// Writes the files, judges what they say, and prints it. Says whether everything was as it should be.

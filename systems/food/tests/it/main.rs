@@ -10,4 +10,5 @@ mod orders;
 mod program;
 mod refusals;
 mod replay;
+mod replay_signal;
 mod seeds;
