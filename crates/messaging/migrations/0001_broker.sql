@@ -1,6 +1,6 @@
--- Every message, in the order of the commits.
+-- Every message, in the order of the commits. Positions grow for good: the last row is never removed.
 CREATE TABLE partie_log (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
     key TEXT NOT NULL,
     type TEXT NOT NULL,

@@ -1,17 +1,29 @@
 -- What a service has to say: one row an event, in the transaction of its state.
+-- Positions grow for good: the last row is never removed.
 CREATE TABLE partie_outbox (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
     type TEXT NOT NULL,
     subject TEXT NOT NULL,
     -- The whole CloudEvent, as it goes to the broker.
     body TEXT NOT NULL,
     -- Wall clock, seconds: how long it has been waiting has nothing to do with business time.
-    queued_at BIGINT NOT NULL DEFAULT (unixepoch()),
-    -- Business time, set once the broker has it on disk.
-    sent_at BIGINT
+    queued_at BIGINT NOT NULL DEFAULT (unixepoch())
 );
-CREATE INDEX partie_outbox_unsent ON partie_outbox (position) WHERE sent_at IS NULL;
+
+-- How far the relay is: everything up to here is on the broker's disk, except for what was refused. One row.
+CREATE TABLE partie_relay (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    sent_to BIGINT NOT NULL
+);
+INSERT INTO partie_relay (one, sent_to) VALUES (1, 0);
+
+-- What the broker has refused, and what waits behind it.
+CREATE TABLE partie_refused (
+    subject TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    PRIMARY KEY (subject, position)
+) WITHOUT ROWID;
 
 -- The last sequence of each subject. It outlives the rows of the outbox.
 CREATE TABLE partie_sequences (
@@ -108,7 +120,7 @@ CREATE TABLE partie_saga_history (
 
 -- What event handlers and operations tell a saga; kept until it gets to the step that wants it.
 CREATE TABLE partie_saga_signals (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     saga BLOB NOT NULL,
     -- NULL asks for compensation.
     step TEXT,

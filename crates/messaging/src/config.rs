@@ -34,9 +34,12 @@ pub struct RelayConfig {
     /// How old, in real time, the oldest unsent event may be before operations that publish are refused.
     #[serde(with = "duration")]
     pub backlog_limit: Duration,
-    /// How long sent rows are kept, in business time.
+    /// How long sent rows are kept, in real time.
     #[serde(with = "duration")]
     pub keep_sent: Duration,
+    /// The least time from one batch to the next while there are many events: those that come meanwhile leave together.
+    #[serde(with = "duration")]
+    pub pace: Duration,
     /// Between attempts to publish.
     pub backoff: Backoff,
     /// How long a stopping relay tries to get rid of what is left.
@@ -124,6 +127,7 @@ impl Default for RelayConfig {
             batch: 512,
             backlog_limit: Duration::from_secs(5),
             keep_sent: Duration::from_hours(1),
+            pace: Duration::from_millis(5),
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)),
             flush: Duration::from_secs(5),
         }

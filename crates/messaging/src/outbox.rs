@@ -1,6 +1,6 @@
 //! The outbox: events as rows, written in the transaction of the state they tell of.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use partie_contract::{CloudEvent, Event, Id, Timestamp};
 use partie_store::{Error, Json, Row, Tx};
@@ -83,64 +83,97 @@ impl Publish for Tx {
 /// A row on its way to the broker.
 pub(crate) struct Unsent {
     pub(crate) position: i64,
+    pub(crate) subject: Arc<str>,
     /// Wall clock, in seconds.
     pub(crate) queued_at: i64,
     pub(crate) message: Message,
 }
 
-/// The oldest unsent rows after a position.
-pub(crate) fn unsent(tx: &mut Tx, after: i64, limit: usize) -> Result<Vec<Unsent>, Error> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+// === impl Unsent ===
+
+impl Unsent {
+    /// Its subject and position.
+    pub(crate) fn place(&self) -> (Arc<str>, i64) {
+        (Arc::clone(&self.subject), self.position)
+    }
+}
+
+/// Where the relay is: how far it has sent, and the subjects that were refused, each with the time its oldest event was
+/// queued.
+pub(crate) fn progress(tx: &mut Tx) -> Result<(i64, Vec<(Arc<str>, i64)>), Error> {
+    let sent_to = tx.query_one("SELECT sent_to FROM partie_relay", &[], |row| row.get(0))?;
+    let refused = tx.query(
+        "SELECT r.subject, MIN(o.queued_at) FROM partie_refused r JOIN partie_outbox o ON o.position = r.position
+         GROUP BY r.subject",
+        &[],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok((sent_to, refused))
+}
+
+/// The oldest rows after a position.
+pub(crate) fn after(tx: &mut Tx, after: i64, limit: usize) -> Result<Vec<Unsent>, Error> {
     let source = tx.store_name().to_owned();
     tx.query(
         "SELECT position, queued_at, id, type, subject, body FROM partie_outbox
-         WHERE sent_at IS NULL AND position > $1 ORDER BY position LIMIT $2",
+         WHERE position > $1 ORDER BY position LIMIT $2",
         &[&after, &limit],
         |row| read(row, &source),
     )
 }
 
-/// The oldest unsent rows of a subject, up to a position.
-pub(crate) fn unsent_of(tx: &mut Tx, subject: &str, to: i64, limit: usize) -> Result<Vec<Unsent>, Error> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+/// The oldest rows of a subject that was refused.
+pub(crate) fn refused(tx: &mut Tx, subject: &str, limit: usize) -> Result<Vec<Unsent>, Error> {
     let source = tx.store_name().to_owned();
     tx.query(
-        "SELECT position, queued_at, id, type, subject, body FROM partie_outbox
-         WHERE sent_at IS NULL AND position <= $1 AND subject = $2 ORDER BY position LIMIT $3",
-        &[&to, &subject, &limit],
+        "SELECT o.position, o.queued_at, o.id, o.type, o.subject, o.body
+         FROM partie_refused r JOIN partie_outbox o ON o.position = r.position
+         WHERE r.subject = $1 ORDER BY r.position LIMIT $2",
+        &[&subject, &limit],
         |row| read(row, &source),
     )
 }
 
 fn read(row: &Row<'_>, source: &str) -> Result<Unsent, Error> {
+    let subject: Arc<str> = row.get(4)?;
     let message = Message {
         id: row.get(2)?,
         type_name: row.get(3)?,
-        key: format!("{source}/{}", row.get::<String>(4)?).into(),
+        key: format!("{source}/{subject}").into(),
         body: row.get(5)?,
     };
-    Ok(Unsent { position: row.get(0)?, queued_at: row.get(1)?, message })
+    Ok(Unsent { position: row.get(0)?, subject, queued_at: row.get(1)?, message })
 }
 
-/// Marks rows the broker has on disk. The positions are in ascending order; runs of them are one statement each.
-pub(crate) fn mark_sent(tx: &mut Tx, positions: &[i64]) -> Result<(), Error> {
-    let now = tx.now();
-    for run in positions.chunk_by(|a, b| a + 1 == *b) {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+/// Notes that the broker has everything up to a position on disk, except for some rows.
+pub(crate) fn note_sent(tx: &mut Tx, to: i64, except: &[(Arc<str>, i64)]) -> Result<(), Error> {
+    tx.execute("UPDATE partie_relay SET sent_to = $1", &[&to])?;
+    for (subject, position) in except {
         tx.execute(
-            "UPDATE partie_outbox SET sent_at = $1 WHERE position BETWEEN $2 AND $3",
-            &[&now, first, last],
+            "INSERT INTO partie_refused (subject, position) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &[subject, position],
         )?;
     }
     Ok(())
 }
 
-/// Removes some rows that were sent long ago, and says how many.
-pub(crate) fn prune(tx: &mut Tx, keep: Duration, limit: i64) -> Result<usize, Error> {
-    let before = tx.now() - keep;
+/// Notes that the broker has on disk what it had refused.
+pub(crate) fn note_taken(tx: &mut Tx, taken: &[(Arc<str>, i64)]) -> Result<(), Error> {
+    for (subject, position) in taken {
+        let sql = "DELETE FROM partie_refused WHERE subject = $1 AND position = $2";
+        tx.execute(sql, &[subject, position])?;
+    }
+    Ok(())
+}
+
+/// Removes rows that were sent and are that old, by the wall clock in seconds, and says how many. It looks at so many of
+/// the oldest.
+pub(crate) fn prune(tx: &mut Tx, before: i64, limit: i64) -> Result<usize, Error> {
     tx.execute(
         "DELETE FROM partie_outbox WHERE position IN (
-             SELECT position FROM partie_outbox WHERE sent_at IS NOT NULL AND sent_at < $1 ORDER BY position LIMIT $2)",
+             SELECT position FROM partie_outbox WHERE position NOT IN (SELECT position FROM partie_refused)
+             ORDER BY position LIMIT $2)
+         AND queued_at < $1 AND position < (SELECT sent_to FROM partie_relay)",
         &[&before, &limit],
     )
 }

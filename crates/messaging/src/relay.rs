@@ -37,17 +37,21 @@ pub(crate) struct Relay {
     pub(crate) stop: Stop,
 }
 
+/// So many events at once show that there are more to come.
+const CROWD: usize = 8;
+
 /// Where a relay is.
 #[derive(Default)]
 struct Progress {
-    /// Every row up to here is sent, or belongs to a blocked key.
-    scanned: i64,
+    /// Every row up to here is sent, or noted as refused. Not known before the first look.
+    sent_to: Option<i64>,
+    /// By subject.
     blocked: BTreeMap<Arc<str>, Blocked>,
     /// Failures in a row of the broker as a whole.
     outage: u32,
 }
 
-/// A key whose event was refused. Its later events wait behind it.
+/// A subject whose event was refused. Its later events wait behind it.
 struct Blocked {
     attempts: u32,
     due: Instant,
@@ -64,13 +68,14 @@ impl Relay {
         let mut busy = Some(begun);
         let mut given_up: Option<Instant> = None;
         loop {
-            let due = match self.drain(&mut progress).await {
-                Ok(()) => progress.blocked.values().map(|blocked| blocked.due).min(),
+            let begun = monotonic();
+            let (due, is_crowd) = match self.drain(&mut progress).await {
+                Ok(sent) => (progress.blocked.values().map(|blocked| blocked.due).min(), sent >= CROWD),
                 Err(error) => {
                     progress.outage = progress.outage.saturating_add(1);
                     let wait = self.config.backoff.after(progress.outage, self.store.ids());
                     warn!(store = self.store.name(), %error, attempt = progress.outage, "events cannot leave");
-                    Some(monotonic() + wait)
+                    (Some(monotonic() + wait), false)
                 }
             };
             if due.is_none() {
@@ -90,7 +95,18 @@ impl Relay {
                 }
             } else {
                 self.rest(due, &mut busy).await;
+                if is_crowd {
+                    self.keep_pace(begun).await;
+                }
             }
+        }
+    }
+
+    /// Lets others join the next batch.
+    async fn keep_pace(&self, begun: Instant) {
+        tokio::select! {
+            () = tokio::time::sleep_until((begun + self.config.pace).into()) => {}
+            () = self.stop.stopped() => {}
         }
     }
 
@@ -109,91 +125,139 @@ impl Relay {
         }
     }
 
-    /// Sends what can be sent.
-    async fn drain(&self, progress: &mut Progress) -> Result<(), RelayError> {
-        self.retry_blocked(progress).await?;
+    /// Sends what can be sent, and says how much that was.
+    async fn drain(&self, progress: &mut Progress) -> Result<usize, RelayError> {
+        let mut sent_to = self.sent_to(progress).await?;
+        let mut sent = self.retry_blocked(progress).await?;
         loop {
-            let (after, limit) = (progress.scanned, self.config.batch);
+            let (from, limit) = (sent_to, self.config.batch);
             let rows: Outcome<Vec<Unsent>> =
-                self.store.read(move |tx| Ok(outbox::unsent(tx, after, limit)?)).await;
+                self.store.read(move |tx| Ok(outbox::after(tx, from, limit)?)).await;
             let rows = rows.unexpected()?;
             self.backlog.set(rows.first().map(|row| row.queued_at), progress);
-            let Some(last) = rows.last().map(|row| row.position) else { return Ok(()) };
+            let Some(last) = rows.last().map(|row| row.position) else { return Ok(sent) };
             let complete = rows.len() < limit;
-            let free =
-                rows.into_iter().filter(|row| !progress.blocked.contains_key(&row.message.key)).collect();
-            self.send(free, progress).await?;
-            progress.scanned = last;
+            sent += self.send(rows, last, progress).await?;
+            sent_to = last;
             if complete {
                 self.backlog.set(None, progress);
-                return Ok(());
+                return Ok(sent);
             }
         }
     }
 
-    /// Sends the oldest events of keys that have waited long enough.
-    async fn retry_blocked(&self, progress: &mut Progress) -> Result<(), RelayError> {
+    /// How far it has sent, with the subjects that were refused.
+    async fn sent_to(&self, progress: &mut Progress) -> Result<i64, RelayError> {
+        if let Some(known) = progress.sent_to {
+            return Ok(known);
+        }
+        let read: Outcome<_> = self.store.read(|tx| Ok(outbox::progress(tx)?)).await;
+        let (sent_to, refused) = read.unexpected()?;
+        let due = monotonic();
+        let blocked = |(subject, since)| (subject, Blocked { attempts: 0, due, since });
+        progress.blocked.extend(refused.into_iter().map(blocked));
+        progress.sent_to = Some(sent_to);
+        Ok(sent_to)
+    }
+
+    /// Sends rows, except for those that wait behind a refused one, and notes how far it is.
+    async fn send(&self, rows: Vec<Unsent>, last: i64, progress: &mut Progress) -> Result<usize, RelayError> {
+        let is_blocked = |row: &Unsent| progress.blocked.contains_key(&row.subject);
+        let (behind, free): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_blocked);
+        let places = places(&free);
+        let refused = self.publish(free, &places, progress).await?;
+        let sent = places.len() - refused.len();
+        let except: Vec<_> = behind.iter().map(Unsent::place).chain(refused).collect();
+        let noted: Outcome<()> = self.store.write(move |tx| Ok(outbox::note_sent(tx, last, &except)?)).await;
+        noted.unexpected()?;
+        failpoint("relay.after_mark");
+        progress.sent_to = Some(last);
+        debug!(store = self.store.name(), sent, "events are with the broker");
+        Ok(sent)
+    }
+
+    /// Sends the oldest events of subjects that have waited long enough, and says how many.
+    async fn retry_blocked(&self, progress: &mut Progress) -> Result<usize, RelayError> {
         let now = monotonic();
         let due: Vec<_> = progress
             .blocked
             .iter()
             .filter(|(_, blocked)| blocked.due <= now)
-            .map(|(key, _)| Arc::clone(key))
+            .map(|(subject, _)| Arc::clone(subject))
             .collect();
-        for key in due {
+        let mut sent = 0;
+        for subject in due {
             loop {
-                let subject = key.split_once('/').map_or(&*key, |(_, subject)| subject).to_owned();
-                let (to, limit) = (progress.scanned, self.config.batch);
+                let (of, limit) = (Arc::clone(&subject), self.config.batch);
                 let rows: Outcome<Vec<Unsent>> =
-                    self.store.read(move |tx| Ok(outbox::unsent_of(tx, &subject, to, limit)?)).await;
+                    self.store.read(move |tx| Ok(outbox::refused(tx, &of, limit)?)).await;
                 let rows = rows.unexpected()?;
                 let complete = rows.len() < limit;
-                if self.send(rows, progress).await? > 0 {
+                let places = places(&rows);
+                let refused = self.publish(rows, &places, progress).await?;
+                let is_refused = !refused.is_empty();
+                let taken: Vec<_> = places
+                    .into_iter()
+                    .map(|(place, _)| place)
+                    .filter(|place| !refused.contains(place))
+                    .collect();
+                sent += taken.len();
+                let noted: Outcome<()> =
+                    self.store.write(move |tx| Ok(outbox::note_taken(tx, &taken)?)).await;
+                noted.unexpected()?;
+                if is_refused {
                     break;
                 }
                 if complete {
-                    progress.blocked.remove(&key);
+                    progress.blocked.remove(&subject);
                     break;
                 }
             }
         }
-        Ok(())
+        Ok(sent)
     }
 
-    /// Publishes rows and marks those the broker has on disk. Gives back how many were refused.
-    async fn send(&self, rows: Vec<Unsent>, progress: &mut Progress) -> Result<usize, RelayError> {
+    /// Publishes rows and blocks the subjects of those that are refused. Gives back their places.
+    async fn publish(
+        &self,
+        rows: Vec<Unsent>,
+        places: &[(Place, i64)],
+        progress: &mut Progress,
+    ) -> Result<Vec<Place>, RelayError> {
         if rows.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
-        let places: Vec<_> =
-            rows.iter().map(|row| (row.position, Arc::clone(&row.message.key), row.queued_at)).collect();
         failpoint("relay.before_publish");
         let refused = self.broker.publish(rows.into_iter().map(|row| row.message).collect()).await?;
         failpoint("relay.after_publish");
         progress.outage = 0;
-        let mut positions: Vec<_> = places.iter().map(|(position, ..)| *position).collect();
+        let mut waiting = Vec::new();
         let mut newly = BTreeMap::new();
         for one in &refused {
-            let Some((position, key, since)) = places.get(one.index) else { continue };
-            positions.retain(|sent| sent != position);
-            newly.entry(key).or_insert((*since, &one.reason));
+            let Some((place, since)) = places.get(one.index) else { continue };
+            newly.entry(Arc::clone(&place.0)).or_insert((*since, &one.reason));
+            waiting.push(place.clone());
         }
-        for (key, (since, reason)) in newly {
-            self.block(progress, key, since, reason);
+        for (subject, (since, reason)) in newly {
+            self.block(progress, &subject, since, reason);
         }
-        let sent: Outcome<()> = self.store.write(move |tx| Ok(outbox::mark_sent(tx, &positions)?)).await;
-        sent.unexpected()?;
-        failpoint("relay.after_mark");
-        debug!(store = self.store.name(), sent = places.len() - refused.len(), "events are with the broker");
-        Ok(refused.len())
+        Ok(waiting)
     }
 
-    fn block(&self, progress: &mut Progress, key: &Arc<str>, since: i64, reason: &BrokerError) {
-        let attempts = progress.blocked.get(key).map_or(0, |blocked| blocked.attempts).saturating_add(1);
+    fn block(&self, progress: &mut Progress, subject: &Arc<str>, since: i64, reason: &BrokerError) {
+        let attempts = progress.blocked.get(subject).map_or(0, |blocked| blocked.attempts).saturating_add(1);
         let due = monotonic() + self.config.backoff.after(attempts, self.store.ids());
-        warn!(store = self.store.name(), %key, attempts, error = %reason, "an event was refused; its key waits");
-        progress.blocked.insert(Arc::clone(key), Blocked { attempts, due, since });
+        warn!(store = self.store.name(), %subject, attempts, error = %reason, "an event was refused; its subject waits");
+        progress.blocked.insert(Arc::clone(subject), Blocked { attempts, due, since });
     }
+}
+
+/// A row by its subject and position.
+type Place = (Arc<str>, i64);
+
+/// The places of rows, with the time they were queued.
+fn places(rows: &[Unsent]) -> Vec<(Place, i64)> {
+    rows.iter().map(|row| (row.place(), row.queued_at)).collect()
 }
 
 // === impl Backlog ===

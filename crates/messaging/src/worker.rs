@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partie_contract::{Call, FaultKind, Id, Outcome, OutcomeExt, Platform};
-use partie_runtime::Stop;
+use partie_runtime::{Stop, trust_now};
 use partie_store::{Migration, MigrationSet, Store, Tx, migrations};
 use tokio::sync::Semaphore;
 use tracing::warn;
@@ -307,8 +307,9 @@ async fn prune(store: Store, config: Config, remember: Duration, stop: Stop) {
     loop {
         tokio::select! { () = tokio::time::sleep(PRUNE_EVERY) => {}, () = &mut stopped => return }
         loop {
+            let sent_before = trust_now().saturating_sub(i64::try_from(sent.as_secs()).unwrap_or(i64::MAX));
             let once = move |tx: &mut Tx| -> Outcome<usize> {
-                let events = outbox::prune(tx, sent, limit)?;
+                let events = outbox::prune(tx, sent_before, limit)?;
                 let handled = inbox::prune(tx, remember, limit)?;
                 Ok(events.max(handled).max(jobs::prune(tx, done, limit)?))
             };

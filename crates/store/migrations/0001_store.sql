@@ -14,9 +14,9 @@ CREATE TABLE partie_keys (
 );
 
 -- Clients choose keys at random. An index over all of them would make every write dirty a page of its own; within a
--- bucket of 4,096 ids the pages are few, and a commit of many writes shares them. Which buckets to look into is known
+-- bucket of 1,024 ids the pages are few, and a commit of many writes shares them. Which buckets to look into is known
 -- from the filter in memory.
-CREATE INDEX partie_keys_lookup ON partie_keys (id >> 12, hash);
+CREATE INDEX partie_keys_lookup ON partie_keys (id >> 10, hash);
 
 -- What the store remembers of itself.
 CREATE TABLE partie_meta (

@@ -248,7 +248,7 @@ async fn check(service: &Service, scenario: &str, at: &str, outside: &str) {
         .store
         .read(|tx| {
             Ok(tx.query(
-                "SELECT body FROM partie_outbox WHERE sent_at IS NOT NULL ORDER BY position",
+                "SELECT body FROM partie_outbox WHERE position <= (SELECT sent_to FROM partie_relay) ORDER BY position",
                 &[],
                 |row| row.get(0),
             )?)

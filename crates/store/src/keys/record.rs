@@ -39,13 +39,13 @@ impl Stored {
     }
 }
 
-/// One probe of the index for each bucket of 4,096 ids.
+/// One probe of the index for each bucket of 1,024 ids.
 const FIND: &str = "WITH RECURSIVE bucket (number) AS (
-        SELECT $1 >> 12 UNION ALL SELECT number + 1 FROM bucket WHERE number < $2 >> 12
+        SELECT $1 >> 10 UNION ALL SELECT number + 1 FROM bucket WHERE number < $2 >> 10
     )
     SELECT fingerprint, status, location, etag, link, body
     FROM bucket CROSS JOIN partie_keys
-    WHERE id >> 12 = number AND hash = $3 AND scope = $4 AND key = $5
+    WHERE id >> 10 = number AND hash = $3 AND scope = $4 AND key = $5
     ORDER BY id DESC LIMIT 1";
 
 /// Looks for the key among those ids, bucket by bucket.

@@ -36,10 +36,8 @@ pub(super) fn append(tx: &mut Tx, batch: &[Arc<Message>]) -> Result<Rows, Error>
 
 /// Where the log ends.
 pub(super) fn end(tx: &mut Tx) -> Result<i64, Error> {
-    // The sequence outlives rows that were pruned.
-    let end =
-        tx.query_opt("SELECT seq FROM sqlite_sequence WHERE name = 'partie_log'", &[], |row| row.get(0))?;
-    Ok(end.unwrap_or(0))
+    // The last row is never pruned.
+    tx.query_one("SELECT COALESCE(MAX(position), 0) FROM partie_log", &[], |row| row.get(0))
 }
 
 /// The messages of some types after a position, and up to where that is everything.
@@ -195,6 +193,7 @@ pub(super) fn prune(tx: &mut Tx, retention: Duration, limit: usize) -> Result<us
              SELECT position FROM partie_log l
              WHERE logged_at < $1
                AND position <= (SELECT COALESCE(MIN(settled), 0) FROM partie_groups)
+               AND position < (SELECT MAX(position) FROM partie_log)
                AND NOT EXISTS (SELECT 1 FROM partie_held h WHERE h.position = l.position)
              ORDER BY position LIMIT $2)",
         &[&before, &count(limit)],
