@@ -11,12 +11,12 @@ CREATE TABLE partie_outbox (
     queued_at BIGINT NOT NULL DEFAULT (unixepoch())
 );
 
--- How far the relay is: everything up to here is on the broker's disk, except for what was refused. One row.
+-- How far the relay is: everything up to here is on the broker's disk, except for what was refused.
 CREATE TABLE partie_relay (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
+    name TEXT PRIMARY KEY,
     sent_to BIGINT NOT NULL
-);
-INSERT INTO partie_relay (one, sent_to) VALUES (1, 0);
+) WITHOUT ROWID;
+INSERT INTO partie_relay (name, sent_to) VALUES ('the-outbox', 0);
 
 -- What the broker has refused, and what waits behind it.
 CREATE TABLE partie_refused (

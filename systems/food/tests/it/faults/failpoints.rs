@@ -1,4 +1,4 @@
-//! The program dies at every named place, and goes on from there.
+//! The program dies at every named place, and goes on from there, until it dies at the next one.
 
 mod places;
 mod program;
@@ -18,23 +18,29 @@ use super::{audit, states};
 
 /// Everybody is in a hurry, so that every timeout is met within seconds.
 const SETTINGS: &[(&str, &str)] = &[
-    ("PARTIE__SERVICES__RESTAURANTS__TICKET_ACCEPT", "2500ms"),
+    ("PARTIE__SERVICES__RESTAURANTS__TICKET_ACCEPT", "3500ms"),
     ("PARTIE__SERVICES__DELIVERY__DISPATCH_INTERVAL", "100ms"),
-    ("PARTIE__SERVICES__DELIVERY__OFFER", "1s"),
-    ("PARTIE__SERVICES__DELIVERY__SEARCH", "2500ms"),
-    ("PARTIE__SERVICES__DELIVERY__STALE", "2500ms"),
-    ("PARTIE__SERVICES__DELIVERY__OFFLINE", "3500ms"),
+    ("PARTIE__SERVICES__DELIVERY__OFFER", "1200ms"),
+    ("PARTIE__SERVICES__DELIVERY__SEARCH", "3500ms"),
+    ("PARTIE__SERVICES__DELIVERY__STALE", "3500ms"),
+    ("PARTIE__SERVICES__DELIVERY__OFFLINE", "4500ms"),
     ("PARTIE__SERVICES__DELIVERY__METRES_PER_MINUTE", "100000"),
 ];
 /// How long people wait before they look again.
-const A_GLANCE: Duration = Duration::from_millis(60);
+const A_GLANCE: Duration = Duration::from_millis(100);
 /// How many programs of one test run at a time.
 const AT_A_TIME: usize = 2;
 
-/// Plays a day on which the program dies at a place, if it is given one. Gives back the stage as it was left, or says
-/// what is wrong.
-pub(super) fn day(place: Option<&str>) -> Result<Stage, String> {
-    let stage = Stage::new(&format!("day-{}", place.unwrap_or("without")), SETTINGS);
+/// A day without a death.
+pub(super) fn quiet_day() -> Stage {
+    day(&[]).unwrap_or_else(|error| panic!("{error}")).0
+}
+
+/// Plays a day on which the program dies at these places, one after another. Gives back the stage as it was left, and the
+/// places that come too late for such a day, or says what is wrong.
+fn day(places: &[String]) -> Result<(Stage, Vec<String>), String> {
+    let begun = std::time::Instant::now();
+    let stage = Stage::new("day", SETTINGS);
     let play = Play::new(&stage, A_GLANCE);
     let played = thread::scope(|scope| {
         let mut customer = Customer::new(&play, 1);
@@ -48,7 +54,7 @@ pub(super) fn day(place: Option<&str>) -> Result<Stage, String> {
             let driver = Driver::new(&play, name, habit);
             people.push(scope.spawn(move || driver.work()));
         }
-        let mut program = Program::start(&stage, place);
+        let mut program = Program::start(&stage, places.to_vec());
         let eaten = scope.spawn(move || {
             // The first order is alone for a while, so that the first commits are about nothing else.
             customer.order(Wish::Delivered);
@@ -65,23 +71,28 @@ pub(super) fn day(place: Option<&str>) -> Result<Stage, String> {
         program.until(|| left().is_empty(), left)?;
         program.finish()
     });
-    played.map_err(|error| format!("{error}\n{}", stage.last_words()))?;
+    let late = played.map_err(|error| format!("{error}\n{}", stage.last_words()))?;
+    eprintln!("DAY {places:?} {late:?} {:?}", begun.elapsed());
     states::read(&stage.data());
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
     drop(play);
-    if broken.is_empty() { Ok(stage) } else { Err(format!("{broken:#?}\n{}", stage.last_words())) }
+    if broken.is_empty() { Ok((stage, late)) } else { Err(format!("{broken:#?}\n{}", stage.last_words())) }
 }
 
-/// Lets the program die at each of these places.
-fn die_at(places: Vec<String>) {
-    let (todo, failures) = (Mutex::new(places), Mutex::new(Vec::new()));
+/// Plays these days. What comes too late on one of them gets a day of its own.
+fn die_on(days: Vec<Vec<String>>) {
+    let (days, failures) = (Mutex::new(days), Mutex::new(Vec::new()));
     let one_after_another = || {
-        let next = || todo.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        while let Some(place) = next() {
-            let day = panic::catch_unwind(|| day(Some(&place)).map(drop));
-            if let Err(error) = day.unwrap_or_else(|_| Err("somebody gave up, see above".to_owned())) {
-                let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
-                failures.push(format!("{place}: {error}"));
+        let next = || days.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while let Some(places) = next() {
+            let day = panic::catch_unwind(|| day(&places).map(|(_, late)| late));
+            match day.unwrap_or_else(|_| Err("somebody gave up, see above".to_owned())) {
+                Ok(late) if late.is_empty() => {}
+                Ok(late) => days.lock().unwrap_or_else(PoisonError::into_inner).push(late),
+                Err(error) => {
+                    let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                    failures.push(format!("{places:?}: {error}"));
+                }
             }
         }
     };

@@ -47,6 +47,12 @@ const COLUMNS: [(&str, &str); 6] = [
     ("notification", "SELECT status FROM notifications.notifications"),
 ];
 
+/// Where events do: of states that are over in the commit they begin in, or before anybody looks.
+const EVENTS: [(&str, &str); 2] = [
+    ("delivery", "SELECT DISTINCT 'failed' FROM broker.partie_log WHERE type = 'delivery.failed'"),
+    ("driver", "SELECT DISTINCT 'stale' FROM broker.partie_log WHERE type = 'driver.stale'"),
+];
+
 /// Takes note of the states in an answer.
 pub(crate) fn hear(path: &str, answer: &Answer) {
     let Some((_, thing)) = PATHS.iter().find(|(prefix, _)| path.starts_with(prefix)) else { return };
@@ -62,14 +68,10 @@ pub(crate) fn hear(path: &str, answer: &Answer) {
 /// Takes note of the states in the databases of that directory.
 pub(crate) fn read(databases: &Path) {
     let books = Books::open(databases);
-    for (thing, column) in COLUMNS {
+    for (thing, states) in COLUMNS.into_iter().chain(EVENTS) {
         // A process that died early has left no table.
-        note(thing, books.texts(column).unwrap_or_default());
+        note(thing, books.texts(states).unwrap_or_default());
     }
-    // A delivery that fails turns back in the same commit; the event tells of both.
-    let failed =
-        books.texts("SELECT DISTINCT 'failed' FROM broker.partie_log WHERE type = 'delivery.failed'");
-    note("delivery", failed.unwrap_or_default());
 }
 
 /// A test that visits states is done. The last one finds that nothing was left out.

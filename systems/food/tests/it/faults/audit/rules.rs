@@ -1,7 +1,7 @@
 //! The rules. Each selects what breaks it; `{service}` stands for every service's store.
 
 /// Nothing is left to do.
-pub(super) const FINISHED: [(&str, &str); 13] = [
+pub(super) const FINISHED: [(&str, &str); 14] = [
     (
         "every order has ended",
         "SELECT hex(id) || ' ' || status FROM orders.orders
@@ -19,6 +19,10 @@ pub(super) const FINISHED: [(&str, &str); 13] = [
     ),
     ("no offer waits", "SELECT hex(id) FROM delivery.offers WHERE status = 'open'"),
     (
+        "nobody is waited for who may be lost yet",
+        "SELECT subject || ' ' || status FROM delivery.drivers WHERE status NOT IN ('offline', 'on_break')",
+    ),
+    (
         "every notification is sent",
         "SELECT hex(id) || ' ' || status FROM notifications.notifications WHERE status <> 'sent'",
     ),
@@ -33,7 +37,12 @@ pub(super) const FINISHED: [(&str, &str); 13] = [
         "every job is done",
         "SELECT kind || ' ' || state || ' ' || coalesce(error, '') FROM {service}.partie_jobs WHERE state <> 'done'",
     ),
-    ("every event has left", "SELECT type || ' ' || subject FROM {service}.partie_outbox WHERE sent_at IS NULL"),
+    (
+        "every event has left",
+        "SELECT type || ' ' || subject FROM {service}.partie_outbox
+         WHERE position > (SELECT sent_to FROM {service}.partie_relay)
+            OR position IN (SELECT position FROM {service}.partie_refused)",
+    ),
     (
         "every event was handled by all who hear of it",
         "SELECT g.name || ' ' || hex(l.id) FROM broker.partie_log l JOIN broker.partie_groups g

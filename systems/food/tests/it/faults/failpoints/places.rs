@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::{day, die_at};
+use super::{die_on, quiet_day};
 use crate::faults::audit::{Books, STORES};
 
 /// Passings of what is passed often.
 const OFTEN: [u32; 3] = [1, 6, 25];
 /// Commits of every store. The first ones are those of its start.
-const COMMITS: [u32; 5] = [1, 3, 9, 27, 60];
+const COMMITS: [u32; 5] = [1, 3, 9, 27, 50];
 /// What becomes of the first notification, commit by commit.
 const FIRST_NOTIFICATION: [u32; 6] = [4, 5, 6, 7, 8, 10];
 /// The way of an event, from one service to the next.
@@ -30,34 +30,33 @@ const ELSEWHERE: [(&str, &str); 1] = [("periodic.before_run", "no service of the
 
 #[test]
 fn it_may_die_around_every_commit() {
-    let stores = STORES.iter().flat_map(|store| around(&format!("store.{store}"), "commit"));
-    let mut places = at(stores, &COMMITS);
-    places.extend(at(["store.notifications.after_commit".to_owned()], &FIRST_NOTIFICATION));
-    die_at(places);
+    let stores: Vec<_> =
+        STORES.iter().flat_map(|store| around(&format!("store.{store}"), "commit")).collect();
+    let first = FIRST_NOTIFICATION.map(|nth| vec![format!("store.notifications.after_commit@{nth}")]);
+    die_on([days(&stores, &COMMITS), first.into()].concat());
 }
 
 #[test]
 fn it_may_die_on_the_way_of_an_event() {
-    die_at(at(EVENTS.map(str::to_owned), &OFTEN));
+    die_on(days(&EVENTS.map(str::to_owned), &OFTEN));
 }
 
 #[test]
 fn it_may_die_around_a_timer_and_a_job() {
-    let mut places = at(TIMERS.map(str::to_owned), &[1]);
-    places.extend(at(JOBS.iter().flat_map(|job| around(&format!("job.{job}"), "call")), &[1, 2]));
-    die_at(places);
+    let jobs: Vec<_> = JOBS.iter().flat_map(|job| around(&format!("job.{job}"), "call")).collect();
+    die_on([days(&TIMERS.map(str::to_owned), &[1]), days(&jobs, &[1, 2])].concat());
 }
 
 #[test]
 fn it_may_die_around_every_command_of_the_saga() {
     let places = food_orders::failpoints();
     assert!(places.len() >= 12, "{places:?}");
-    die_at(at(places, &[1, 2]));
+    die_on(days(&places, &[1, 2]));
 }
 
 #[test]
 fn a_day_without_a_crash_has_no_store_and_no_job_that_is_not_here() {
-    let stage = day(None).unwrap_or_else(|error| panic!("{error}"));
+    let stage = quiet_day();
     let files =
         fs::read_dir(stage.data()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let stores: BTreeSet<String> =
@@ -94,8 +93,11 @@ fn around(whose: &str, what: &str) -> [String; 2] {
     ["before", "after"].map(|when| format!("{whose}.{when}_{what}"))
 }
 
-/// Those passings of those places.
-fn at(places: impl IntoIterator<Item = String>, passings: &[u32]) -> Vec<String> {
-    let nth = |place: String| passings.iter().map(move |nth| format!("{place}@{nth}"));
-    places.into_iter().flat_map(nth).collect()
+/// A day for every two of those places, on which the program dies at their first passings, then at their next ones: each
+/// counted from the last start.
+fn days(places: &[String], passings: &[u32]) -> Vec<Vec<String>> {
+    let day = |two: &[String]| {
+        passings.iter().flat_map(|nth| two.iter().map(move |place| format!("{place}@{nth}"))).collect()
+    };
+    places.chunks(2).map(day).collect()
 }

@@ -1,4 +1,4 @@
-//! The program of a day: it dies at its place, and is started again without one.
+//! The program of a day: it dies at its first place, and is started again to die at the next one.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -11,8 +11,8 @@ use crate::faults::stage::Stage;
 use crate::faults::states;
 use crate::program::Food;
 
-/// The longest timer plus 30 s.
-const PATIENCE: Duration = Duration::from_millis(33_500);
+/// The longest timer plus 30 s, counted from the last death.
+const PATIENCE: Duration = Duration::from_millis(34_500);
 /// How often it is looked at.
 const A_BLINK: Duration = Duration::from_millis(10);
 /// SIGABRT.
@@ -21,8 +21,10 @@ const ABORTED: i32 = 6;
 pub(super) struct Program<'s> {
     stage: &'s Stage,
     food: Result<Food, ExitStatus>,
-    /// Whether it has yet to die.
-    is_to_die: bool,
+    /// Where it has yet to die: at the first one next.
+    places: Vec<String>,
+    /// How often it has died there.
+    deaths: usize,
     /// How it ended when it should not have.
     mishap: Option<ExitStatus>,
 }
@@ -30,8 +32,9 @@ pub(super) struct Program<'s> {
 // === impl Program ===
 
 impl<'s> Program<'s> {
-    pub(super) fn start(stage: &'s Stage, place: Option<&str>) -> Self {
-        Self { stage, food: stage.start(place), is_to_die: place.is_some(), mishap: None }
+    pub(super) fn start(stage: &'s Stage, places: Vec<String>) -> Self {
+        let food = stage.start(places.first().map(String::as_str));
+        Self { stage, food, places, deaths: 0, mishap: None }
     }
 
     /// Keeps it running until something is done. An error says what is left.
@@ -40,9 +43,12 @@ impl<'s> Program<'s> {
         is_done: impl Fn() -> bool,
         left: impl Fn() -> Vec<String>,
     ) -> Result<(), String> {
-        let until = monotonic() + PATIENCE;
+        let (mut until, mut deaths) = (monotonic() + PATIENCE, self.deaths);
         loop {
             self.revive();
+            if self.deaths > deaths {
+                (until, deaths) = (monotonic() + PATIENCE, self.deaths);
+            }
             if is_done() {
                 return Ok(());
             }
@@ -60,22 +66,23 @@ impl<'s> Program<'s> {
             Err(ended) => Some(*ended),
         };
         let Some(ended) = ended else { return };
-        if self.is_to_die && ended.signal() == Some(ABORTED) {
-            self.is_to_die = false;
+        if !self.places.is_empty() && ended.signal() == Some(ABORTED) {
+            self.places.remove(0);
+            self.deaths += 1;
             states::read(self.stage.snapshot().path());
         } else {
             self.mishap = Some(ended);
         }
-        self.food = self.stage.start(None);
+        self.food = self.stage.start(self.places.first().map(String::as_str));
     }
 
-    /// From here on there are only the databases.
-    pub(super) fn finish(self) -> Result<(), String> {
+    /// From here on there are only the databases. Gives back the places it did not come by any more.
+    pub(super) fn finish(self) -> Result<Vec<String>, String> {
         self.food.map_err(|ended| ended.to_string())?.kill();
-        match (self.mishap, self.is_to_die) {
-            (Some(mishap), _) => Err(format!("it died of something else: {mishap}")),
-            (None, true) => Err("it was never there".to_owned()),
-            (None, false) => Ok(()),
+        match self.mishap {
+            Some(mishap) => Err(format!("it died of something else: {mishap}")),
+            None if self.deaths == 0 && !self.places.is_empty() => Err("it was never there".to_owned()),
+            None => Ok(self.places),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! A driver: takes offers and brings food, mostly.
 
+use std::thread;
+use std::time::Duration;
+
 use food_contracts::delivery::{Delivery, DeliveryStatus, Offer};
 use serde_json::{Value, json};
 
@@ -12,6 +15,8 @@ const HOME: (f64, f64) = (52.516, 13.398);
 
 /// How long who waits to be told waits for an offer, in seconds.
 const PATIENCE: u32 = 2;
+/// How long who waits to be told waits before it asks for the food again.
+const COOKING: Duration = Duration::from_secs(1);
 
 /// How somebody drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +101,7 @@ impl<'p> Driver<'p> {
             // It stays open until its time is over, and this driver keeps looking at it.
             Some(one) if !self.play.was_said(Word::LeftToOthers, one.order_id) => {
                 let left = offer.expires_at.since(self.play.now());
-                std::thread::sleep(left + std::time::Duration::from_millis(50));
+                thread::sleep(left + Duration::from_millis(50));
                 self.play.say(Word::LeftToOthers, one.order_id);
                 None
             }
@@ -146,11 +151,15 @@ impl<'p> Driver<'p> {
                     self.play.say(Word::PickedUp, one.order_id);
                     return true;
                 }
-                409 if answer.code() == "food-not-ready" => self.play.glance(),
+                409 if answer.code() == "food-not-ready" => self.wait_for_food(),
                 _ => return false,
             }
         }
         false
+    }
+
+    fn wait_for_food(&self) {
+        if self.habit == Habit::Busy { thread::sleep(COOKING) } else { self.play.glance() }
     }
 
     /// Brings the food to the door, and back again if nobody opens.

@@ -13,22 +13,33 @@ use crate::faults::wish::Wish;
 /// How long everything takes to cook.
 const COOKING: Duration = Duration::from_millis(250);
 
+/// The tickets that somebody has to look after.
+const STATUSES: [&str; 4] = ["awaiting_acceptance", "accepted", "preparing", "ready"];
+
 pub(crate) struct Kitchen<'p> {
     play: &'p Play<'p>,
     caller: Caller<'p>,
     restaurant: RestaurantId,
+    /// The tickets that it looks after.
+    statuses: &'static [&'static str],
 }
 
 // === impl Kitchen ===
 
 impl<'p> Kitchen<'p> {
     pub(crate) fn new(play: &'p Play<'p>, restaurant: RestaurantId) -> Self {
-        Self { play, caller: Caller::new(play.stage, "demo-kitchen", "owner"), restaurant }
+        let caller = Caller::new(play.stage, "demo-kitchen", "owner");
+        Self { play, caller, restaurant, statuses: &STATUSES }
+    }
+
+    /// A kitchen of many hands, each for another kind of tickets.
+    pub(crate) fn hands(play: &'p Play<'p>, restaurant: RestaurantId) -> impl Iterator<Item = Self> {
+        STATUSES.chunks(1).map(move |statuses| Self { statuses, ..Self::new(play, restaurant) })
     }
 
     pub(crate) fn work(mut self) {
         while self.play.goes_on() {
-            for status in ["awaiting_acceptance", "accepted", "preparing", "ready"] {
+            for status in self.statuses {
                 for ticket in self.tickets(status) {
                     self.serve(&ticket);
                 }

@@ -16,14 +16,16 @@ const DRIVERS: usize = 50;
 const CUSTOMERS: usize = 12;
 /// How many orders a customer waits for at a time: there are no more than drivers can carry.
 const AT_A_TIME: usize = 12;
+/// How many are ordered together.
+const A_COURSE: usize = 4;
 /// How often it is killed while orders come in, at least; now and then it is killed again while it recovers.
 const KILLS: usize = 9;
 const SEED: u64 = 20;
 const SETTINGS: &[(&str, &str)] = &[
-    ("PARTIE__SERVICES__RESTAURANTS__TICKET_ACCEPT", "15s"),
+    ("PARTIE__SERVICES__RESTAURANTS__TICKET_ACCEPT", "10s"),
     ("PARTIE__SERVICES__DELIVERY__DISPATCH_INTERVAL", "200ms"),
     ("PARTIE__SERVICES__DELIVERY__OFFER", "5s"),
-    ("PARTIE__SERVICES__DELIVERY__SEARCH", "20s"),
+    ("PARTIE__SERVICES__DELIVERY__SEARCH", "10s"),
     ("PARTIE__SERVICES__DELIVERY__STALE", "20s"),
     ("PARTIE__SERVICES__DELIVERY__OFFLINE", "40s"),
     ("PARTIE__SERVICES__DELIVERY__METRES_PER_MINUTE", "100000"),
@@ -31,7 +33,7 @@ const SETTINGS: &[(&str, &str)] = &[
 /// The longest timer plus 30 s, counted from the last order.
 const PATIENCE: Duration = Duration::from_secs(50);
 /// How long people wait before they look again.
-const A_GLANCE: Duration = Duration::from_millis(200);
+const A_GLANCE: Duration = Duration::from_millis(400);
 const A_MOMENT: Duration = Duration::from_millis(20);
 
 #[test]
@@ -42,8 +44,9 @@ fn five_thousand_orders_survive_kills_at_any_moment() {
         let mut food = stage.start(None).unwrap();
         let mut people = Vec::new();
         for number in [1, 2, 3] {
-            let kitchen = Kitchen::new(&play, restaurant_id(number));
-            people.push(scope.spawn(move || kitchen.work()));
+            for hand in Kitchen::hands(&play, restaurant_id(number)) {
+                people.push(scope.spawn(move || hand.work()));
+            }
         }
         for number in 0..DRIVERS {
             let driver = Driver::new(&play, &format!("driver-{number}"), Habit::Busy);
@@ -55,9 +58,11 @@ fn five_thousand_orders_survive_kills_at_any_moment() {
             let wishes = Ids::seeded(SEED + 1 + number as u64);
             let share = (ORDERS + number) / CUSTOMERS;
             eating.push(scope.spawn(move || {
-                for _ in 0..share {
+                for number in 1..=share {
                     customer.order(wish(&wishes));
-                    customer.follow(AT_A_TIME - 1);
+                    if number.is_multiple_of(A_COURSE) {
+                        customer.follow(AT_A_TIME - A_COURSE);
+                    }
                 }
                 customer.follow(0);
             }));
@@ -97,6 +102,9 @@ fn five_thousand_orders_survive_kills_at_any_moment() {
         thread::sleep(A_MOMENT);
     }
     food.kill();
+    for (k, v) in super::caller::COUNT.lock().unwrap().iter() {
+        eprintln!("C {} {k} {} B avg {:?} avg", v.0, v.1 / v.0, v.2 / v.0 as u32);
+    }
     assert_eq!(play.placed(), ORDERS);
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
     assert!(broken.is_empty(), "{broken:#?}");
