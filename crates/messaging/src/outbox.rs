@@ -98,17 +98,19 @@ impl Unsent {
     }
 }
 
-/// Where the relay is: how far it has sent, and the subjects that were refused, each with the time its oldest event was
-/// queued.
-pub(crate) fn progress(tx: &mut Tx) -> Result<(i64, Vec<(Arc<str>, i64)>), Error> {
-    let sent_to = tx.query_one("SELECT sent_to FROM partie_relay", &[], |row| row.get(0))?;
-    let refused = tx.query(
+/// How far the relay is.
+pub(crate) fn sent_to(tx: &mut Tx) -> Result<i64, Error> {
+    tx.query_one("SELECT sent_to FROM partie_relay", &[], |row| row.get(0))
+}
+
+/// The subjects that were refused, each with the time its oldest event was queued.
+pub(crate) fn waiting(tx: &mut Tx) -> Result<Vec<(Arc<str>, i64)>, Error> {
+    tx.query(
         "SELECT r.subject, MIN(o.queued_at) FROM partie_refused r JOIN partie_outbox o ON o.position = r.position
          GROUP BY r.subject",
         &[],
         |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    Ok((sent_to, refused))
+    )
 }
 
 /// The oldest rows after a position.

@@ -151,7 +151,7 @@ impl Relay {
         if let Some(known) = progress.sent_to {
             return Ok(known);
         }
-        let read: Outcome<_> = self.store.read(|tx| Ok(outbox::progress(tx)?)).await;
+        let read: Outcome<_> = self.store.read(|tx| Ok((outbox::sent_to(tx)?, outbox::waiting(tx)?))).await;
         let (sent_to, refused) = read.unexpected()?;
         let due = monotonic();
         let blocked = |(subject, since)| (subject, Blocked { attempts: 0, due, since });

@@ -102,9 +102,6 @@ fn five_thousand_orders_survive_kills_at_any_moment() {
         thread::sleep(A_MOMENT);
     }
     food.kill();
-    for (k, v) in super::caller::COUNT.lock().unwrap().iter() {
-        eprintln!("C {} {k} {} B avg {:?} avg", v.0, v.1 / v.0, v.2 / v.0 as u32);
-    }
     assert_eq!(play.placed(), ORDERS);
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
     assert!(broken.is_empty(), "{broken:#?}");

@@ -58,12 +58,8 @@ impl<'s> Caller<'s> {
     fn insist(&mut self, method: &str, path: &str, headers: &str, body: Option<&Value>) -> Answer {
         let until = monotonic() + PATIENCE;
         loop {
-            let began = std::time::Instant::now();
             let last = match self.exchange(method, path, headers, body) {
-                Ok(answer) => match {
-                    count(method, path, &answer, began.elapsed());
-                    answer.status
-                } {
+                Ok(answer) => match answer.status {
                     200..300 => {
                         if self.stage.is_watched {
                             states::hear(path, &answer);
@@ -127,17 +123,4 @@ fn read(line: &mut BufReader<TcpStream>) -> Result<Answer> {
     let mut text = vec![0; length];
     line.read_exact(&mut text)?;
     Ok(Answer { status, head, text: String::from_utf8(text).expect("UTF-8") })
-}
-
-pub(crate) static COUNT: std::sync::Mutex<std::collections::BTreeMap<String, (usize, usize, Duration)>> =
-    std::sync::Mutex::new(std::collections::BTreeMap::new());
-fn count(method: &str, path: &str, answer: &Answer, took: Duration) {
-    let p: Vec<&str> =
-        path.split('?').next().unwrap().split('/').map(|p| if p.len() > 30 { "ID" } else { p }).collect();
-    let q = path.split("status=").nth(1).map(|q| q.split('&').next().unwrap()).unwrap_or("");
-    let mut c = COUNT.lock().unwrap();
-    let e = c.entry(format!("{method} {} {q} {}", p.join("/"), answer.status)).or_default();
-    e.0 += 1;
-    e.1 += answer.text.len();
-    e.2 += took;
 }

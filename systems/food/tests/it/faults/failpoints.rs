@@ -39,7 +39,6 @@ pub(super) fn quiet_day() -> Stage {
 /// Plays a day on which the program dies at these places, one after another. Gives back the stage as it was left, and the
 /// places that come too late for such a day, or says what is wrong.
 fn day(places: &[String]) -> Result<(Stage, Vec<String>), String> {
-    let begun = std::time::Instant::now();
     let stage = Stage::new("day", SETTINGS);
     let play = Play::new(&stage, A_GLANCE);
     let played = thread::scope(|scope| {
@@ -72,7 +71,6 @@ fn day(places: &[String]) -> Result<(Stage, Vec<String>), String> {
         program.finish()
     });
     let late = played.map_err(|error| format!("{error}\n{}", stage.last_words()))?;
-    eprintln!("DAY {places:?} {late:?} {:?}", begun.elapsed());
     states::read(&stage.data());
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
     drop(play);
