@@ -41,9 +41,10 @@ CREATE TABLE partie_inbox (
 CREATE INDEX partie_inbox_age ON partie_inbox (handled_at);
 
 CREATE TABLE partie_timers (
-    id BLOB PRIMARY KEY,
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
+    -- Another one each time the timer is set.
+    id BLOB NOT NULL,
     due_at BIGINT NOT NULL,
     data TEXT NOT NULL,
     -- The story it belongs to, as JSON.
@@ -51,7 +52,7 @@ CREATE TABLE partie_timers (
     attempts BIGINT NOT NULL DEFAULT 0,
     error TEXT,
     parked_at BIGINT,
-    UNIQUE (kind, key)
+    PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
 CREATE INDEX partie_timers_due ON partie_timers (due_at, id) WHERE attempts = 0;
 CREATE INDEX partie_timers_failed ON partie_timers (id) WHERE attempts > 0;

@@ -99,9 +99,12 @@ pub struct ParkedTimer {
 pub(crate) type Fire = Arc<dyn Fn(&mut Tx, &str) -> Result<(), Abort> + Send + Sync>;
 
 /// A timer whose time has come.
+#[derive(Clone)]
 pub(crate) struct Due {
-    pub(crate) id: TimerId,
     pub(crate) kind: Arc<str>,
+    pub(crate) key: Arc<str>,
+    /// Changes when the timer is set again.
+    pub(crate) id: TimerId,
     pub(crate) attempts: u32,
 }
 
@@ -109,7 +112,7 @@ pub(crate) struct Due {
 pub(crate) fn due(tx: &mut Tx, limit: usize) -> Result<(Vec<Due>, Option<Timestamp>), Error> {
     let now = tx.now();
     let due = tx.query(
-        "SELECT id, kind, attempts FROM partie_timers WHERE attempts = 0 AND due_at <= $1 ORDER BY due_at, id LIMIT $2",
+        "SELECT kind, key, id, attempts FROM partie_timers WHERE attempts = 0 AND due_at <= $1 ORDER BY due_at, id LIMIT $2",
         &[&now, &limit],
         read,
     )?;
@@ -124,30 +127,31 @@ pub(crate) fn due(tx: &mut Tx, limit: usize) -> Result<(Vec<Due>, Option<Timesta
 /// The timers that failed and are still tried.
 pub(crate) fn failed(tx: &mut Tx) -> Result<Vec<Due>, Error> {
     tx.query(
-        "SELECT id, kind, attempts FROM partie_timers WHERE attempts > 0 AND parked_at IS NULL ORDER BY due_at, id",
+        "SELECT kind, key, id, attempts FROM partie_timers WHERE attempts > 0 AND parked_at IS NULL ORDER BY due_at, id",
         &[],
         read,
     )
 }
 
 /// Takes a timer out and does what it is for. One that was replaced or cancelled meanwhile does nothing.
-pub(crate) fn fire(tx: &mut Tx, id: TimerId, fire: &Fire) -> Result<(), Abort> {
+pub(crate) fn fire(tx: &mut Tx, due: &Due, fire: &Fire) -> Result<(), Abort> {
     let timer = tx.query_opt(
-        "DELETE FROM partie_timers WHERE id = $1 RETURNING data, cause, due_at",
-        &[&id],
+        "DELETE FROM partie_timers WHERE kind = $1 AND key = $2 AND id = $3 RETURNING data, cause, due_at",
+        &[&due.kind, &due.key, &due.id],
         |row| Ok((row.get::<String>(0)?, Cause::from_column(row, 1)?, row.get(2)?)),
     )?;
     let Some((data, cause, due_at)) = timer else { return Ok(()) };
-    Arc::new(cause.through(id)).govern(tx, due_at);
+    Arc::new(cause.through(due.id)).govern(tx, due_at);
     fire(tx, &data)
 }
 
 /// Notes a failure. Says how many there are, unless the timer is gone.
-pub(crate) fn note_failure(tx: &mut Tx, id: TimerId, error: &str, park: bool) -> Result<Option<u32>, Error> {
+pub(crate) fn note_failure(tx: &mut Tx, due: &Due, error: &str, park: bool) -> Result<Option<u32>, Error> {
     let now = tx.now();
     tx.query_opt(
-        "UPDATE partie_timers SET attempts = attempts + 1, error = $2, parked_at = $3 WHERE id = $1 RETURNING attempts",
-        &[&id, &error, &park.then_some(now)],
+        "UPDATE partie_timers SET attempts = attempts + 1, error = $4, parked_at = $5
+         WHERE kind = $1 AND key = $2 AND id = $3 RETURNING attempts",
+        &[&due.kind, &due.key, &due.id, &error, &park.then_some(now)],
         |row| row.get(0),
     )
 }
@@ -175,8 +179,8 @@ pub(crate) fn parked(tx: &mut Tx) -> Result<Vec<ParkedTimer>, Error> {
 /// Lets a parked timer fire again.
 pub(crate) fn requeue(tx: &mut Tx, id: TimerId) -> Result<bool, Error> {
     let requeued = tx.query_opt(
-        "UPDATE partie_timers SET attempts = 0, error = NULL, parked_at = NULL WHERE id = $1 AND parked_at IS NOT NULL
-         RETURNING due_at",
+        "UPDATE partie_timers SET attempts = 0, error = NULL, parked_at = NULL
+         WHERE id = $1 AND attempts > 0 AND parked_at IS NOT NULL RETURNING due_at",
         &[&id],
         |row| row.get(0),
     )?;
@@ -185,5 +189,5 @@ pub(crate) fn requeue(tx: &mut Tx, id: TimerId) -> Result<bool, Error> {
 }
 
 fn read(row: &Row<'_>) -> Result<Due, Error> {
-    Ok(Due { id: row.get(0)?, kind: row.get(1)?, attempts: row.get(2)? })
+    Ok(Due { kind: row.get(0)?, key: row.get(1)?, id: row.get(2)?, attempts: row.get(3)? })
 }

@@ -105,9 +105,9 @@ impl TimerRunner {
                 failures.push((due, Failure { reason, is_ours: false }));
                 continue;
             };
-            let id = due.id;
+            let this = due.clone();
             failpoint("timer.before_fire");
-            let fired = self.store.write(move |tx| Ok(super::fire(tx, id, &fire)?));
+            let fired = self.store.write(move |tx| Ok(super::fire(tx, &this, &fire)?));
             let mut fired = Box::pin(async move { failure::of(fired.await).map(|failure| (due, failure)) });
             // Polled once, so that it stands in the queue before the next one.
             match poll_fn(|cx| Poll::Ready(fired.as_mut().poll(cx))).await {
@@ -129,9 +129,9 @@ impl TimerRunner {
         let noted = if is_ours {
             Err(Platform::internal(reason.clone()))
         } else {
-            let error = reason.clone();
+            let (this, error) = (due.clone(), reason.clone());
             let noted: Outcome<_> =
-                self.store.write(move |tx| Ok(super::note_failure(tx, id, &error, park)?)).await;
+                self.store.write(move |tx| Ok(super::note_failure(tx, &this, &error, park)?)).await;
             noted.unexpected()
         };
         let store = self.store.name();

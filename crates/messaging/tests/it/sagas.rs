@@ -172,8 +172,8 @@ async fn a_stale_timer_does_nothing() {
     // A copy of the deadline, under another key: it outlives the step it was set for.
     desk.write(|tx| {
         tx.execute(
-            "INSERT INTO partie_timers (id, kind, key, due_at, data, cause)
-             SELECT randomblob(16), kind, 'stale', due_at, data, cause FROM partie_timers WHERE kind = 'partie.saga'",
+            "INSERT INTO partie_timers (kind, key, id, due_at, data, cause)
+             SELECT kind, 'stale', randomblob(16), due_at, data, cause FROM partie_timers WHERE kind = 'partie.saga'",
             &[],
         )?;
         Ok(())

@@ -3,13 +3,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc;
+use std::thread;
 
 use food_contracts::NotificationId;
 use food_contracts::notifications::Channel;
 use partie::contract::Timestamp;
 use partie::runtime::Clock;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::{Message, Provider, ProviderError};
 
@@ -19,9 +21,16 @@ use super::{Message, Provider, ProviderError};
 /// A line is with the operating system when its message is taken, so it outlives the process, though not the machine.
 #[derive(Debug)]
 pub struct DeliveryLog {
-    /// Locked on threads that may wait, one line at a time.
-    file: Arc<Mutex<File>>,
+    /// To the thread that writes: files make whoever writes them wait.
+    lines: mpsc::Sender<Delivery>,
     clock: Clock,
+}
+
+/// A line to write, and who waits for it.
+#[derive(Debug)]
+struct Delivery {
+    line: Vec<u8>,
+    written: oneshot::Sender<io::Result<()>>,
 }
 
 /// One line.
@@ -49,7 +58,9 @@ impl DeliveryLog {
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
             io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
         })?;
-        Ok(Self { file: Arc::new(Mutex::new(file)), clock })
+        let (lines, deliveries) = mpsc::channel();
+        thread::Builder::new().name("delivery-log".into()).spawn(move || write(file, &deliveries))?;
+        Ok(Self { lines, clock })
     }
 }
 
@@ -59,9 +70,23 @@ impl Provider for DeliveryLog {
         let line = Line { id: *id, channel: *channel, recipient, text, at: self.clock.now() };
         let mut line = serde_json::to_vec(&line).map_err(ProviderError::permanent)?;
         line.push(b'\n');
-        let file = Arc::clone(&self.file);
-        let write = move || file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
-        let written = tokio::task::spawn_blocking(write).await.map_err(ProviderError::transient)?;
-        written.map_err(ProviderError::transient)
+        let (written, outcome) = oneshot::channel();
+        self.lines.send(Delivery { line, written }).map_err(ProviderError::transient)?;
+        outcome.await.map_err(ProviderError::transient)?.map_err(ProviderError::transient)
+    }
+}
+
+/// Writes lines until nobody has any more: those that are there together in one go.
+fn write(mut file: File, deliveries: &mpsc::Receiver<Delivery>) {
+    while let Ok(first) = deliveries.recv() {
+        let together: Vec<_> = std::iter::once(first).chain(deliveries.try_iter()).collect();
+        let lines: Vec<u8> = together.iter().flat_map(|delivery| &delivery.line).copied().collect();
+        let result = file.write_all(&lines);
+        for Delivery { written, .. } in together {
+            // Whoever does not wait any more has given the attempt up.
+            let _ = written.send(
+                result.as_ref().copied().map_err(|error| io::Error::new(error.kind(), error.to_string())),
+            );
+        }
     }
 }
