@@ -10,6 +10,8 @@ use super::meter::Reading;
 const BOUND: Duration = Duration::from_secs(5);
 /// Who trails by more cannot keep the rate up.
 const STEADY: Duration = Duration::from_secs(1);
+/// Nor can who takes less than this part of the orders in the time in which they are due.
+const KEPT: f64 = 0.97;
 
 /// One round: so many orders a second for so long, and then the time until all were confirmed.
 #[derive(Debug, Clone)]
@@ -125,7 +127,8 @@ impl Trial {
     /// Whether the system could go on like this for ever: nobody was sent away, and all that follows an order kept up.
     pub fn is_steady(&self) -> bool {
         let is_served = self.refused == 0 && self.failed == 0;
-        is_served && [self.lag, self.p99, self.quiet].into_iter().all(|behind| behind < STEADY)
+        let is_kept = self.accepted >= KEPT * self.rate;
+        is_served && is_kept && [self.lag, self.p99, self.quiet].into_iter().all(|behind| behind < STEADY)
     }
 
     /// Whether no accepted order was ever further ahead of its confirmation than the backlog may be.
