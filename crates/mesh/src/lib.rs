@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! Layout: `serve` is what can be called; `mesh` knows services by name; `stack` is the road of every call, as a list
+//! Layout: `serve` is what can be called; `discovery` finds instances; `mesh` knows services by name; `stack` is the road of every call, as a list
 //! of steps; `transport` is its last step, in this process or over HTTP/1.1; `listener` is the other end of the wire;
 //! `dispatch` runs a request where it arrived; `limited` bounds how long work may take.
 //!
@@ -34,6 +34,7 @@
 //! calls answered over both is a test.
 #![forbid(unsafe_code)]
 
+pub mod discovery;
 mod dispatch;
 mod handles;
 mod hop;

@@ -10,7 +10,7 @@ use partie_contract::{BoxError, BoxFuture, Timestamp};
 use partie_runtime::Busy;
 use uuid::Uuid;
 
-use crate::backoff::Backoff;
+use partie_runtime::Backoff;
 
 pub use embedded::{BrokerConfig, EmbeddedBroker};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use partie_runtime::duration;
 use serde::{Deserialize, Serialize};
 
-use crate::backoff::Backoff;
+use partie_runtime::Backoff;
 
 /// The settings of a service's messaging.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

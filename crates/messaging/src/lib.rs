@@ -43,7 +43,6 @@
 //! starts it; `wake` and `cause` connect transactions with what follows from them.
 #![forbid(unsafe_code)]
 
-mod backoff;
 mod broker;
 mod cause;
 mod config;
@@ -63,7 +62,6 @@ mod timers;
 mod wake;
 mod worker;
 
-pub use backoff::Backoff;
 pub use broker::{
     Broker, BrokerConfig, BrokerError, Delivery, EmbeddedBroker, Group, Message, Parked, Refused, Settle,
     Skip, Skipped, Subscription, Verdict,
@@ -74,6 +72,7 @@ pub use ids::{JobId, TimerId};
 pub use jobs::{AfterCrash, DeadJob, Ended, Enqueue, Found, Job, JobError};
 pub use method::{Method, Periodic};
 pub use outbox::{Publish, Published};
+pub use partie_runtime::Backoff;
 pub use saga::{
     Accepted, CommandId, Compensation, EntryState, Failure, Next, Participate, Phase, Saga, SagaData,
     SagaEntry, SagaView, Sagas, Signalled, Step, StepInfo, StepKind,

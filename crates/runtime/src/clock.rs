@@ -35,10 +35,11 @@ struct Stepped {
 /// Moves a stepped clock.
 pub struct Stepper(Arc<Mutex<Stepped>>);
 
-/// Monotonic time: timeouts, backoff, load averages, leases.
+/// Monotonic time: timeouts, backoff, load averages, leases. It is the clock timers run by, so a test that pauses them
+/// pauses it too.
 #[expect(clippy::disallowed_methods, reason = "this is the one door to it")]
 pub fn monotonic() -> Instant {
-    Instant::now()
+    tokio::time::Instant::now().into_std()
 }
 
 /// Trust time, in seconds since the Unix epoch: tokens and certificates are judged by the wall clock, always.

@@ -4,6 +4,7 @@
 //! * [`Clock`]: business time, real or stepped. [`monotonic`] and [`trust_now`] are the two clocks that stay real.
 //! * [`Ids`]: UUIDv7 ids and trace ids, from entropy or from a seed.
 //! * [`Activity`]: whether anything is going on, which is what lets virtual time move.
+//! * [`Backoff`]: how long to wait before the next attempt.
 //! * [`Compute`]: a bounded pool for work that would hold up a request thread.
 //! * [`Stop`]: tells everything that runs in the background to end, and waits for it.
 //! * [`duration`]: durations in configuration, as people write them.
@@ -11,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod activity;
+mod backoff;
 mod clock;
 mod compute;
 pub mod duration;
@@ -19,6 +21,7 @@ mod ids;
 mod stop;
 
 pub use activity::{Activity, Busy};
+pub use backoff::Backoff;
 pub use clock::{Clock, Stepper, monotonic, trust_now};
 pub use compute::{Compute, Saturated};
 pub use failpoint::failpoint;

@@ -6,6 +6,7 @@ mod calls;
 mod clocks;
 mod deadline;
 mod disconnect;
+mod discovery;
 mod drain;
 mod parity;
 mod pool;

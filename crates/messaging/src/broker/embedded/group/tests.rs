@@ -7,7 +7,7 @@ use partie_runtime::{Activity, Ids, monotonic};
 use uuid::Uuid;
 
 use super::*;
-use crate::backoff::Backoff;
+use partie_runtime::Backoff;
 
 const WAIT: Duration = Duration::from_secs(10);
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partie_runtime::{Ids, duration};
+use crate::{Ids, duration};
 use serde::{Deserialize, Serialize};
 
 /// Exponential backoff in monotonic time, with jitter so that those who failed together do not come back together.
@@ -27,7 +27,7 @@ impl Backoff {
     }
 
     /// The wait after so many failures, from 1: between half and all of the doubled time.
-    pub(crate) fn after(&self, failures: u32, ids: &Ids) -> Duration {
+    pub fn after(&self, failures: u32, ids: &Ids) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
         let whole = self.first.saturating_mul(1 << doublings).min(self.most);
         let half = whole / 2;

@@ -1,0 +1,321 @@
+//! The embedded registry: instances in memory, each with a lease that has to be renewed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use partie_contract::BoxFuture;
+use partie_runtime::{duration, monotonic};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+
+use super::{Instance, Registry, RegistryError, Seen, Standing};
+
+/// How long the sweeper rests when there is no lease. Then it looks whether the registry is still there.
+const REST: Duration = Duration::from_secs(60);
+
+/// The settings of the embedded registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EmbeddedRegistryConfig {
+    /// How many services it takes.
+    pub services: usize,
+    /// How many instances of all services it takes.
+    pub instances: usize,
+    /// How long after its start a list may still be incomplete: those who were announced before it started are given
+    /// this time to announce themselves again.
+    #[serde(with = "duration")]
+    pub settling: Duration,
+}
+
+/// A registry in this process, for this process and whoever reaches it over a wire. Cheap to clone.
+#[derive(Clone)]
+pub struct EmbeddedRegistry(Arc<Shared>);
+
+/// What a registry knows of one service at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Changes with the list. To be handed back to [`EmbeddedRegistry::changed`].
+    pub index: u64,
+    /// Whether instances that are not in the list may only not have come back yet.
+    pub settling: bool,
+    /// All instances whose lease is good, by id.
+    pub instances: Vec<Instance>,
+}
+
+/// The registry takes no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the registry is full: it takes {services} services and {instances} instances")]
+pub struct Full {
+    /// How many services it takes.
+    pub services: usize,
+    /// How many instances it takes.
+    pub instances: usize,
+}
+
+struct Shared {
+    config: EmbeddedRegistryConfig,
+    settled: Instant,
+    state: Mutex<State>,
+    /// A lease may end earlier than the sweeper thinks.
+    earlier: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct State {
+    services: HashMap<Arc<str>, Known>,
+    instances: usize,
+    index: u64,
+    /// When the sweeper looks next.
+    sweep: Option<Instant>,
+}
+
+/// One service. It stays known when its last instance is gone, as long as somebody follows it.
+struct Known {
+    instances: BTreeMap<Arc<str>, Entry>,
+    index: watch::Sender<u64>,
+}
+
+struct Entry {
+    instance: Instance,
+    lease: Option<Lease>,
+}
+
+#[derive(Clone, Copy)]
+struct Lease {
+    time: Duration,
+    until: Instant,
+}
+
+// === impl EmbeddedRegistryConfig ===
+
+impl Default for EmbeddedRegistryConfig {
+    fn default() -> Self {
+        Self { services: 1_000, instances: 20_000, settling: Duration::from_secs(10) }
+    }
+}
+
+// === impl EmbeddedRegistry ===
+
+impl EmbeddedRegistry {
+    /// A registry that knows nothing yet. Call it inside a tokio runtime, which ends leases.
+    pub fn start(config: EmbeddedRegistryConfig) -> Self {
+        let settled = monotonic() + config.settling;
+        let shared = Shared { config, settled, state: Mutex::default(), earlier: Arc::default() };
+        let registry = Self(Arc::new(shared));
+        tokio::spawn(sweep(Arc::downgrade(&registry.0)));
+        registry
+    }
+
+    /// Announces an instance, or replaces what was announced under its id. With a lease it has to be
+    /// [renewed](Self::renew) within that time.
+    ///
+    /// # Errors
+    /// [`Full`]: nothing was announced.
+    pub fn put(&self, service: &str, instance: &Instance, lease: Option<Duration>) -> Result<(), Full> {
+        let lease = lease.map(|time| Lease { time, until: monotonic() + time });
+        let mut state = self.state();
+        let EmbeddedRegistryConfig { services, instances, .. } = self.0.config;
+        let known = state.services.get(service);
+        let is_new = !known.is_some_and(|known| known.instances.contains_key(&instance.id));
+        if (known.is_none() && state.services.len() >= services) || (is_new && state.instances >= instances) {
+            return Err(Full { services, instances });
+        }
+        if let Some(Lease { until, .. }) = lease
+            && state.sweep.is_none_or(|sweep| until < sweep)
+        {
+            self.0.earlier.notify_one();
+        }
+        state.instances += usize::from(is_new);
+        let known = state.known(service);
+        let entry = Entry { instance: instance.clone(), lease };
+        let before = known.instances.insert(Arc::clone(&instance.id), entry);
+        if before.is_none_or(|before| before.instance != *instance) {
+            state.change(service);
+        }
+        Ok(())
+    }
+
+    /// Renews the lease of an instance, from now. Says whether there is such an instance: else it has to be announced
+    /// again.
+    pub fn renew(&self, service: &str, id: &str) -> bool {
+        let mut state = self.state();
+        let entry = state.services.get_mut(service).and_then(|known| known.instances.get_mut(id));
+        let Some(entry) = entry else { return false };
+        if let Some(lease) = &mut entry.lease {
+            lease.until = monotonic() + lease.time;
+        }
+        true
+    }
+
+    /// Forgets an instance. Says whether there was one.
+    pub fn remove(&self, service: &str, id: &str) -> bool {
+        let mut state = self.state();
+        let removed = state.services.get_mut(service).and_then(|known| known.instances.remove(id)).is_some();
+        if removed {
+            state.instances -= 1;
+            state.change(service);
+        }
+        removed
+    }
+
+    /// The instances of a service.
+    pub fn list(&self, service: &str) -> Listing {
+        let settling = monotonic() < self.0.settled;
+        let state = self.state();
+        let Some(known) = state.services.get(service) else {
+            return Listing { index: 0, settling, instances: Vec::new() };
+        };
+        let instances = known.instances.values().map(|entry| entry.instance.clone()).collect();
+        Listing { index: *known.index.borrow(), settling, instances }
+    }
+
+    /// Ends once the list of a service is another than the one with that index.
+    pub async fn changed(&self, service: &str, index: u64) {
+        let mut changes = self.state().known(service).index.subscribe();
+        if changes.wait_for(|now| *now != index).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Ends once no list can be incomplete any more because the registry has just started.
+    pub async fn settled(&self) {
+        tokio::time::sleep_until(self.0.settled.into()).await;
+    }
+
+    /// All services that have instances, by name.
+    pub fn services(&self) -> Vec<Arc<str>> {
+        let state = self.state();
+        let known = state.services.iter().filter(|(_, known)| !known.instances.is_empty());
+        let mut names: Vec<_> = known.map(|(name, _)| Arc::clone(name)).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registry for EmbeddedRegistry {
+    fn hold<'a>(
+        &'a self,
+        service: &'a str,
+        instance: &'a Instance,
+        standing: &'a Standing,
+    ) -> BoxFuture<'a, RegistryError> {
+        Box::pin(async move {
+            if let Err(full) = self.put(service, instance, None) {
+                return RegistryError::new("embedded", full);
+            }
+            // In one process there is no lease: the announcement lasts as long as whoever holds it.
+            let _gone = Gone { registry: self, service, id: &instance.id };
+            standing.stands();
+            std::future::pending().await
+        })
+    }
+
+    fn withdraw<'a>(&'a self, service: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), RegistryError>> {
+        self.remove(service, id);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn follow<'a>(&'a self, service: &'a str, seen: &'a Seen) -> BoxFuture<'a, RegistryError> {
+        Box::pin(async move {
+            loop {
+                let Listing { index, settling, instances } = self.list(service);
+                if settling {
+                    seen.at_least(instances)
+                } else {
+                    seen.list(instances)
+                }
+                tokio::select! {
+                    () = self.changed(service, index) => {}
+                    () = self.settled(), if settling => {}
+                }
+            }
+        })
+    }
+}
+
+impl fmt::Debug for EmbeddedRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmbeddedRegistry")
+    }
+}
+
+/// Forgets an instance when dropped.
+struct Gone<'a> {
+    registry: &'a EmbeddedRegistry,
+    service: &'a str,
+    id: &'a str,
+}
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.registry.remove(self.service, self.id);
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn known(&mut self, service: &str) -> &mut Known {
+        let nobody = || Known { instances: BTreeMap::new(), index: watch::channel(0).0 };
+        self.services.entry(service.into()).or_insert_with(nobody)
+    }
+
+    fn change(&mut self, service: &str) {
+        self.index += 1;
+        if let Some(known) = self.services.get(service) {
+            known.index.send_replace(self.index);
+            if known.instances.is_empty() && known.index.receiver_count() == 0 {
+                self.services.remove(service);
+            }
+        }
+    }
+
+    /// Forgets instances whose lease is over, and says when the next one may be.
+    fn expire(&mut self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        let mut changed = Vec::new();
+        for (service, known) in &mut self.services {
+            let before = known.instances.len();
+            known.instances.retain(|id, entry| match entry.lease {
+                Some(Lease { until, .. }) if until <= now => {
+                    tracing::info!(%service, %id, "an instance has not renewed its lease");
+                    false
+                }
+                Some(Lease { until, .. }) => {
+                    next = Some(next.map_or(until, |next| next.min(until)));
+                    true
+                }
+                None => true,
+            });
+            if known.instances.len() < before {
+                self.instances -= before - known.instances.len();
+                changed.push(Arc::clone(service));
+            }
+        }
+        changed.iter().for_each(|service| self.change(service));
+        self.sweep = next;
+        next
+    }
+}
+
+/// Ends leases, until the registry is gone.
+async fn sweep(registry: Weak<Shared>) {
+    loop {
+        let (next, earlier) = {
+            let Some(shared) = registry.upgrade() else { return };
+            let next = shared.state.lock().unwrap_or_else(PoisonError::into_inner).expire(monotonic());
+            (next, Arc::clone(&shared.earlier))
+        };
+        let rest = next.unwrap_or_else(|| monotonic() + REST);
+        tokio::select! {
+            () = tokio::time::sleep_until(rest.into()) => {}
+            () = earlier.notified() => {}
+        }
+    }
+}
