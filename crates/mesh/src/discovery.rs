@@ -5,9 +5,11 @@
 //! again after every loss, and [`Following`] keeps the last good list when the registry is down or has lost its memory.
 
 mod announcement;
+mod consul_api;
 mod embedded;
 mod fixed;
 mod following;
+mod http;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,9 +18,11 @@ use std::sync::Arc;
 use partie_contract::{BoxError, BoxFuture};
 
 pub use self::announcement::{Announcement, Standing};
+pub use self::consul_api::{ConsulApi, ConsulApiConfig, Reserved};
 pub use self::embedded::{EmbeddedRegistry, EmbeddedRegistryConfig, Full, Listing};
 pub use self::fixed::FixedRegistry;
 pub use self::following::{Following, Seen};
+pub use self::http::InvalidEndpoint;
 
 /// The weight of an instance that says nothing else.
 pub const USUAL_WEIGHT: u32 = 100;

@@ -36,7 +36,7 @@ pub struct EmbeddedRegistry(Arc<Shared>);
 /// What a registry knows of one service at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Changes with the list. To be handed back to [`EmbeddedRegistry::changed`].
+    /// Grows with every change of the list. To be handed back to [`EmbeddedRegistry::changed`].
     pub index: u64,
     /// Whether instances that are not in the list may only not have come back yet.
     pub settling: bool,
@@ -66,7 +66,8 @@ struct Shared {
 struct State {
     services: HashMap<Arc<str>, Known>,
     instances: usize,
-    index: u64,
+    /// The latest change of any list.
+    index: watch::Sender<u64>,
     /// When the sweeper looks next.
     sweep: Option<Instant>,
 }
@@ -117,9 +118,11 @@ impl EmbeddedRegistry {
         let lease = lease.map(|time| Lease { time, until: monotonic() + time });
         let mut state = self.state();
         let EmbeddedRegistryConfig { services, instances, .. } = self.0.config;
-        let known = state.services.get(service);
+        let known = state.services.get(service).filter(|known| !known.instances.is_empty());
         let is_new = !known.is_some_and(|known| known.instances.contains_key(&instance.id));
-        if (known.is_none() && state.services.len() >= services) || (is_new && state.instances >= instances) {
+        // Services that are only followed take nobody's place.
+        let named = || state.services.values().filter(|known| !known.instances.is_empty()).count();
+        if (known.is_none() && named() >= services) || (is_new && state.instances >= instances) {
             return Err(Full { services, instances });
         }
         if let Some(Lease { until, .. }) = lease
@@ -165,7 +168,7 @@ impl EmbeddedRegistry {
         let settling = monotonic() < self.0.settled;
         let state = self.state();
         let Some(known) = state.services.get(service) else {
-            return Listing { index: 0, settling, instances: Vec::new() };
+            return Listing { index: *state.index.borrow(), settling, instances: Vec::new() };
         };
         let instances = known.instances.values().map(|entry| entry.instance.clone()).collect();
         Listing { index: *known.index.borrow(), settling, instances }
@@ -173,10 +176,46 @@ impl EmbeddedRegistry {
 
     /// Ends once the list of a service is another than the one with that index.
     pub async fn changed(&self, service: &str, index: u64) {
-        let mut changes = self.state().known(service).index.subscribe();
+        let mut watched = Watched { registry: self, service, changes: None };
+        let changes = watched.changes.insert(self.state().known(service).index.subscribe());
         if changes.wait_for(|now| *now != index).await.is_err() {
             std::future::pending().await
         }
+    }
+
+    /// Grows with every change of any list.
+    pub(super) fn index(&self) -> u64 {
+        *self.state().index.borrow()
+    }
+
+    /// Ends once any list has changed since that index.
+    pub(super) async fn any_changed(&self, index: u64) {
+        let mut changes = self.state().index.subscribe();
+        if changes.wait_for(|now| *now != index).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Wakes those who follow a service: something is new that is not in its list.
+    pub(super) fn touch(&self, service: &str) {
+        self.state().change(service);
+    }
+
+    /// How many instances of all services it has.
+    pub(super) fn instances(&self) -> usize {
+        self.state().instances
+    }
+
+    /// The index of a service's [`Listing`].
+    pub(super) fn index_of(&self, service: &str) -> u64 {
+        let state = self.state();
+        let index = state.services.get(service).map_or(&state.index, |known| &known.index);
+        *index.borrow()
+    }
+
+    /// The bounds it was given.
+    pub(super) fn config(&self) -> &EmbeddedRegistryConfig {
+        &self.0.config
     }
 
     /// Ends once no list can be incomplete any more because the registry has just started.
@@ -258,21 +297,41 @@ impl Drop for Gone<'_> {
     }
 }
 
+/// Somebody waits for a service, which may have no other reason to be known.
+struct Watched<'a> {
+    registry: &'a EmbeddedRegistry,
+    service: &'a str,
+    changes: Option<watch::Receiver<u64>>,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.changes = None;
+        self.registry.state().forget_unless_needed(self.service);
+    }
+}
+
 // === impl State ===
 
 impl State {
     fn known(&mut self, service: &str) -> &mut Known {
-        let nobody = || Known { instances: BTreeMap::new(), index: watch::channel(0).0 };
+        // Not from 0: whoever saw the service before it was forgotten saw an older index.
+        let nobody = || Known { instances: BTreeMap::new(), index: watch::channel(*self.index.borrow()).0 };
         self.services.entry(service.into()).or_insert_with(nobody)
     }
 
     fn change(&mut self, service: &str) {
-        self.index += 1;
+        self.index.send_modify(|index| *index += 1);
         if let Some(known) = self.services.get(service) {
-            known.index.send_replace(self.index);
-            if known.instances.is_empty() && known.index.receiver_count() == 0 {
-                self.services.remove(service);
-            }
+            known.index.send_replace(*self.index.borrow());
+            self.forget_unless_needed(service);
+        }
+    }
+
+    fn forget_unless_needed(&mut self, service: &str) {
+        let unneeded = |known: &Known| known.instances.is_empty() && known.index.receiver_count() == 0;
+        if self.services.get(service).is_some_and(unneeded) {
+            self.services.remove(service);
         }
     }
 

@@ -6,6 +6,7 @@ mod balance;
 mod bulkhead;
 mod calls;
 mod clocks;
+mod consul_api;
 mod deadline;
 mod disconnect;
 mod discovery;
