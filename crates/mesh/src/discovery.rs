@@ -5,11 +5,14 @@
 //! again after every loss, and [`Following`] keeps the last good list when the registry is down or has lost its memory.
 
 mod announcement;
+#[cfg(feature = "consul")]
+mod consul;
 mod consul_api;
 mod embedded;
 mod fixed;
 mod following;
 mod http;
+mod misconfigured;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,11 +21,13 @@ use std::sync::Arc;
 use partie_contract::{BoxError, BoxFuture};
 
 pub use self::announcement::{Announcement, Standing};
+#[cfg(feature = "consul")]
+pub use self::consul::{ConsulConfig, ConsulRegistry};
 pub use self::consul_api::{ConsulApi, ConsulApiConfig, Reserved};
 pub use self::embedded::{EmbeddedRegistry, EmbeddedRegistryConfig, Full, Listing};
 pub use self::fixed::FixedRegistry;
 pub use self::following::{Following, Seen};
-pub use self::http::InvalidEndpoint;
+pub use self::misconfigured::Misconfigured;
 
 /// The weight of an instance that says nothing else.
 pub const USUAL_WEIGHT: u32 = 100;

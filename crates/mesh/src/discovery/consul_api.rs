@@ -39,7 +39,11 @@ use super::EmbeddedRegistry;
 use crate::listener::Limits;
 use crate::serve::{Peer, Serve};
 
+#[cfg(feature = "consul")]
+pub(super) use self::agent::WEIGHT_META;
 pub use self::gate::Reserved;
+#[cfg(feature = "consul")]
+pub(super) use self::health::SETTLING;
 
 /// The one datacenter and the one node there are.
 const DATACENTER: &str = "dc1";

@@ -165,7 +165,7 @@ impl EmbeddedRegistry {
 
     /// The instances of a service.
     pub fn list(&self, service: &str) -> Listing {
-        let settling = monotonic() < self.0.settled;
+        let settling = self.is_settling();
         let state = self.state();
         let Some(known) = state.services.get(service) else {
             return Listing { index: *state.index.borrow(), settling, instances: Vec::new() };
@@ -199,6 +199,11 @@ impl EmbeddedRegistry {
     /// Wakes those who follow a service: something is new that is not in its list.
     pub(super) fn touch(&self, service: &str) {
         self.state().change(service);
+    }
+
+    /// Whether lists may still be incomplete.
+    pub(super) fn is_settling(&self) -> bool {
+        monotonic() < self.0.settled
     }
 
     /// How many instances of all services it has.

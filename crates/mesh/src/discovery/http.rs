@@ -38,7 +38,7 @@ pub(super) struct Endpoint {
 /// That is not the address of a control-plane server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an address like http://127.0.0.1:8500 (plain HTTP, without a path)")]
-pub struct InvalidEndpoint(String);
+pub(super) struct InvalidEndpoint(String);
 
 /// An exchange came to nothing.
 #[derive(Debug, thiserror::Error)]

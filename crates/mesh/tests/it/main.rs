@@ -6,6 +6,8 @@ mod balance;
 mod bulkhead;
 mod calls;
 mod clocks;
+#[cfg(feature = "consul")]
+mod consul;
 mod consul_api;
 mod deadline;
 mod disconnect;

@@ -13,7 +13,7 @@ use crate::discovery::http::AbortOnDrop;
 use crate::discovery::{EmbeddedRegistry, EmbeddedRegistryConfig, Full, Instance, USUAL_WEIGHT};
 
 /// What a client says that knows weights finer than Consul's.
-pub(crate) const WEIGHT_META: &str = "partie-weight";
+pub(in crate::discovery) const WEIGHT_META: &str = "partie-weight";
 /// Longer outputs of checks are cut off, in bytes, as in Consul.
 const OUTPUT: usize = 4 << 10;
 /// More checks of one service are refused.

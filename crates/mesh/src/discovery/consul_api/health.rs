@@ -14,6 +14,9 @@ use super::refusal::Refusal;
 use super::render;
 
 const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
+/// Says that the registry has just started, and that who is not in the list may only not have come back yet. Clients of
+/// Consul do not know it; our own does.
+pub(in crate::discovery) const SETTLING: HeaderName = HeaderName::from_static("x-partie-settling");
 /// So many rendered lists are kept for the next who asks.
 const RENDERED: usize = 256;
 
@@ -61,6 +64,7 @@ impl Shared {
     }
 
     async fn wait(&self, Blocking { wait, .. }: Blocking, changed: impl Future<Output = ()>) {
+        let settling = self.registry.is_settling();
         let changed = async {
             changed.await;
             // News come in crowds. Whoever tells each of them alone tells all of a long list each time.
@@ -70,6 +74,7 @@ impl Shared {
             () = changed => {}
             () = tokio::time::sleep(wait) => {}
             () = self.stop.stopped() => {}
+            () = self.registry.settled(), if settling => {}
         }
     }
 
@@ -77,6 +82,9 @@ impl Shared {
         let mut answer = super::answer(body);
         let headers = answer.headers_mut();
         headers.insert(INDEX, HeaderValue::from(self.base.wrapping_add(index)));
+        if self.registry.is_settling() {
+            headers.insert(SETTLING, HeaderValue::from_static("true"));
+        }
         headers.insert("x-consul-knownleader", HeaderValue::from_static("true"));
         headers.insert("x-consul-lastcontact", HeaderValue::from_static("0"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

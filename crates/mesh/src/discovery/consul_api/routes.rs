@@ -33,6 +33,7 @@ impl Shared {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let method = match path[..] {
             ["agent", "services" | "checks" | "self"] | ["health" | "catalog" | "status", ..] => Method::GET,
+            ["agent", "service", id] if id != "register" => Method::GET,
             _ => Method::PUT,
         };
         // An unknown path is unknown with whatever method.
@@ -48,6 +49,9 @@ impl Shared {
                 self.register(definition, token, query.is_set("replace-existing-checks")?).await
             }
             ["agent", "service", "deregister", id] => self.deregister(id, token),
+            ["agent", "service", id] => {
+                Ok(super::answer(render::json(&render::service(self.agent().service(id)?))))
+            }
             ["agent", "services"] => {
                 let agent = self.agent();
                 let services: BTreeMap<_, _> = agent
@@ -173,7 +177,7 @@ impl Shared {
 
 fn known(path: &[&str]) -> bool {
     match path {
-        ["agent", "service", "register"] | ["agent", "service", "deregister", _] => true,
+        ["agent", "service", _] | ["agent", "service", "deregister", _] => true,
         ["agent", "check", "register"] => true,
         ["agent", "check", "deregister" | "update" | "pass" | "warn" | "fail", _] => true,
         ["agent", "services" | "checks" | "self"] | ["health", "service", _] => true,
