@@ -9,6 +9,8 @@ mod announcement;
 mod consul;
 mod consul_api;
 mod embedded;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod fixed;
 mod following;
 mod http;
@@ -25,6 +27,8 @@ pub use self::announcement::{Announcement, Standing};
 pub use self::consul::{ConsulConfig, ConsulRegistry};
 pub use self::consul_api::{ConsulApi, ConsulApiConfig, Reserved};
 pub use self::embedded::{EmbeddedRegistry, EmbeddedRegistryConfig, Full, Listing};
+#[cfg(feature = "etcd")]
+pub use self::etcd::{EtcdConfig, EtcdRegistry};
 pub use self::fixed::FixedRegistry;
 pub use self::following::{Following, Seen};
 pub use self::misconfigured::Misconfigured;

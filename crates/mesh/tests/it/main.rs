@@ -15,6 +15,8 @@ mod discovery;
 mod drain;
 mod fleet;
 mod http2;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod parity;
 mod pool;
 mod sockets;
