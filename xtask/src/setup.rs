@@ -33,6 +33,13 @@ const TOOLS: &[Tool] = &[
         probe: &["etcd", "--version"],
         package: "etcd-server",
     },
+    Tool {
+        name: "dnsmasq",
+        why: "the registry engine for DNS is tested against a real server",
+        // Where it lies is not on everybody's path.
+        probe: &["sh", "-c", "PATH=$PATH:/usr/sbin dnsmasq --version"],
+        package: "dnsmasq-base",
+    },
 ];
 
 const TRACER: Tool = Tool {

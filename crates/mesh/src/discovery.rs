@@ -8,6 +8,8 @@ mod announcement;
 #[cfg(feature = "consul")]
 mod consul;
 mod consul_api;
+#[cfg(feature = "dns")]
+mod dns;
 mod embedded;
 #[cfg(feature = "etcd")]
 mod etcd;
@@ -26,6 +28,8 @@ pub use self::announcement::{Announcement, Standing};
 #[cfg(feature = "consul")]
 pub use self::consul::{ConsulConfig, ConsulRegistry};
 pub use self::consul_api::{ConsulApi, ConsulApiConfig, Reserved};
+#[cfg(feature = "dns")]
+pub use self::dns::{DnsConfig, DnsRegistry};
 pub use self::embedded::{EmbeddedRegistry, EmbeddedRegistryConfig, Full, Listing};
 #[cfg(feature = "etcd")]
 pub use self::etcd::{EtcdConfig, EtcdRegistry};

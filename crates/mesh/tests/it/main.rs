@@ -12,6 +12,8 @@ mod consul_api;
 mod deadline;
 mod disconnect;
 mod discovery;
+#[cfg(feature = "dns")]
+mod dns;
 mod drain;
 mod fleet;
 mod http2;
