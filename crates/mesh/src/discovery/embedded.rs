@@ -1,6 +1,7 @@
 //! The embedded registry: instances in memory, each with a lease that has to be renewed.
 
-use std::collections::{BTreeMap, HashMap};
+mod state;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -10,10 +11,14 @@ use partie_runtime::{duration, monotonic};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
+use self::state::{Entry, Lease, State};
 use super::{Instance, Registry, RegistryError, Seen, Standing};
 
 /// How long the sweeper rests when there is no lease. Then it looks whether the registry is still there.
 const REST: Duration = Duration::from_secs(60);
+
+/// How far apart two lists are told. Thousands of instances that come in a crowd are told of in a few lists.
+const PACE: Duration = Duration::from_millis(5);
 
 /// The settings of the embedded registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,33 +65,6 @@ struct Shared {
     state: Mutex<State>,
     /// A lease may end earlier than the sweeper thinks.
     earlier: Arc<Notify>,
-}
-
-#[derive(Default)]
-struct State {
-    services: HashMap<Arc<str>, Known>,
-    instances: usize,
-    /// The latest change of any list.
-    index: watch::Sender<u64>,
-    /// When the sweeper looks next.
-    sweep: Option<Instant>,
-}
-
-/// One service. It stays known when its last instance is gone, as long as somebody follows it.
-struct Known {
-    instances: BTreeMap<Arc<str>, Entry>,
-    index: watch::Sender<u64>,
-}
-
-struct Entry {
-    instance: Instance,
-    lease: Option<Lease>,
-}
-
-#[derive(Clone, Copy)]
-struct Lease {
-    time: Duration,
-    until: Instant,
 }
 
 // === impl EmbeddedRegistryConfig ===
@@ -274,6 +252,7 @@ impl Registry for EmbeddedRegistry {
                 } else {
                     seen.list(instances)
                 }
+                tokio::time::sleep(PACE).await;
                 tokio::select! {
                     () = self.changed(service, index) => {}
                     () = self.settled(), if settling => {}
@@ -313,58 +292,6 @@ impl Drop for Watched<'_> {
     fn drop(&mut self) {
         self.changes = None;
         self.registry.state().forget_unless_needed(self.service);
-    }
-}
-
-// === impl State ===
-
-impl State {
-    fn known(&mut self, service: &str) -> &mut Known {
-        // Not from 0: whoever saw the service before it was forgotten saw an older index.
-        let nobody = || Known { instances: BTreeMap::new(), index: watch::channel(*self.index.borrow()).0 };
-        self.services.entry(service.into()).or_insert_with(nobody)
-    }
-
-    fn change(&mut self, service: &str) {
-        self.index.send_modify(|index| *index += 1);
-        if let Some(known) = self.services.get(service) {
-            known.index.send_replace(*self.index.borrow());
-            self.forget_unless_needed(service);
-        }
-    }
-
-    fn forget_unless_needed(&mut self, service: &str) {
-        let unneeded = |known: &Known| known.instances.is_empty() && known.index.receiver_count() == 0;
-        if self.services.get(service).is_some_and(unneeded) {
-            self.services.remove(service);
-        }
-    }
-
-    /// Forgets instances whose lease is over, and says when the next one may be.
-    fn expire(&mut self, now: Instant) -> Option<Instant> {
-        let mut next: Option<Instant> = None;
-        let mut changed = Vec::new();
-        for (service, known) in &mut self.services {
-            let before = known.instances.len();
-            known.instances.retain(|id, entry| match entry.lease {
-                Some(Lease { until, .. }) if until <= now => {
-                    tracing::info!(%service, %id, "an instance has not renewed its lease");
-                    false
-                }
-                Some(Lease { until, .. }) => {
-                    next = Some(next.map_or(until, |next| next.min(until)));
-                    true
-                }
-                None => true,
-            });
-            if known.instances.len() < before {
-                self.instances -= before - known.instances.len();
-                changed.push(Arc::clone(service));
-            }
-        }
-        changed.iter().for_each(|service| self.change(service));
-        self.sweep = next;
-        next
     }
 }
 

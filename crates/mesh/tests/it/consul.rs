@@ -203,8 +203,9 @@ struct Script {
 }
 
 fn script(says: &[(&'static str, Value)]) -> (Arc<Script>, Arc<dyn Serve>) {
-    let says =
-        says.iter().map(|(index, body)| (*index, body.as_str().map_or(body.to_string(), str::to_owned)));
+    let says = says
+        .iter()
+        .map(|(index, body)| (*index, body.as_str().map_or_else(|| body.to_string(), str::to_owned)));
     let script = Arc::new(Script { asked: Mutex::default(), says: Mutex::new(says.collect()) });
     let serve = {
         let script = Arc::clone(&script);
@@ -220,7 +221,7 @@ fn script(says: &[(&'static str, Value)]) -> (Arc<Script>, Arc<dyn Serve>) {
     (script, serve)
 }
 
-fn entry(id: &str, service: Value) -> Value {
+fn entry(id: &str, service: &Value) -> Value {
     let mut entry =
         json!({ "Node": { "Address": "127.0.0.2" }, "Service": { "ID": id, "Address": "", "Port": 1 } });
     entry["Service"].as_object_mut().unwrap().extend(service.as_object().unwrap().clone());
@@ -229,14 +230,14 @@ fn entry(id: &str, service: Value) -> Value {
 
 #[tokio::test]
 async fn indices_are_handled_by_consuls_rules_and_nothing_spins() {
-    let one = json!([entry("a", json!({}))]);
+    let one = json!([entry("a", &json!({}))]);
     let (script, serve) = script(&[
         ("7", one.clone()),
         ("9", one.clone()),
         ("3", one.clone()),
         ("3", one.clone()),
         ("0", one.clone()),
-        ("0", json!([entry("b", json!({}))])),
+        ("0", json!([entry("b", &json!({}))])),
     ]);
     let server = Server::start(partie_mesh::Limits::default(), serve);
     let began = monotonic();
@@ -254,11 +255,11 @@ async fn indices_are_handled_by_consuls_rules_and_nothing_spins() {
 #[tokio::test]
 async fn what_makes_no_sense_is_passed_over_and_the_rest_is_used() {
     let list = json!([
-        entry("orders/z", json!({ "Address": "127.0.0.1", "Weights": { "Passing": 3, "Warning": 1 } })),
-        entry("a", json!({ "Port": 0 })),
-        entry("b", json!({ "Address": "no.such.host.invalid" })),
-        entry("c", json!({ "Address": "localhost", "Meta": { "partie-weight": "7" }, "Weights": null })),
-        entry("d", json!({ "Meta": null })),
+        entry("orders/z", &json!({ "Address": "127.0.0.1", "Weights": { "Passing": 3, "Warning": 1 } })),
+        entry("a", &json!({ "Port": 0 })),
+        entry("b", &json!({ "Address": "no.such.host.invalid" })),
+        entry("c", &json!({ "Address": "localhost", "Meta": { "partie-weight": "7" }, "Weights": null })),
+        entry("d", &json!({ "Meta": null })),
     ]);
     // An answer that is none of Consul's is a loss of the registry, after which it is asked again.
     let (_, serve) = script(&[("1", json!("<html>")), ("1", json!([{ "Node": {} }])), ("1", list)]);

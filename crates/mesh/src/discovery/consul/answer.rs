@@ -87,5 +87,5 @@ async fn look_up(host: &str, port: u16) -> Option<SocketAddr> {
     }
     let found = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((host, port))).await;
     let found: Vec<SocketAddr> = found.ok()?.ok()?.collect();
-    found.iter().find(|found| found.is_ipv4()).or(found.first()).copied()
+    found.iter().find(|found| found.is_ipv4()).or_else(|| found.first()).copied()
 }

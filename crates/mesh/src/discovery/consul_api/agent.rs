@@ -1,7 +1,7 @@
 //! What is registered: services with their checks, and what of them is announced in the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -100,19 +100,21 @@ impl Agent {
             self.owns(&check_id, &id)?;
             wanted.insert(check_id, check.clone());
         }
+        // A check asks at the address its instance has. Whoever has moved is checked anew.
+        let moved = self.services.get(&id).is_some_and(|before| before.ips != ips);
         // Under another name it is another instance.
         let (before, entry) = match self.services.remove(&id) {
             Some(before) if before.definition.name == definition.name => (before.checks, before.entry),
             Some(before) => {
                 let checks = before.checks.clone();
-                self.forget(before, registry);
+                self.forget(&before, registry);
                 (checks, Bytes::new())
             }
             None => Default::default(),
         };
         let (mut kept, mut fresh) = (BTreeSet::new(), Vec::new());
         for check_id in before {
-            if replace_checks && !wanted.contains_key(&check_id) {
+            if (replace_checks || moved) && !wanted.contains_key(&check_id) {
                 self.checks.remove(&check_id);
             } else {
                 kept.insert(check_id);
@@ -120,13 +122,13 @@ impl Agent {
         }
         for (check_id, check) in wanted {
             // A service that registers itself again is as healthy as it was.
-            if self.checks.get(&check_id).is_none_or(|known| known.definition != check) {
+            if moved || self.checks.get(&check_id).is_none_or(|known| known.definition != check) {
                 self.put_check(&check_id, check);
                 fresh.push(Arc::clone(&check_id));
             }
             kept.insert(check_id);
         }
-        let ip = ips.first().copied().unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        let ip = ips.first().copied().unwrap_or_else(|| Ipv4Addr::LOCALHOST.into());
         let instance = Instance::new(Arc::clone(&id), SocketAddr::new(ip, definition.port));
         self.names.entry(definition.name.as_str().into()).or_default().insert(Arc::clone(&id));
         let service = Service { definition, ips, instance, checks: kept, status: Status::Critical, entry };
@@ -163,7 +165,7 @@ impl Agent {
         for check in &service.checks {
             self.checks.remove(check);
         }
-        self.forget(service, registry);
+        self.forget(&service, registry);
         Ok(())
     }
 
@@ -257,7 +259,7 @@ impl Agent {
         Ok(())
     }
 
-    fn forget(&mut self, service: Service, registry: &EmbeddedRegistry) {
+    fn forget(&mut self, service: &Service, registry: &EmbeddedRegistry) {
         let name = &service.definition.name;
         if let Some(ids) = self.names.get_mut(&**name) {
             ids.remove(&*service.definition.id);

@@ -31,7 +31,7 @@ impl Shared {
             Kind::Http(http) => {
                 let Ok(service) = agent.service(&check.definition.service_id) else { return };
                 let Ok(endpoint) = target(&http, &service.definition.address, &service.ips) else { return };
-                self.spawn(ask(shared, Arc::clone(id), serial, http, endpoint))
+                self.spawn(ask(shared, Arc::clone(id), serial, *http, endpoint))
             }
             Kind::Ttl(ttl) => self.spawn(expire(shared, Arc::clone(id), serial, ttl)),
         };

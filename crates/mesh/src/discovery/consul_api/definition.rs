@@ -58,7 +58,7 @@ pub(super) struct CheckDefinition {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
-    Http(HttpCheck),
+    Http(Box<HttpCheck>),
     Ttl(Duration),
 }
 
@@ -187,7 +187,9 @@ impl Kind {
         match (url.is_empty(), duration(fields, "TTL")?) {
             (true, Some(ttl)) if ttl.is_zero() => Err(Refusal::bad("TTL has to be longer than 0")),
             (true, Some(ttl)) => Ok(Self::Ttl(ttl)),
-            (false, None) => HttpCheck::read(&url, fields, least_interval).map(Self::Http),
+            (false, None) => {
+                HttpCheck::read(&url, fields, least_interval).map(|http| Self::Http(Box::new(http)))
+            }
             (false, Some(_)) => Err(Refusal::bad("a check has either HTTP or TTL")),
             (true, None) => {
                 Err(Refusal::bad("a check needs HTTP and Interval, or TTL; no others are run here"))

@@ -176,14 +176,17 @@ impl Shared {
 }
 
 fn known(path: &[&str]) -> bool {
-    match path {
-        ["agent", "service", _] | ["agent", "service", "deregister", _] => true,
-        ["agent", "check", "register"] => true,
-        ["agent", "check", "deregister" | "update" | "pass" | "warn" | "fail", _] => true,
-        ["agent", "services" | "checks" | "self"] | ["health", "service", _] => true,
-        ["catalog", "services"] | ["status", "leader"] => true,
-        _ => false,
-    }
+    matches!(
+        path,
+        ["agent", "services" | "checks" | "self"]
+            | ["agent", "service", _]
+            | ["agent", "service", "deregister", _]
+            | ["agent", "check", "register"]
+            | ["agent", "check", "deregister" | "update" | "pass" | "warn" | "fail", _]
+            | ["health", "service", _]
+            | ["catalog", "services"]
+            | ["status", "leader"]
+    )
 }
 
 /// What an address means, IPv4 first. None is this machine, as for Consul, whose agents have an address.
