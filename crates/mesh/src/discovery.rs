@@ -3,6 +3,16 @@
 //! A [`Registry`] is one small trait with three verbs: hold an announcement, withdraw it, follow a list. Engines
 //! implement nothing else. What must hold whichever engine it is, is written once around them: [`Announcement`] comes
 //! again after every loss, and [`Following`] keeps the last good list when the registry is down or has lost its memory.
+//!
+//! | engine | feature | announces | finds by |
+//! |---|---|---|---|
+//! | [`EmbeddedRegistry`] | | in memory, with a lease if wanted | being told |
+//! | [`FixedRegistry`] | | nobody | knowing beforehand |
+//! | `ConsulRegistry` | `consul` | to an agent, with a TTL or an HTTP check | blocking queries |
+//! | `DnsRegistry` | `dns` | nobody | SRV records, asked for again when they are old |
+//! | `EtcdRegistry` | `etcd` | a key with a lease | a watch |
+//!
+//! [`ConsulApi`] serves the embedded registry to programs that know only Consul.
 
 mod announcement;
 #[cfg(feature = "consul")]

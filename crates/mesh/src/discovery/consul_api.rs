@@ -127,9 +127,11 @@ impl ConsulApi {
         }))
     }
 
-    /// What a listener of the API has to put up with: blocking queries are answered after up to ten minutes.
+    /// What a listener of the API has to put up with: blocking queries are answered after up to ten minutes, and all
+    /// clients come from one address.
     pub fn limits() -> Limits {
-        Limits { answer: ANSWER, ..Limits::default() }
+        let usual = Limits::default();
+        Limits { answer: ANSWER, connections_per_address: usual.connections, ..usual }
     }
 }
 

@@ -93,6 +93,11 @@ impl EmbeddedRegistry {
     /// # Errors
     /// [`Full`]: nothing was announced.
     pub fn put(&self, service: &str, instance: &Instance, lease: Option<Duration>) -> Result<(), Full> {
+        self.announce(service, instance, lease).map(drop)
+    }
+
+    /// Gives the serial of the announcement.
+    fn announce(&self, service: &str, instance: &Instance, lease: Option<Duration>) -> Result<u64, Full> {
         let lease = lease.map(|time| Lease { time, until: monotonic() + time });
         let mut state = self.state();
         let EmbeddedRegistryConfig { services, instances, .. } = self.0.config;
@@ -109,13 +114,15 @@ impl EmbeddedRegistry {
             self.0.earlier.notify_one();
         }
         state.instances += usize::from(is_new);
+        state.serials += 1;
+        let serial = state.serials;
         let known = state.known(service);
-        let entry = Entry { instance: instance.clone(), lease };
+        let entry = Entry { instance: instance.clone(), lease, serial };
         let before = known.instances.insert(Arc::clone(&instance.id), entry);
         if before.is_none_or(|before| before.instance != *instance) {
             state.change(service);
         }
-        Ok(())
+        Ok(serial)
     }
 
     /// Renews the lease of an instance, from now. Says whether there is such an instance: else it has to be announced
@@ -132,13 +139,7 @@ impl EmbeddedRegistry {
 
     /// Forgets an instance. Says whether there was one.
     pub fn remove(&self, service: &str, id: &str) -> bool {
-        let mut state = self.state();
-        let removed = state.services.get_mut(service).and_then(|known| known.instances.remove(id)).is_some();
-        if removed {
-            state.instances -= 1;
-            state.change(service);
-        }
-        removed
+        self.state().remove(service, id, None)
     }
 
     /// The instances of a service.
@@ -228,11 +229,12 @@ impl Registry for EmbeddedRegistry {
         standing: &'a Standing,
     ) -> BoxFuture<'a, RegistryError> {
         Box::pin(async move {
-            if let Err(full) = self.put(service, instance, None) {
-                return RegistryError::new("embedded", full);
-            }
+            let serial = match self.announce(service, instance, None) {
+                Ok(serial) => serial,
+                Err(full) => return RegistryError::new("embedded", full),
+            };
             // In one process there is no lease: the announcement lasts as long as whoever holds it.
-            let _gone = Gone { registry: self, service, id: &instance.id };
+            let _gone = Gone { registry: self, service, id: &instance.id, serial };
             standing.stands();
             std::future::pending().await
         })
@@ -273,11 +275,12 @@ struct Gone<'a> {
     registry: &'a EmbeddedRegistry,
     service: &'a str,
     id: &'a str,
+    serial: u64,
 }
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        self.registry.remove(self.service, self.id);
+        self.registry.state().remove(self.service, self.id, Some(self.serial));
     }
 }
 

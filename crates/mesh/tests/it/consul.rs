@@ -15,10 +15,10 @@ use partie_runtime::{Ids, Stop, monotonic};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{FOREVER, Server, echo, fake, text, within};
+use crate::support::{Server, echo, fake, is, text, within};
 
 /// An agent, which is our own API.
-struct Agent {
+pub(crate) struct Agent {
     registry: EmbeddedRegistry,
     address: SocketAddr,
     stop: Stop,
@@ -26,7 +26,7 @@ struct Agent {
 }
 
 impl Agent {
-    fn start(address: SocketAddr, settling: Duration) -> Self {
+    pub(crate) fn start(address: SocketAddr, settling: Duration) -> Self {
         let registry =
             EmbeddedRegistry::start(EmbeddedRegistryConfig { settling, ..EmbeddedRegistryConfig::default() });
         let (stop, config) = (
@@ -42,11 +42,11 @@ impl Agent {
         Self { registry, address, stop, run }
     }
 
-    fn client(&self) -> Arc<dyn Registry> {
+    pub(crate) fn client(&self) -> Arc<dyn Registry> {
         client(self.address, |_| ())
     }
 
-    async fn ended(self) {
+    pub(crate) async fn ended(self) {
         self.stop.stop();
         within(self.run).await.unwrap();
     }
@@ -63,7 +63,7 @@ fn client(address: SocketAddr, set: impl Fn(&mut ConsulConfig)) -> Arc<dyn Regis
     Arc::new(ConsulRegistry::new(config).unwrap())
 }
 
-fn any_port() -> SocketAddr {
+pub(crate) fn any_port() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
@@ -77,14 +77,6 @@ fn announce(registry: &Arc<dyn Registry>, instance: Instance) -> Announcement {
 
 fn follow(registry: &Arc<dyn Registry>) -> Following {
     Following::begin(Arc::clone(registry), "orders", Ids::seeded(1))
-}
-
-/// Waits until the list is as wanted.
-async fn is(following: &Following, wanted: &[Instance]) {
-    let mut watch = following.watch();
-    if tokio::time::timeout(FOREVER, watch.wait_for(|list| **list == *wanted)).await.is_err() {
-        panic!("{following:?} instead of {wanted:?}");
-    }
 }
 
 #[tokio::test]

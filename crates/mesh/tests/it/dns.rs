@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::support::{FOREVER, within};
+use crate::support::{is, within};
 
 /// A dnsmasq that knows the domain `test`.
 struct Dns {
@@ -105,14 +105,6 @@ impl Drop for Dns {
 
 fn at(address: &str, weight: u32) -> Instance {
     Instance { weight, ..Instance::new(address, address.parse().unwrap()) }
-}
-
-/// Waits until the list is as wanted.
-async fn is(following: &Following, wanted: &[Instance]) {
-    let mut watch = following.watch();
-    if tokio::time::timeout(FOREVER, watch.wait_for(|list| **list == *wanted)).await.is_err() {
-        panic!("{following:?} instead of {wanted:?}");
-    }
 }
 
 #[tokio::test]

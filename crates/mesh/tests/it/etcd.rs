@@ -1,6 +1,6 @@
 //! etcd as the registry, against a real one.
 
-mod server;
+pub(crate) mod server;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use self::server::{Etcd, base64, free};
-use crate::support::{FOREVER, within};
+use crate::support::{is, within};
 
-fn registry(endpoints: &[SocketAddr]) -> Arc<dyn Registry> {
+pub(crate) fn registry(endpoints: &[SocketAddr]) -> Arc<dyn Registry> {
     let endpoints = endpoints.iter().map(|endpoint| format!("http://{endpoint}")).collect();
     let config = EtcdConfig { endpoints, ttl: Duration::from_secs(2), prefix: "/test".into() };
     Arc::new(EtcdRegistry::new(config).unwrap())
@@ -32,14 +32,6 @@ fn announce(registry: &Arc<dyn Registry>, instance: Instance) -> Announcement {
 
 fn follow(registry: &Arc<dyn Registry>) -> Following {
     Following::begin(Arc::clone(registry), "orders", Ids::seeded(1))
-}
-
-/// Waits until the list is as wanted.
-async fn is(following: &Following, wanted: &[Instance]) {
-    let mut watch = following.watch();
-    if tokio::time::timeout(FOREVER, watch.wait_for(|list| **list == *wanted)).await.is_err() {
-        panic!("{following:?} instead of {wanted:?}");
-    }
 }
 
 #[tokio::test]

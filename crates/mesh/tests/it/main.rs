@@ -17,6 +17,7 @@ mod dns;
 mod drain;
 mod fleet;
 mod http2;
+mod engines;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod parity;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
 use super::go_duration;
 use super::refusal::Refusal;
+use crate::hop::strip_hop_by_hop;
 
 /// Longer names and ids are refused, in bytes.
 const NAME: usize = 256;
@@ -16,7 +17,7 @@ const NAME: usize = 256;
 const CHECKS: usize = 16;
 /// More pairs of `Meta`, as in Consul, and more tags are refused.
 const PAIRS: usize = 64;
-/// How long an HTTP check waits for an answer when it does not say, as in Consul.
+/// How long an HTTP check waits for an answer at most: checks wait for each other's turns.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Nobody is forgotten earlier than this after becoming critical, as in Consul.
 const REAP: Duration = Duration::from_secs(60);
@@ -222,10 +223,19 @@ impl HttpCheck {
             let name = HeaderName::try_from(name).map_err(|error| invalid(&error))?;
             headers.append(name, HeaderValue::try_from(value).map_err(|error| invalid(&error))?);
         }
+        // What frames a request is not for the client to say.
+        strip_hop_by_hop(&mut headers);
+        headers.remove(header::CONTENT_LENGTH);
         let interval = duration(fields, "Interval")?.filter(|interval| !interval.is_zero());
         let interval = interval.ok_or_else(|| invalid(&"Interval has to be longer than 0"))?;
         let timeout = duration(fields, "Timeout")?.filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
-        Ok(Self { url, method, headers, interval: interval.max(least_interval), timeout: timeout.min(REAP) })
+        Ok(Self {
+            url,
+            method,
+            headers,
+            interval: interval.max(least_interval),
+            timeout: timeout.min(TIMEOUT),
+        })
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct State {
     pub(super) instances: usize,
     /// The latest change of any list.
     pub(super) index: watch::Sender<u64>,
+    /// Counts announcements.
+    pub(super) serials: u64,
     /// When the sweeper looks next.
     pub(super) sweep: Option<Instant>,
 }
@@ -27,6 +29,8 @@ pub(super) struct Known {
 pub(super) struct Entry {
     pub(super) instance: Instance,
     pub(super) lease: Option<Lease>,
+    /// Which announcement this is: the end of an earlier one under the same id must not take it away.
+    pub(super) serial: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -42,6 +46,19 @@ impl State {
         // Not from 0: whoever saw the service before it was forgotten saw an older index.
         let nobody = || Known { instances: BTreeMap::new(), index: watch::channel(*self.index.borrow()).0 };
         self.services.entry(service.into()).or_insert_with(nobody)
+    }
+
+    /// Forgets an instance, if it is of that announcement or no matter which.
+    pub(super) fn remove(&mut self, service: &str, id: &str, serial: Option<u64>) -> bool {
+        let Some(known) = self.services.get_mut(service) else { return false };
+        let is_it = |entry: &Entry| serial.is_none_or(|serial| entry.serial == serial);
+        if !known.instances.get(id).is_some_and(is_it) {
+            return false;
+        }
+        known.instances.remove(id);
+        self.instances -= 1;
+        self.change(service);
+        true
     }
 
     pub(super) fn change(&mut self, service: &str) {

@@ -13,28 +13,28 @@ use tokio::process::{Child, Command};
 
 use crate::support::within;
 
-pub(super) struct Etcd {
-    pub(super) address: SocketAddr,
+pub(crate) struct Etcd {
+    pub(crate) address: SocketAddr,
     peers: SocketAddr,
     dir: PathBuf,
     process: Option<Child>,
 }
 
 impl Etcd {
-    pub(super) async fn start(name: &str) -> Self {
+    pub(crate) async fn start(name: &str) -> Self {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("etcd-{name}"));
         let mut etcd = Self { address: free(), peers: free(), dir, process: None };
         etcd.start_again_without_memory().await;
         etcd
     }
 
-    pub(super) async fn start_again_without_memory(&mut self) {
+    pub(crate) async fn start_again_without_memory(&mut self) {
         // It may not be there.
         std::fs::remove_dir_all(&self.dir).ok();
         self.start_again().await;
     }
 
-    pub(super) async fn start_again(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         let (clients, peers) = (format!("http://{}", self.address), format!("http://{}", self.peers));
         let mut command = Command::new("etcd");
         command.arg("--data-dir").arg(&self.dir);
@@ -64,12 +64,12 @@ impl Etcd {
         self.process = Some(process);
     }
 
-    pub(super) async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         within(self.process.take().unwrap().kill()).await.unwrap();
     }
 
     /// Asks the gateway by hand.
-    pub(super) async fn ask(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn ask(&self, path: &str, body: Value) -> Value {
         let body = body.to_string();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
@@ -84,12 +84,12 @@ impl Etcd {
         serde_json::from_str(&answer[answer.find('{').unwrap()..=answer.rfind('}').unwrap()]).unwrap()
     }
 
-    pub(super) async fn put(&self, key: &str, value: &str) {
+    pub(crate) async fn put(&self, key: &str, value: &str) {
         self.ask("/v3/kv/put", json!({ "key": base64(key), "value": base64(value) })).await;
     }
 
     /// One key as it is there, with its value in plain text.
-    pub(super) async fn get(&self, key: &str) -> Option<(Value, String)> {
+    pub(crate) async fn get(&self, key: &str) -> Option<(Value, String)> {
         let answer = self.ask("/v3/kv/range", json!({ "key": base64(key) })).await;
         let found = answer.get("kvs")?[0].clone();
         let value = BASE64_STANDARD.decode(found["value"].as_str().unwrap()).unwrap();
@@ -103,11 +103,11 @@ impl Drop for Etcd {
     }
 }
 
-pub(super) fn base64(text: &str) -> String {
+pub(crate) fn base64(text: &str) -> String {
     BASE64_STANDARD.encode(text)
 }
 
 /// An address nobody listens on. The next moment somebody might, but a test that is unlucky says so.
-pub(super) fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
