@@ -219,7 +219,7 @@ fn next_index(last: u64, answer: &Response<Bytes>) -> u64 {
 
 /// An agent's ids are unique whatever service they belong to; ours need not be.
 fn consul_id(service: &str, id: &str) -> String {
-    format!("{service}/{id}")
+    format!("{service}:{id}")
 }
 
 fn refused(answer: &Response<Bytes>) -> BoxError {

@@ -247,7 +247,7 @@ async fn indices_are_handled_by_consuls_rules_and_nothing_spins() {
 #[tokio::test]
 async fn what_makes_no_sense_is_passed_over_and_the_rest_is_used() {
     let list = json!([
-        entry("orders/z", &json!({ "Address": "127.0.0.1", "Weights": { "Passing": 3, "Warning": 1 } })),
+        entry("orders:z", &json!({ "Address": "127.0.0.1", "Weights": { "Passing": 3, "Warning": 1 } })),
         entry("a", &json!({ "Port": 0 })),
         entry("b", &json!({ "Address": "no.such.host.invalid" })),
         entry("c", &json!({ "Address": "localhost", "Meta": { "partie-weight": "7" }, "Weights": null })),
