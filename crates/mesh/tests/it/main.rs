@@ -15,11 +15,11 @@ mod discovery;
 #[cfg(feature = "dns")]
 mod dns;
 mod drain;
-mod fleet;
-mod http2;
 mod engines;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod fleet;
+mod http2;
 mod parity;
 mod pool;
 mod sockets;
