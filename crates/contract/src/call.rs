@@ -31,6 +31,7 @@ pub struct Call {
     request_id: Arc<str>,
     key: Option<IdempotencyKey>,
     attempt: u32,
+    once: bool,
     if_match: Option<IfMatch>,
     last_event_id: Option<Arc<str>>,
     wait: Duration,
@@ -90,6 +91,7 @@ impl Call {
             request_id,
             key: None,
             attempt: 1,
+            once: false,
             if_match: None,
             last_event_id: None,
             wait: Duration::ZERO,
@@ -320,6 +322,19 @@ impl Call {
     pub fn with_trace(mut self, trace: Trace) -> Self {
         self.trace = trace;
         self
+    }
+
+    /// The same call, to be made once: whoever makes it tries it again himself, as sagas and jobs do, and of all layers
+    /// only one may.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Whether it is to be made once.
+    pub fn is_once(&self) -> bool {
+        self.once
     }
 
     /// The same call, its attempt counted by whoever retries.

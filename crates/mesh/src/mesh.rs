@@ -14,7 +14,7 @@ use crate::handles::Handles;
 use crate::origin::Origin;
 use crate::resilience::MeshConfig;
 use crate::serve::{Peer, Serve};
-use crate::stack;
+use crate::stack::{self, Once};
 use crate::target::{Target, Way};
 
 /// The one client stack of a program. Cheap to clone.
@@ -146,10 +146,13 @@ impl Transport for Line {
         &self,
         call: Call,
         operation: &'static Operation,
-        request: Request,
+        mut request: Request,
     ) -> BoxFuture<'static, Result<Response, Platform>> {
         let (origin, target) = (self.origin.clone(), self.target.clone());
         let from = Peer::InProcess(Arc::clone(origin.service()));
+        if call.is_once() {
+            request.extensions_mut().insert(Once);
+        }
         Box::pin(async move {
             let sent = stack::call(&target.0, from, Some(&origin), Some(operation), request, call.deadline());
             sent.await

@@ -46,7 +46,10 @@ impl<'a> Policies<'a> {
         for service in declared() {
             patience.insert(service.name, own_patience(service));
             for contract in service.calls.values() {
-                edges.extend(Edge::all(service.name, contract, config));
+                edges.extend(Edge::all(service.name, contract, config).into_iter().map(|mut edge| {
+                    edge.fallback = service.fallbacks.get(&(contract.service, edge.operation.name)).copied();
+                    edge
+                }));
             }
         }
         Self { edges, patience, system, config }

@@ -58,6 +58,8 @@ pub(crate) struct Declared {
     pub(crate) contracts: Vec<&'static Contract>,
     /// The services it calls.
     pub(crate) calls: BTreeMap<&'static str, &'static Contract>,
+    /// What becomes of calls that cannot be made, by service and operation.
+    pub(crate) fallbacks: BTreeMap<(&'static str, &'static str), &'static str>,
     /// Its own settings, with their defaults.
     pub(crate) settings: toml::Table,
 }
@@ -101,6 +103,7 @@ impl Service {
             migrations: None,
             contracts: Vec::new(),
             calls: BTreeMap::new(),
+            fallbacks: BTreeMap::new(),
             settings: toml::Table::new(),
         };
         let nothing = || Started { endpoints: vec![], fallback: None, worker: None };
@@ -118,6 +121,16 @@ impl Service {
     #[must_use]
     pub fn calls<C: Client>(mut self) -> Self {
         self.declared.calls.insert(C::CONTRACT.service, C::CONTRACT);
+        self
+    }
+
+    /// Declares what becomes of a call of that client's operation when its service cannot be asked: `"queued as a job"`.
+    ///
+    /// The handler does it, where [`available`](partie_contract::OutcomeExt::available) says `None`; the declaration lets
+    /// `policies` show it and `check` see that what is made up for later may be done twice.
+    #[must_use]
+    pub fn falls_back<C: Client>(mut self, operation: &'static str, to: &'static str) -> Self {
+        self.declared.fallbacks.insert((C::CONTRACT.service, operation), to);
         self
     }
 

@@ -16,8 +16,10 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let policies = Policies::of(system, &effective.config);
-    let rows: Vec<[String; 5]> = policies.edges.iter().map(row).collect();
-    let titles = ["call", "timeout", "one attempt", "retries", "second attempt after"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = policies.edges.iter().map(row).collect();
+    let titles =
+        ["call", "timeout", "one attempt", "retries", "second attempt after", "when it cannot be asked"]
+            .map(str::to_owned);
     let widths: Vec<usize> = (0..titles.len())
         .map(|column| {
             let cells = rows.iter().chain([&titles]).map(|row| row[column].len());
@@ -48,7 +50,7 @@ pub(super) fn check(system: &System, flags: &ArgMatches) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn row(edge: &Edge<'_>) -> [String; 5] {
+fn row(edge: &Edge<'_>) -> [String; 6] {
     let (timeout, timeout_from) = edge.timeout();
     let (attempt, attempt_from) = edge.attempt();
     let (retries, retries_from) = edge.retries();
@@ -60,6 +62,7 @@ fn row(edge: &Edge<'_>) -> [String; 5] {
         value(&time(attempt).unwrap_or_else(|| half.to_owned()), &attempt_from),
         value(&retries, &retries_from),
         value(&time(hedge).unwrap_or_else(|| "never".to_owned()), &hedge_from),
+        edge.fallback.unwrap_or("fails").to_owned(),
     ]
 }
 

@@ -16,6 +16,9 @@ impl Policies<'_> {
         for edge in &self.edges {
             found.extend(self.nesting(edge));
             found.extend(repeats(edge));
+            if let Some(to) = edge.fallback.filter(|_| !edge.operation.is_retry_safe()) {
+                found.push(Finding::FallbackTwice { edge: edge.name(), to });
+            }
         }
         // Around a circle there is no end to count at.
         if circle.is_none() {
@@ -80,6 +83,18 @@ impl Policies<'_> {
     fn unknown(&self) -> Vec<Finding> {
         let contracts = self.system.contracts();
         let mut found = Vec::new();
+        for declared in self.system.services.iter().map(|service| &service.declared) {
+            for (service, operation) in declared.fallbacks.keys() {
+                let calls = |edge: &&Edge<'_>| {
+                    edge.from == declared.name
+                        && (edge.operation.service, edge.operation.name) == (*service, *operation)
+                };
+                if !self.edges.iter().any(|edge| calls(&edge)) {
+                    let operation = format!("{service}.{operation}");
+                    found.push(Finding::FallbackForNothing { from: declared.name, operation });
+                }
+            }
+        }
         for (service, policy) in &self.config.mesh.services {
             let key = format!("mesh.services.{service}");
             let names = self.system.services.iter().map(|known| known.declared.name);

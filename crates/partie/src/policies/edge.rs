@@ -14,6 +14,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) from: &'static str,
     pub(crate) operation: &'static Operation,
     pub(crate) policy: Policy,
+    /// What becomes of the call when the service cannot be asked.
+    pub(crate) fallback: Option<&'static str>,
     of_service: Option<&'a ServicePolicy>,
     /// What the edge gives a request that says nothing else, if it is the edge that calls.
     of_gateway: Option<Duration>,
@@ -43,6 +45,7 @@ impl<'a> Edge<'a> {
             from,
             operation,
             policy: config.mesh.policy(operation.service, Some(operation)),
+            fallback: None,
             of_service: config.mesh.services.get(operation.service),
             of_gateway: (from == server::GATEWAY).then_some(config.gateway.timeout),
         };

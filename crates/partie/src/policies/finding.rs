@@ -73,6 +73,24 @@ pub enum Finding {
         /// The verb.
         verb: &'static str,
     },
+    /// A fallback that makes up for the call later, of a call that may have been made all the same.
+    #[error(
+        "{edge}: falls back to {to:?}, and a call that was too slow may have been made all the same: make the operation `keyed`"
+    )]
+    FallbackTwice {
+        /// The edge.
+        edge: String,
+        /// What becomes of the call.
+        to: &'static str,
+    },
+    /// A fallback for something that is not called.
+    #[error("{from} declares a fallback for {operation}, which it does not call")]
+    FallbackForNothing {
+        /// Who declares it.
+        from: &'static str,
+        /// The service and operation.
+        operation: String,
+    },
     /// A policy for something that does not exist.
     #[error("{key}: there is no {what} of that name; there are {known}")]
     Unknown {

@@ -115,6 +115,7 @@ mod tests {
                 migrations: None,
                 contracts: Vec::new(),
                 calls: calls.iter().map(|to| (*to, &CONTRACT)).collect(),
+                fallbacks: BTreeMap::new(),
                 settings: toml::Table::new(),
             })
             .collect();

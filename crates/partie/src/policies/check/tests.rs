@@ -172,3 +172,22 @@ fn a_policy_for_nothing() {
         ["mesh.services.stok: there is no service of that name; there are orders, menu, stock"]
     );
 }
+
+#[test]
+fn a_fallback_that_could_do_it_twice_or_is_for_nothing() {
+    let mut orders = service("orders", None, &["menu"]);
+    let fallbacks =
+        [(("menu", "look"), "the last one"), (("menu", "take"), "queued"), (("stock", "look"), "nothing")];
+    orders.declared.fallbacks.extend(fallbacks);
+    let menu = service("menu", None, &["stock"]);
+    let system = System::new("some").service(orders).service(menu).service(service("stock", None, &[]));
+    let found = said(&system, &Config::default());
+    assert_eq!(
+        found,
+        [
+            "orders declares a fallback for stock.look, which it does not call",
+            "orders -> menu.take: falls back to \"queued\", and a call that was too slow may have been made all the same: \
+             make the operation `keyed`",
+        ]
+    );
+}
