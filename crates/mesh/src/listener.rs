@@ -1,13 +1,15 @@
-//! The listener: a strict HTTP/1.1 server, one thread and one socket for each worker.
+//! The listener: a strict server of HTTP/1.1 and HTTP/2 on one port, one thread and one socket for each worker.
 
 mod answer;
 mod bind;
 mod connection;
 mod drain;
+mod exchange;
 mod limits;
 mod request;
 mod seats;
 mod socket;
+mod streams;
 mod worker;
 
 use std::fmt;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -16,11 +16,13 @@ use partie_contract::wire;
 use tokio::net::TcpStream;
 
 use super::answer::Outgoing;
-use super::drain::Drain;
+use super::drain::{Drain, Watch};
+use super::exchange::Exchange;
 use super::limits::Limits;
 use super::request;
 use super::seats::Seat;
 use super::socket::{Phase, Socket};
+use super::streams::{self, Streams};
 use crate::dispatch::{About, dispatch};
 use crate::handles::Handles;
 use crate::hop::strip_hop_by_hop;
@@ -58,12 +60,12 @@ impl Connection {
             // The socket has its own clocks: hyper's would also run while a connection waits for its next request.
             .header_read_timeout(None);
         let this = Arc::new(self);
-        let service = service_fn(move |request| {
+        let service = service_fn(|request| {
             phase.request_began();
-            let (this, phase) = (Arc::clone(&this), phase.clone());
-            async move { Ok::<_, Infallible>(this.answer(request, phase).await) }
+            let (this, exchange) = (Arc::clone(&this), Exchange::Http1(phase.clone()));
+            async move { Ok::<_, Infallible>(this.answer(request, exchange).await) }
         });
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+        let mut connection = builder.serve_connection(TokioIo::new(socket), service);
         let mut told = false;
         let ended = poll_fn(|cx| {
             if watch.is_cut(cx) {
@@ -71,23 +73,40 @@ impl Connection {
             }
             if !told && watch.is_closing(cx) {
                 told = true;
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
-            connection.as_mut().poll(cx).map(Some)
+            Pin::new(&mut connection).poll(cx).map(Some)
         });
-        if let Some(Err(error)) = ended.await {
+        let ended = ended.await;
+        if phase.is_streams() && ended.is_some() {
+            let io = connection.into_parts().io;
+            // Boxed, so that the others need no room for it.
+            return Box::pin(this.run_streams(io, phase, watch)).await;
+        }
+        if let Some(Err(error)) = ended {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
+    }
+
+    /// The client began with the preface of HTTP/2.
+    async fn run_streams(self: Arc<Self>, io: TokioIo<Socket>, phase: Phase, watch: Watch) {
+        let (streams, this) = (Streams::new(phase, &self.limits), Arc::clone(&self));
+        let begin = streams.clone();
+        let service = service_fn(move |request| {
+            let (this, exchange) = (Arc::clone(&this), Exchange::Http2(begin.begin()));
+            async move { Ok::<_, Infallible>(this.answer(request, exchange).await) }
+        });
+        streams::run(io, service, streams, &self.limits, watch, self.peer).await;
     }
 
     async fn answer(
         self: Arc<Self>,
         request: http::Request<Incoming>,
-        phase: Phase,
+        exchange: Exchange,
     ) -> http::Response<Outgoing> {
         let id = request_id(request.headers(), &self.handles.ids);
         let about = About { uri: request.uri().clone(), request_id: Some(id.clone()) };
-        let (mut answer, in_flight) = match request::admit(request, &self.limits, &phase) {
+        let (mut answer, in_flight) = match request::admit(request, &self.limits, exchange.phase()) {
             Err(fault) => (about.problem(fault), None),
             Ok(mut request) => {
                 request.headers_mut().insert(wire::REQUEST_ID, id);
@@ -101,13 +120,13 @@ impl Connection {
         let events = is_event_stream(&answer).then(|| (self.limits.heartbeat, self.drain.clone()));
         let headers = answer.headers_mut();
         strip_hop_by_hop(headers);
-        // What was refused unread may be followed by anything.
-        if self.drain.is_lame() || in_flight.is_none() {
+        // What was refused unread may be followed by anything. HTTP/2 says goodbye by itself.
+        if !exchange.is_http2() && (self.drain.is_lame() || in_flight.is_none()) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(id) = about.request_id {
             headers.entry(wire::REQUEST_ID).or_insert(id);
         }
-        answer.map(|body| Outgoing::new(body, phase, in_flight, events))
+        answer.map(|body| Outgoing::new(body, exchange, in_flight, events))
     }
 }

@@ -8,6 +8,7 @@ mod deadline;
 mod disconnect;
 mod discovery;
 mod drain;
+mod http2;
 mod parity;
 mod pool;
 mod sockets;
