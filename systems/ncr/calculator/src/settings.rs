@@ -1,0 +1,18 @@
+//! The service's settings: `[services.calculator]`.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the calculator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Settings {
+    /// The largest n. No use above the limit of the factorials.
+    pub limit: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { limit: 20_000 }
+    }
+}
