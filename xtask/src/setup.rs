@@ -22,7 +22,7 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "python3 with venv",
-        why: "an outside program validates the OpenAPI files",
+        why: "an outside program validates the OpenAPI files, and the tutorial's gRPC client is one",
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
     },
@@ -36,8 +36,16 @@ const TRACER: Tool = Tool {
     package: "strace",
 };
 
-/// Pinned, so that a new release of it cannot break a build.
-const VALIDATOR: (&str, &str) = ("openapi-spec-validator", "0.9.0");
+/// A virtual environment of Python, and what is in it. Pinned, so that a new release of it cannot break a build.
+struct Venv {
+    name: &'static str,
+    packages: &'static [(&'static str, &'static str)],
+}
+
+/// Validates the OpenAPI files from outside.
+const VALIDATOR: Venv = Venv { name: "openapi-validator", packages: &[("openapi-spec-validator", "0.9.0")] };
+/// The tutorial's gRPC client; the tests of the nCr system look for it in the build directory.
+const GRPCIO: Venv = Venv { name: "grpcio", packages: &[("grpcio", "1.85.1"), ("grpcio-tools", "1.85.1")] };
 
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
@@ -52,9 +60,11 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    if validator().is_err() {
-        install_validator()?;
-        installed.push(VALIDATOR.0);
+    for venv in [VALIDATOR, GRPCIO] {
+        if venv.python().is_err() {
+            venv.install()?;
+            installed.push(venv.name);
+        }
     }
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
 }
@@ -66,31 +76,45 @@ pub(crate) fn require_tracer() -> Result {
 
 /// The Python that has the OpenAPI validator.
 pub(crate) fn validator() -> Result<PathBuf> {
-    let python = validator_dir()?.join("bin").join("python");
-    let (package, version) = VALIDATOR;
-    let absent = || format!("{package} {version} is missing: cargo xtask test --only setup installs it");
-    let mut probe = program(&python);
-    probe.args(["-c", &format!("import importlib.metadata as m; print(m.version('{package}'))")]);
-    if !python.exists() || capture(probe)?.trim() != version {
-        return Err(absent());
+    VALIDATOR.python()
+}
+
+/// Fails unless the tutorial's gRPC client can run.
+pub(crate) fn require_grpcio() -> Result {
+    GRPCIO.python().map(|_| ())
+}
+
+impl Venv {
+    /// Its Python, if all packages are there in their versions.
+    fn python(&self) -> Result<PathBuf> {
+        let python = self.dir()?.join("bin").join("python");
+        for (package, version) in self.packages {
+            let absent =
+                || format!("{package} {version} is missing: cargo xtask test --only setup installs it");
+            let mut probe = program(&python);
+            probe.args(["-c", &format!("import importlib.metadata as m; print(m.version('{package}'))")]);
+            if !python.exists() || capture(probe)?.trim() != *version {
+                return Err(absent());
+            }
+        }
+        Ok(python)
     }
-    Ok(python)
-}
 
-fn validator_dir() -> Result<PathBuf> {
-    Ok(target_dir()?.join("xtask").join("openapi-validator"))
-}
+    fn dir(&self) -> Result<PathBuf> {
+        Ok(target_dir()?.join("xtask").join(self.name))
+    }
 
-fn install_validator() -> Result {
-    let dir = validator_dir()?;
-    let mut venv = program("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(&dir);
-    run(venv)?;
-    let mut pip = program(dir.join("bin").join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.arg(format!("{}=={}", VALIDATOR.0, VALIDATOR.1));
-    run(pip).map_err(|e| format!("{e}; it needs PyPI once"))?;
-    validator().map(|_| ())
+    fn install(&self) -> Result {
+        let dir = self.dir()?;
+        let mut venv = program("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&dir);
+        run(venv)?;
+        let mut pip = program(dir.join("bin").join("python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        pip.args(self.packages.iter().map(|(package, version)| format!("{package}=={version}")));
+        run(pip).map_err(|e| format!("{e}; it needs PyPI once"))?;
+        self.python().map(|_| ())
+    }
 }
 
 fn present(tool: &Tool) -> bool {
