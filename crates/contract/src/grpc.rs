@@ -6,7 +6,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::body::Response;
-use crate::platform::{FaultKind, Platform};
+use crate::platform::{FaultKind, Origin, Platform};
+use crate::wire;
 
 /// The media type of calls and answers; `+proto` and the like may follow.
 pub const MEDIA_TYPE: &str = "application/grpc";
@@ -19,7 +20,7 @@ pub const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// When to come back, in milliseconds (gRPC proposal A6).
 pub const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 /// The stable code of a platform fault: more of our kinds share a gRPC status than the other way round.
-pub const FAULT: HeaderName = HeaderName::from_static("partie-fault");
+pub const CODE: HeaderName = HeaderName::from_static("partie-code");
 
 /// When to come back if nobody said so, as in `Retry-After`.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -142,7 +143,10 @@ impl Platform {
     /// The stable code, and when to come back.
     pub fn write_grpc_fields(&self, headers: &mut HeaderMap) {
         let kind = self.outward_kind();
-        headers.insert(FAULT, HeaderValue::from_static(kind.code()));
+        headers.insert(CODE, HeaderValue::from_static(kind.code()));
+        if self.origin() == Origin::Upstream && kind.status() >= 500 {
+            headers.insert(wire::FAULT, HeaderValue::from_static(wire::UPSTREAM));
+        }
         let wait = self.retry_after_hint().or(matches!(kind.status(), 429 | 503).then_some(COME_BACK));
         if let Some(wait) = wait {
             headers.insert(PUSHBACK, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
@@ -152,7 +156,7 @@ impl Platform {
     /// The fault a peer answered a gRPC call with.
     pub fn from_grpc(status: u8, message: &str, fields: &HeaderMap) -> Self {
         let text = |name: &HeaderName| fields.get(name).and_then(|value| value.to_str().ok());
-        let kind = text(&FAULT).and_then(FaultKind::from_code).unwrap_or(kind_of(status));
+        let kind = text(&CODE).and_then(FaultKind::from_code).unwrap_or(kind_of(status));
         let fault = Self::new(kind).from_upstream().with_detail(message.to_owned());
         match text(&PUSHBACK).and_then(|wait| wait.parse().ok()) {
             Some(wait) => fault.retry_after(Duration::from_millis(wait)),

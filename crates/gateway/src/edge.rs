@@ -62,6 +62,8 @@ impl Edge {
             Err(fault) if is_grpc => fault.into_grpc_response(),
             Err(fault) => self.explain(fault, &uri, &entry),
         };
+        // Who failed is for our own hops.
+        answer.headers_mut().remove(wire::FAULT);
         answer.headers_mut().insert(wire::REQUEST_ID, entry.request_id.clone());
         entry.end(answer.status());
         if entry.method == Method::HEAD { without_body(answer) } else { answer }
@@ -116,7 +118,7 @@ impl Edge {
         }
 
         // The mesh does the rest, until the deadline.
-        route.target.forward(peer, request, deadline).await
+        route.target.forward(peer, Some(route.operation), request, deadline).await
     }
 
     async fn grpc(
@@ -133,7 +135,7 @@ impl Edge {
         let longest = self.config.longest_timeout;
         let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
-        target.forward(peer, request, Deadline::after(limit)).await
+        target.forward(peer, None, request, Deadline::after(limit)).await
     }
 
     fn own(&self, own: Own, path: &str, entry: &mut Entry) -> Result<Response, Platform> {

@@ -28,9 +28,11 @@ mod mounted;
 mod status;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use partie_contract::{BoxError, Call};
+use partie_mesh::RetrySafe;
 use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::pb::health_server::HealthServer;
@@ -59,6 +61,14 @@ pub fn request<T>(cx: &Call, message: T) -> tonic::Request<T> {
     request
 }
 
+/// The same for a method of which two calls are as good as one, such as one that only reads: the mesh may repeat it
+/// when an instance fails.
+pub fn repeatable<T>(cx: &Call, message: T) -> tonic::Request<T> {
+    let mut request = request(cx, message);
+    request.extensions_mut().insert(RetrySafe);
+    request
+}
+
 impl Service {
     /// Declares that it calls that service by gRPC. [`Start::grpc_channel`] gives the channel out.
     #[must_use]
@@ -80,7 +90,16 @@ impl Start {
             let from = self.service;
             panic!("{from} does not declare that it calls {to}: add `.calls_grpc(\"{to}\")`");
         }
-        GrpcChannel::new(self.service, self.mesh.target(to), self.tokens.clone(), self.ids.clone())
+        GrpcChannel::new(self.service, self.mesh.target(to), Some(self.tokens.clone()), self.ids.clone())
+    }
+
+    /// A channel to a service outside of the system, at that address. Deadline and trace go along; tokens do not, since
+    /// nobody knows who answers there.
+    pub fn grpc_channel_at(&self, to: &str, address: SocketAddr) -> GrpcChannel {
+        // Under a name of its own: a service of the system may have the same.
+        let name = format!("{to} at {address}");
+        self.mesh.connect(&name, address);
+        GrpcChannel::new(self.service, self.mesh.target(&name), None, self.ids.clone())
     }
 }
 

@@ -5,13 +5,28 @@
 
 mod guide;
 
+use ncr_calculator::Settings;
 use partie::{Gateway, System};
 
-/// The system, as its program runs it.
+/// The system, whose calculator asks the factorials in it.
 pub fn system() -> System {
+    composed(&Settings::default())
+}
+
+/// The system as its program runs it: as in the tutorial, `HOST` and `PORT` may say where factorials are that are not
+/// part of it. Configuration and flags have the last word.
+pub fn system_in(environment: impl Fn(&str) -> Option<String>) -> System {
+    let mut settings = Settings::default();
+    if let (Some(host), Some(port)) = (environment("HOST"), environment("PORT")) {
+        settings.factorial = format!("{host}:{port}");
+    }
+    composed(&settings)
+}
+
+fn composed(settings: &Settings) -> System {
     System::new("ncr")
         .service(ncr_factorial::service())
-        .service(ncr_calculator::service())
+        .service(ncr_calculator::service_with(settings))
         .gateway(Gateway::default())
         .guide(guide::requests)
 }

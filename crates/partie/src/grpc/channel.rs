@@ -2,27 +2,19 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use http_body::Frame;
 use http_body_util::BodyExt;
 use partie_contract::{Body, BoxFuture, Call, Deadline, FaultKind, Platform, Request, Response, grpc, wire};
 use partie_identity::ServiceTokens;
 use partie_mesh::{Peer, Target};
 use partie_runtime::Ids;
-use tonic::Status;
 use tonic::body::Body as Messages;
 
 use super::status::broken;
 use crate::server::DEFAULT_TIMEOUT;
-
-/// Up to this size, in bytes, messages that are there at once go out as one body of known length.
-const SMALL: usize = 64 << 10;
 
 /// A way to one service for clients that tonic generates. Cheap to clone.
 ///
@@ -33,14 +25,15 @@ const SMALL: usize = 64 << 10;
 pub struct GrpcChannel {
     from: Arc<str>,
     target: Target,
-    tokens: ServiceTokens,
+    /// Nothing for strangers, who get no tokens of ours or of our callers.
+    tokens: Option<ServiceTokens>,
     ids: Ids,
 }
 
 // === impl GrpcChannel ===
 
 impl GrpcChannel {
-    pub(super) fn new(from: &str, target: Target, tokens: ServiceTokens, ids: Ids) -> Self {
+    pub(super) fn new(from: &str, target: Target, tokens: Option<ServiceTokens>, ids: Ids) -> Self {
         Self { from: from.into(), target, tokens, ids }
     }
 
@@ -52,13 +45,15 @@ impl GrpcChannel {
             deadline = deadline.within(wish);
         }
         grpc::write_timeout(deadline.remaining(), headers);
-        // Within one process it is known who calls; elsewhere the token says it.
-        set(headers, wire::SERVICE_TOKEN, &self.tokens.identity().token);
+        if let Some(tokens) = &self.tokens {
+            // Within one process it is known who calls; elsewhere the token says it.
+            set(headers, wire::SERVICE_TOKEN, &tokens.identity().token);
+            if let Some(identity) = call.as_ref().and_then(|call| call.caller().identity()) {
+                set(headers, header::AUTHORIZATION, &format!("Bearer {}", identity.token));
+            }
+        }
         match &call {
             Some(call) => {
-                if let Some(identity) = call.caller().identity() {
-                    set(headers, header::AUTHORIZATION, &format!("Bearer {}", identity.token));
-                }
                 set(headers, wire::TRACEPARENT, &call.trace().to_string());
                 set(headers, wire::REQUEST_ID, call.request_id());
                 if call.attempt() > 1 {
@@ -68,8 +63,8 @@ impl GrpcChannel {
             None => set(headers, wire::TRACEPARENT, &self.ids.trace().to_string()),
         }
         let (head, messages) = request.into_parts();
-        let request = Request::from_parts(head, settled(messages));
-        let answer = self.target.forward(Peer::InProcess(self.from), request, deadline).await?;
+        let request = Request::from_parts(head, Body::stream(messages));
+        let answer = self.target.forward(Peer::InProcess(self.from), None, request, deadline).await?;
         if answer.status() != http::StatusCode::OK {
             // Somebody on the way who does not speak gRPC.
             let status = answer.status().as_u16();
@@ -103,46 +98,6 @@ impl tower::Service<http::Request<Messages>> for GrpcChannel {
 impl fmt::Debug for GrpcChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GrpcChannel({} to {:?})", self.from, self.target)
-    }
-}
-
-/// The one message of most calls is there before anybody waits: with all of it in hand the mesh may send it again.
-fn settled(mut messages: Messages) -> Body {
-    let mut first = BytesMut::new();
-    let mut failed = None;
-    while first.len() <= SMALL && failed.is_none() {
-        match messages.frame().now_or_never() {
-            Some(None) => return first.freeze().into(),
-            Some(Some(Ok(frame))) => first.extend_from_slice(&frame.into_data().unwrap_or_default()),
-            Some(Some(Err(status))) => failed = Some(status),
-            None => break,
-        }
-    }
-    Body::stream(After { first: first.freeze(), failed, messages })
-}
-
-/// The messages that were there at once, and those to come.
-struct After {
-    first: Bytes,
-    failed: Option<Status>,
-    messages: Messages,
-}
-
-impl http_body::Body for After {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if !self.first.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.first)))));
-        }
-        match self.failed.take() {
-            Some(status) => Poll::Ready(Some(Err(status))),
-            None => Pin::new(&mut self.messages).poll_frame(cx),
-        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Answers both contracts: what is asked is checked, three factorials are asked for at once, and divided.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use ncr_contracts::Integer;
 use ncr_contracts::calculator::{Calculator, CalculatorError, Combinations};
 use ncr_contracts::math_v1::factorial_client::FactorialClient;
@@ -14,6 +17,8 @@ use tonic::{Code, Status};
 use crate::exact::{Exact, divide};
 use crate::settings::Settings;
 
+/// How long a name may take to become an address.
+const RESOLVE: Duration = Duration::from_secs(5);
 /// Above this n dividing takes longer than passing it on to another thread.
 const AT_ONCE: u32 = 200;
 /// Up to here every whole number is a double.
@@ -35,9 +40,14 @@ enum Failed {
 // === impl Desk ===
 
 impl Desk {
-    pub(crate) fn start(s: &Start) -> Result<Self, BoxError> {
-        let Settings { limit } = s.settings()?;
-        let factorials = FactorialClient::new(s.grpc_channel("factorial"));
+    pub(crate) async fn start(s: &Start) -> Result<Self, BoxError> {
+        let Settings { limit, factorial } = s.settings()?;
+        let channel = if factorial.is_empty() {
+            s.grpc_channel("factorial")
+        } else {
+            s.grpc_channel_at("factorial", resolve(&factorial).await?)
+        };
+        let factorials = FactorialClient::new(channel);
         Ok(Self { factorials, compute: s.compute().clone(), limit })
     }
 
@@ -65,13 +75,24 @@ impl Desk {
     }
 
     async fn factorial(&self, cx: &Call, n: u32) -> Result<FactorialResponse, Failed> {
-        let asked = self.factorials.clone().factorial(grpc::request(cx, FactorialRequest { n })).await;
+        // Asking twice is as good as once.
+        let request = grpc::repeatable(cx, FactorialRequest { n });
+        let asked = self.factorials.clone().factorial(request).await;
         asked.map(tonic::Response::into_inner).map_err(Failed::from)
     }
 
     fn domain(&self) -> Fault<CalculatorError> {
         CalculatorError::Domain { limit: self.limit }.into()
     }
+}
+
+/// The first address of that name.
+async fn resolve(name: &str) -> Result<SocketAddr, BoxError> {
+    let failed = |reason: String| format!("no address of the factorials at {name}: {reason}");
+    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host(name)).await;
+    let mut found =
+        found.map_err(|_| failed("nobody answered".to_owned()))?.map_err(|e| failed(e.to_string()))?;
+    Ok(found.next().ok_or_else(|| failed("it has none".to_owned()))?)
 }
 
 impl From<Status> for Failed {

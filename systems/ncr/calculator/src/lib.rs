@@ -8,5 +8,5 @@ mod exact;
 mod service;
 mod settings;
 
-pub use service::service;
+pub use service::{service, service_with};
 pub use settings::Settings;

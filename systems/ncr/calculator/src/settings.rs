@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// The largest n. No use above the limit of the factorials.
     pub limit: u32,
+    /// `host:port` of factorials outside of this system. Empty: those of the system, wherever they run.
+    pub factorial: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limit: 20_000 }
+        Self { limit: 20_000, factorial: String::new() }
     }
 }

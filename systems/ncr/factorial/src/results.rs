@@ -189,8 +189,8 @@ mod tests {
     use super::*;
 
     /// One thread that is busy until it is told.
-    async fn busy(compute: &Compute) -> mpsc::Sender<()> {
-        let (release, gate) = mpsc::channel();
+    async fn busy(compute: &Compute) -> mpsc::SyncSender<()> {
+        let (release, gate) = mpsc::sync_channel(1);
         let (started, running) = tokio::sync::oneshot::channel();
         let pool = compute.clone();
         tokio::spawn(async move {

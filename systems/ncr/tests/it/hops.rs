@@ -24,11 +24,11 @@ async fn choose(
 
 #[tokio::test]
 async fn three_factorials_are_asked_for_at_once() {
-    let (asked, mut questions) = mpsc::unbounded_channel();
+    let (asked, mut questions) = mpsc::channel(64);
     // Nobody is answered before all three have come.
     let all = Arc::new(Barrier::new(3));
     let run = with_factorials(move |_, n| {
-        asked.send(n).unwrap();
+        asked.try_send(n).unwrap();
         let all = Arc::clone(&all);
         async move {
             all.wait().await;
@@ -45,10 +45,10 @@ async fn three_factorials_are_asked_for_at_once() {
 
 #[tokio::test]
 async fn the_deadline_shrinks_and_the_trace_goes_on() {
-    let (seen, mut calls) = mpsc::unbounded_channel();
+    let (seen, mut calls) = mpsc::channel(64);
     let run = with_factorials(move |call, n| {
         let left = call.deadline().remaining();
-        seen.send((call, left)).unwrap();
+        seen.try_send((call, left)).unwrap();
         async move { Ok(small(n)) }
     })
     .await;
@@ -70,7 +70,7 @@ async fn the_deadline_shrinks_and_the_trace_goes_on() {
 
 #[tokio::test]
 async fn who_is_late_is_given_up_on_both_sides() {
-    let (gone, mut dropped) = mpsc::unbounded_channel();
+    let (gone, mut dropped) = mpsc::channel(64);
     let run = with_factorials(move |_, _| {
         let guard = OnDrop(gone.clone());
         async move {
@@ -91,10 +91,10 @@ async fn who_is_late_is_given_up_on_both_sides() {
 
 #[tokio::test]
 async fn a_client_that_leaves_cancels_what_was_asked_for_it() {
-    let (begun, mut begins) = mpsc::unbounded_channel();
-    let (gone, mut dropped) = mpsc::unbounded_channel();
+    let (begun, mut begins) = mpsc::channel(64);
+    let (gone, mut dropped) = mpsc::channel(64);
     let run = with_factorials(move |_, _| {
-        begun.send(()).unwrap();
+        begun.try_send(()).unwrap();
         let guard = OnDrop(gone.clone());
         async move {
             let _guard = guard;

@@ -25,9 +25,9 @@ async fn client(run: &TestRun) -> FactorialClient<Wire> {
 
 #[tokio::test]
 async fn a_call_has_what_its_sender_leaves_and_no_more_than_the_door_allows() {
-    let (seen, mut left) = mpsc::unbounded_channel();
+    let (seen, mut left) = mpsc::channel(64);
     let run = with_factorials(move |call, n| {
-        seen.send(call.deadline().remaining()).unwrap();
+        seen.try_send(call.deadline().remaining()).unwrap();
         async move { Ok(small(n)) }
     })
     .await;
@@ -52,7 +52,7 @@ async fn a_call_has_what_its_sender_leaves_and_no_more_than_the_door_allows() {
 
 #[tokio::test]
 async fn who_is_late_is_told_and_what_was_done_for_it_ends() {
-    let (gone, mut dropped) = mpsc::unbounded_channel();
+    let (gone, mut dropped) = mpsc::channel(64);
     let run = with_factorials(move |_, _| {
         let guard = OnDrop(gone.clone());
         async move {
@@ -80,9 +80,9 @@ async fn who_is_late_is_told_and_what_was_done_for_it_ends() {
 
 #[tokio::test]
 async fn the_caller_is_who_a_token_says() {
-    let (seen, mut callers) = mpsc::unbounded_channel();
+    let (seen, mut callers) = mpsc::channel(64);
     let run = with_factorials(move |call, n| {
-        seen.send((call.subject().ok().map(str::to_owned), call.peer().map(str::to_owned))).unwrap();
+        seen.try_send((call.subject().ok().map(str::to_owned), call.peer().map(str::to_owned))).unwrap();
         async move { Ok(small(n)) }
     })
     .await;

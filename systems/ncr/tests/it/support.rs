@@ -109,10 +109,10 @@ pub(crate) fn small(n: u32) -> FactorialResponse {
 }
 
 /// Tells when it is dropped.
-pub(crate) struct OnDrop(pub(crate) tokio::sync::mpsc::UnboundedSender<()>);
+pub(crate) struct OnDrop(pub(crate) tokio::sync::mpsc::Sender<()>);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
-        self.0.send(()).ok();
+        self.0.try_send(()).ok();
     }
 }
