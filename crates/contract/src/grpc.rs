@@ -147,7 +147,8 @@ impl Platform {
         if self.origin() == Origin::Upstream && kind.status() >= 500 {
             headers.insert(wire::FAULT, HeaderValue::from_static(wire::UPSTREAM));
         }
-        let wait = self.retry_after_hint().or(matches!(kind.status(), 429 | 503).then_some(COME_BACK));
+        let busy = matches!(kind.status(), 429 | 503).then_some(COME_BACK);
+        let wait = self.retry_after_hint().or(busy);
         if let Some(wait) = wait {
             headers.insert(PUSHBACK, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
         }
@@ -156,7 +157,7 @@ impl Platform {
     /// The fault a peer answered a gRPC call with.
     pub fn from_grpc(status: u8, message: &str, fields: &HeaderMap) -> Self {
         let text = |name: &HeaderName| fields.get(name).and_then(|value| value.to_str().ok());
-        let kind = text(&CODE).and_then(FaultKind::from_code).unwrap_or(kind_of(status));
+        let kind = text(&CODE).and_then(FaultKind::from_code).unwrap_or_else(|| kind_of(status));
         let fault = Self::new(kind).from_upstream().with_detail(message.to_owned());
         match text(&PUSHBACK).and_then(|wait| wait.parse().ok()) {
             Some(wait) => fault.retry_after(Duration::from_millis(wait)),

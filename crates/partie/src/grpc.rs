@@ -48,7 +48,6 @@ use crate::service::{Service, Serving, Start};
 ///
 /// # Errors
 /// An internal status when the service is not served by Partie.
-#[expect(clippy::result_large_err, reason = "tonic's handlers return exactly this")]
 pub fn call<T>(request: &tonic::Request<T>) -> Result<&Call, Status> {
     let call = request.extensions().get::<Call>();
     call.ok_or_else(|| Status::internal("the request came without a call"))

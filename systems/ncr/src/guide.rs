@@ -5,7 +5,6 @@ use std::sync::Arc;
 use partie::Running;
 
 /// The requests. They work as they stand; the last needs a tool that speaks gRPC.
-#[expect(clippy::unused_async, reason = "guides of other systems ask the system first")]
 pub(crate) async fn requests(running: Arc<Running>) -> Vec<String> {
     let (url, address) = (running.url(), running.address());
     vec![

@@ -77,8 +77,9 @@ impl Factorial for Desk {
 impl SeedFactorial for Desk {
     async fn factorial(&self, request: Request<SeedNumber>) -> Result<Response<SeedNumber>, Status> {
         let asked = request.into_inner().value;
-        // NaN is neither.
-        if !(asked >= 0.0 && asked.fract() == 0.0) && !(asked == f32::INFINITY) {
+        // NaN is nothing of that.
+        let natural = asked >= 0.0 && (asked.fract() == 0.0 || asked.is_infinite());
+        if !natural {
             return Err(Status::invalid_argument("only natural numbers have a factorial"));
         }
         if asked > LARGEST_FLOAT as f32 {

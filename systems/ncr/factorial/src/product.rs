@@ -18,7 +18,7 @@ pub(crate) fn factorial(n: u32, stop: &AtomicBool) -> Option<UBig> {
     for shift in (0..u32::BITS - n.leading_zeros()).rev() {
         // From the smallest range to the largest, each continues the product of the one before.
         let high = n >> shift;
-        odd *= product(u64::from(low) + 1 | 1, u64::from(high), stop)?;
+        odd *= product((u64::from(low) + 1) | 1, u64::from(high), stop)?;
         all *= &odd;
         low = high;
     }
