@@ -19,6 +19,7 @@ use super::answer::Outgoing;
 use super::drain::{Drain, Watch};
 use super::exchange::Exchange;
 use super::limits::Limits;
+use super::pressure::Pressure;
 use super::request;
 use super::seats::Seat;
 use super::socket::{Phase, Socket};
@@ -38,6 +39,7 @@ pub(super) struct Connection {
     pub(super) _seat: Seat,
     pub(super) serve: Arc<dyn Serve>,
     pub(super) limits: Arc<Limits>,
+    pub(super) pressure: Arc<Pressure>,
     pub(super) drain: Drain,
     pub(super) handles: Handles,
 }
@@ -107,15 +109,19 @@ impl Connection {
         let id = request_id(request.headers(), &self.handles.ids);
         let is_grpc = grpc::is_call(request.headers());
         let about = About { uri: request.uri().clone(), request_id: Some(id.clone()), is_grpc };
-        let (mut answer, in_flight) = match request::admit(request, &self.limits, exchange.phase()) {
+        let admitted = request::admit(request, &self.limits, exchange.phase());
+        let admitted = admitted.and_then(|request| Ok((self.pressure.admit(&request)?, request)));
+        let (mut answer, in_flight) = match admitted {
             Err(fault) => (about.problem(fault), None),
-            Ok(mut request) => {
+            Ok((place, mut request)) => {
                 request.headers_mut().insert(wire::REQUEST_ID, id);
                 let in_flight = InFlight::of(&mut request, &self.handles.activity);
                 let (serve, peer) = (Arc::clone(&self.serve), Peer::Network(self.peer));
                 let limit = Limit::After(self.limits.answer);
                 let answer = dispatch(serve, peer, request, limit, &self.handles, &about).await;
-                (answer.unwrap_or_else(|fault| about.problem(fault)), Some(in_flight))
+                let answer = answer.unwrap_or_else(|fault| about.problem(fault));
+                place.answered(&answer);
+                (answer, Some(in_flight))
             }
         };
         let events = is_event_stream(&answer).then(|| (self.limits.heartbeat, self.drain.clone()));

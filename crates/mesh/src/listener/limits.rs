@@ -13,6 +13,13 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections from one IPv4 address or one IPv6 /64.
     pub connections_per_address: usize,
+    /// Requests under way, over all connections: the next one gets a 503. Answers that come after their deadline lower it
+    /// for a while.
+    pub in_flight: usize,
+    /// How long a request may wait until a worker has time for it. Beyond that a worker answers 503 until it has caught
+    /// up; `0s` means that it never does.
+    #[serde(with = "duration")]
+    pub lag: Duration,
     /// Connections the kernel holds until they are accepted.
     pub backlog: i32,
     /// Header fields. More are a 431.
@@ -66,6 +73,8 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             connections_per_address: 1_024,
+            in_flight: 1_000,
+            lag: Duration::from_millis(100),
             backlog: 1_024,
             headers: 100,
             head: 64 << 10,
