@@ -7,7 +7,7 @@ use http::Method;
 use http_body_util::BodyExt;
 use partie_contract::{BoxFuture, Call, Deadline, FaultKind, Platform, Request, Response, grpc, wire};
 use partie_mesh::{InFlight, Limit, Limited, Peer};
-use partie_telemetry::{ActiveRequest, HttpServerMetrics};
+use partie_telemetry::{ActiveRequest, HttpServerMetrics, SlowPolls};
 use tonic::Status;
 
 use super::GrpcService;
@@ -19,6 +19,7 @@ pub(super) struct Mounted<G> {
     service: &'static str,
     grpc: G,
     metrics: HttpServerMetrics,
+    polls: SlowPolls,
 }
 
 // === impl Mounted ===
@@ -26,7 +27,8 @@ pub(super) struct Mounted<G> {
 impl<G: GrpcService> Mounted<G> {
     pub(super) fn new(service: &'static str, grpc: G) -> Self {
         // What methods it has only it knows, so they are measured together.
-        Self { service, grpc, metrics: HttpServerMetrics::for_operation(service, 1, G::NAME) }
+        let metrics = HttpServerMetrics::for_operation(service, 1, G::NAME);
+        Self { service, grpc, metrics, polls: SlowPolls::for_operation(service, 1, G::NAME) }
     }
 
     /// The road of a call to its handler.
@@ -36,7 +38,7 @@ impl<G: GrpcService> Mounted<G> {
         mut request: Request,
         presence: Arc<InFlight>,
         shared: &Shared,
-        measured: &ActiveRequest,
+        measured: &mut ActiveRequest,
     ) -> Result<Response, Platform> {
         // Until when: what the caller says, or the mesh, whichever comes first. Who says nothing gets the head of the
         // answer within the usual time, and its body for as long as it takes: that is what streams are for.
@@ -55,7 +57,8 @@ impl<G: GrpcService> Mounted<G> {
         // tonic reads the messages, bounds their size, and finds the method.
         let request = request.map(|body| tonic::body::Body::new(body.map_err(broken)));
         let work = pin!(tower::ServiceExt::oneshot(self.grpc.clone(), request));
-        let answered = Limited::new(Limit::At(deadline), work).await.ok_or_else(late)?;
+        let work = Limited::new(Limit::At(deadline), work);
+        let answered = measured.watch(&self.polls, work).await.ok_or_else(late)?;
         let response = answered.unwrap_or_else(|never| match never {});
         self.log(&response);
         Ok(answer(response, bound.map(|_| deadline)))
@@ -93,8 +96,8 @@ impl<G: GrpcService> Beside for Mounted<G> {
                 let id = request.headers().get(&wire::REQUEST_ID).and_then(|id| id.to_str().ok());
                 return fault.into_response(Some(request.uri().path().to_owned()), id);
             }
-            let measured = self.metrics.begin();
-            let ran = self.run(peer, request, presence, shared, &measured).await;
+            let mut measured = self.metrics.begin();
+            let ran = self.run(peer, request, presence, shared, &mut measured).await;
             let response = ran.unwrap_or_else(Platform::into_grpc_response);
             measured.finish(http_status(&response));
             response

@@ -86,13 +86,13 @@ impl Desk {
     }
 }
 
-/// The first address of that name.
+/// An address of that name: of several one of IPv4, since `localhost` has both and servers mostly listen on that.
 async fn resolve(name: &str) -> Result<SocketAddr, BoxError> {
     let failed = |reason: String| format!("no address of the factorials at {name}: {reason}");
     let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host(name)).await;
-    let mut found =
+    let found =
         found.map_err(|_| failed("nobody answered".to_owned()))?.map_err(|e| failed(e.to_string()))?;
-    Ok(found.next().ok_or_else(|| failed("it has none".to_owned()))?)
+    Ok(found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| failed("it has none".to_owned()))?)
 }
 
 impl From<Status> for Failed {
