@@ -22,11 +22,24 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "python3 with venv",
-        why: "an outside program validates the OpenAPI files, and the tutorial's gRPC client is one",
+        why: "outside programs validate the OpenAPI files, use the registry and call gRPC",
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
     },
     TRACER,
+    Tool {
+        name: "etcd",
+        why: "the registry engine for it is tested against a real one",
+        probe: &["etcd", "--version"],
+        package: "etcd-server",
+    },
+    Tool {
+        name: "dnsmasq",
+        why: "the registry engine for DNS is tested against a real server",
+        // Where it lies is not on everybody's path.
+        probe: &["sh", "-c", "PATH=$PATH:/usr/sbin dnsmasq --version"],
+        package: "dnsmasq-base",
+    },
 ];
 
 const TRACER: Tool = Tool {
@@ -36,16 +49,20 @@ const TRACER: Tool = Tool {
     package: "strace",
 };
 
-/// A virtual environment of Python, and what is in it. Pinned, so that a new release of it cannot break a build.
+/// A Python package in a virtual environment of its own, `xtask/DIR` in the target directory. Pinned, so that a new
+/// release of it cannot break a build.
 struct Venv {
-    name: &'static str,
-    packages: &'static [(&'static str, &'static str)],
+    dir: &'static str,
+    package: &'static str,
+    version: &'static str,
 }
 
-/// Validates the OpenAPI files from outside.
-const VALIDATOR: Venv = Venv { name: "openapi-validator", packages: &[("openapi-spec-validator", "0.9.0")] };
-/// The tutorial's gRPC client; the tests of the nCr system look for it in the build directory.
-const GRPCIO: Venv = Venv { name: "grpcio", packages: &[("grpcio", "1.85.1"), ("grpcio-tools", "1.85.1")] };
+const VALIDATOR: Venv =
+    Venv { dir: "openapi-validator", package: "openapi-spec-validator", version: "0.9.0" };
+/// The client of Consul that programs in Python have. The mesh's tests look for it there.
+const CONSUL: Venv = Venv { dir: "python-consul", package: "python-consul", version: "1.1.0" };
+/// The tutorial's gRPC client, with what makes its stub; grpcio comes along. The nCr system's tests look for it there.
+const GRPCIO: Venv = Venv { dir: "grpcio", package: "grpcio-tools", version: "1.85.1" };
 
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
@@ -60,10 +77,10 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in [VALIDATOR, GRPCIO] {
-        if venv.python().is_err() {
-            venv.install()?;
-            installed.push(venv.name);
+    for venv in [&VALIDATOR, &CONSUL, &GRPCIO] {
+        if python_of(venv).is_err() {
+            install_venv(venv)?;
+            installed.push(venv.package);
         }
     }
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
@@ -76,45 +93,35 @@ pub(crate) fn require_tracer() -> Result {
 
 /// The Python that has the OpenAPI validator.
 pub(crate) fn validator() -> Result<PathBuf> {
-    VALIDATOR.python()
+    python_of(&VALIDATOR)
 }
 
-/// Fails unless the tutorial's gRPC client can run.
-pub(crate) fn require_grpcio() -> Result {
-    GRPCIO.python().map(|_| ())
+fn python_of(venv: &Venv) -> Result<PathBuf> {
+    let Venv { package, version, .. } = venv;
+    let python = venv_dir(venv)?.join("bin").join("python");
+    let absent = || format!("{package} {version} is missing: cargo xtask test --only setup installs it");
+    let mut probe = program(&python);
+    probe.args(["-c", &format!("import importlib.metadata as m; print(m.version('{package}'))")]);
+    if !python.exists() || capture(probe)?.trim() != *version {
+        return Err(absent());
+    }
+    Ok(python)
 }
 
-impl Venv {
-    /// Its Python, if all packages are there in their versions.
-    fn python(&self) -> Result<PathBuf> {
-        let python = self.dir()?.join("bin").join("python");
-        for (package, version) in self.packages {
-            let absent =
-                || format!("{package} {version} is missing: cargo xtask test --only setup installs it");
-            let mut probe = program(&python);
-            probe.args(["-c", &format!("import importlib.metadata as m; print(m.version('{package}'))")]);
-            if !python.exists() || capture(probe)?.trim() != *version {
-                return Err(absent());
-            }
-        }
-        Ok(python)
-    }
+fn venv_dir(venv: &Venv) -> Result<PathBuf> {
+    Ok(target_dir()?.join("xtask").join(venv.dir))
+}
 
-    fn dir(&self) -> Result<PathBuf> {
-        Ok(target_dir()?.join("xtask").join(self.name))
-    }
-
-    fn install(&self) -> Result {
-        let dir = self.dir()?;
-        let mut venv = program("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(&dir);
-        run(venv)?;
-        let mut pip = program(dir.join("bin").join("python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        pip.args(self.packages.iter().map(|(package, version)| format!("{package}=={version}")));
-        run(pip).map_err(|e| format!("{e}; it needs PyPI once"))?;
-        self.python().map(|_| ())
-    }
+fn install_venv(venv: &Venv) -> Result {
+    let dir = venv_dir(venv)?;
+    let mut make = program("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&dir);
+    run(make)?;
+    let mut pip = program(dir.join("bin").join("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.arg(format!("{}=={}", venv.package, venv.version));
+    run(pip).map_err(|e| format!("{e}; it needs PyPI once"))?;
+    python_of(venv).map(|_| ())
 }
 
 fn present(tool: &Tool) -> bool {

@@ -91,7 +91,6 @@ fn clippy() -> Result<String> {
 
 fn test() -> Result<String> {
     setup::require_tracer()?;
-    setup::require_grpcio()?;
     let mut count = Count::default();
     // No fail-fast: one run should show everything that is broken.
     let outcome = follow(cargo(["test", "--workspace", "--no-fail-fast"]), |line| count.add(line));
