@@ -18,6 +18,7 @@ use crate::target::{TargetState, Way};
 use crate::ticks::Ticks;
 use crate::transport;
 
+pub(crate) use self::body::SMALL;
 pub(crate) use self::bulkhead::Bulkhead;
 pub(crate) use self::deadline::late;
 
