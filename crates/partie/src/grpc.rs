@@ -92,12 +92,12 @@ impl Start {
         GrpcChannel::new(self.service, self.mesh.target(to), Some(self.tokens.clone()), self.ids.clone())
     }
 
-    /// A channel to a service outside of the system, at that address. Deadline and trace go along; tokens do not, since
-    /// nobody knows who answers there.
-    pub fn grpc_channel_at(&self, to: &str, address: SocketAddr) -> GrpcChannel {
+    /// A channel to a service outside of the system, at one or the other of those addresses. Deadline and trace go along;
+    /// tokens do not, since nobody knows who answers there.
+    pub fn grpc_channel_at(&self, to: &str, addresses: &[SocketAddr]) -> GrpcChannel {
         // Under a name of its own: a service of the system may have the same.
-        let name = format!("{to} at {address}");
-        self.mesh.connect(&name, address);
+        let name = format!("{to} outside of the system");
+        self.mesh.connect_all(&name, addresses);
         GrpcChannel::new(self.service, self.mesh.target(&name), None, self.ids.clone())
     }
 }

@@ -16,11 +16,10 @@ pub fn system() -> System {
 /// The system as its program runs it: as in the tutorial, `HOST` and `PORT` may say where factorials are that are not
 /// part of it. Configuration and flags have the last word.
 pub fn system_in(environment: impl Fn(&str) -> Option<String>) -> System {
-    let mut settings = Settings::default();
-    if let (Some(host), Some(port)) = (environment("HOST"), environment("PORT")) {
-        settings.factorial = format!("{host}:{port}");
+    match (environment("HOST"), environment("PORT")) {
+        (Some(host), Some(port)) => composed(&Settings::at(&format!("{host}:{port}"))),
+        _ => system(),
     }
-    composed(&settings)
 }
 
 fn composed(settings: &Settings) -> System {

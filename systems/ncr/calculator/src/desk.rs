@@ -45,7 +45,7 @@ impl Desk {
         let channel = if factorial.is_empty() {
             s.grpc_channel("factorial")
         } else {
-            s.grpc_channel_at("factorial", resolve(&factorial).await?)
+            s.grpc_channel_at("factorial", &resolve(&factorial).await?)
         };
         let factorials = FactorialClient::new(channel);
         Ok(Self { factorials, compute: s.compute().clone(), limit })
@@ -86,13 +86,23 @@ impl Desk {
     }
 }
 
-/// An address of that name: of several one of IPv4, since `localhost` has both and servers mostly listen on that.
-async fn resolve(name: &str) -> Result<SocketAddr, BoxError> {
-    let failed = |reason: String| format!("no address of the factorials at {name}: {reason}");
-    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host(name)).await;
-    let found =
-        found.map_err(|_| failed("nobody answered".to_owned()))?.map_err(|e| failed(e.to_string()))?;
-    Ok(found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| failed("it has none".to_owned()))?)
+/// The addresses of those names. Of a name that has both, those of IPv4: `localhost` does, and servers mostly listen on
+/// that alone.
+async fn resolve(names: &str) -> Result<Vec<SocketAddr>, BoxError> {
+    let mut addresses = Vec::new();
+    for name in names.split(',').map(str::trim) {
+        let failed = |reason: String| format!("no address of the factorials at {name}: {reason}");
+        let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host(name)).await;
+        let found =
+            found.map_err(|_| failed("nobody answered".to_owned()))?.map_err(|e| failed(e.to_string()))?;
+        let (old, new): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv4);
+        let found = if old.is_empty() { new } else { old };
+        if found.is_empty() {
+            return Err(failed("it has none".to_owned()).into());
+        }
+        addresses.extend(found);
+    }
+    Ok(addresses)
 }
 
 impl From<Status> for Failed {

@@ -9,8 +9,18 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// The largest n. No use above the limit of the factorials.
     pub limit: u32,
-    /// `host:port` of factorials outside of this system. Empty: those of the system, wherever they run.
+    /// `host:port` of factorials outside of this system, several with commas between them. Empty: those of the system,
+    /// wherever they run. Names are looked up once, at the start.
     pub factorial: String,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The usual settings, with factorials outside of the system.
+    pub fn at(factorial: &str) -> Self {
+        Self { factorial: factorial.to_owned(), ..Self::default() }
+    }
 }
 
 impl Default for Settings {

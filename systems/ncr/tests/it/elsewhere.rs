@@ -1,6 +1,7 @@
 //! Factorials in another process: over a real socket, named as the tutorial names them.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use partie::{Config, Environment, Gateway, System};
 use partie_testkit::{TestRun, TestSystem};
@@ -43,6 +44,43 @@ async fn host_and_port_say_where_the_factorials_are() {
     let answer = within(run.http().get("/api/v1/ncr/52/5").send()).await.unwrap();
     assert_eq!((answer.status, answer.code().as_deref()), (503, Some("upstream-unavailable")));
     assert!(answer.header("retry-after").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopping_one_of_two_replicas_fails_no_request() {
+    let (stays, goes) = (factorials().await, factorials().await);
+    let both = format!("{},{}", stays.address(), goes.address());
+    let calculator = ncr_calculator::Settings::at(&both);
+    let system = System::new("ncr")
+        .service(ncr_factorial::service())
+        .service(ncr_calculator::service_with(&calculator))
+        .gateway(Gateway::default());
+    let run = TestSystem::of(system).start().await;
+    let (asked, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let load = (0..8).map(|caller| {
+        let (run, asked, stopped) = (&run, &asked, &stopped);
+        async move {
+            // For a while after it is gone, too.
+            let mut after = 0;
+            while after < 50 {
+                let number = asked.fetch_add(1, Ordering::Relaxed);
+                let n = 10 + (caller + number) % 400;
+                let answer = run.http().get(format!("/api/v1/ncr/{n}/{}", n / 2)).send().await.unwrap();
+                assert_eq!(answer.status, 200, "request {number}: {}", answer.text());
+                after += usize::from(stopped.load(Ordering::Relaxed));
+            }
+        }
+    });
+    let stop = async {
+        // In the middle of it.
+        while asked.load(Ordering::Relaxed) < 200 {
+            tokio::task::yield_now().await;
+        }
+        goes.stop().await;
+        stopped.store(true, Ordering::Relaxed);
+    };
+    within(async { tokio::join!(futures_util::future::join_all(load), stop) }).await;
+    assert!(asked.load(Ordering::Relaxed) >= 600);
 }
 
 #[tokio::test]
