@@ -25,7 +25,7 @@ pub const CODE: HeaderName = HeaderName::from_static("partie-code");
 /// When to come back if nobody said so, as in `Retry-After`.
 const COME_BACK: Duration = Duration::from_secs(1);
 
-/// Whether it is a gRPC call.
+/// Whether it is a gRPC call, or the answer to one.
 pub fn is_call(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(MEDIA_TYPE.as_bytes()))
 }
@@ -132,6 +132,13 @@ impl Platform {
         self.write_grpc_fields(headers);
         response.extensions_mut().insert(Arc::new(self));
         response
+    }
+
+    /// The end of an answer that had begun well: its trailers.
+    pub fn into_grpc_trailers(self) -> HeaderMap {
+        let mut trailers = self.into_grpc_response().into_parts().0.headers;
+        trailers.remove(header::CONTENT_TYPE);
+        trailers
     }
 
     /// What a caller is told, in words.

@@ -39,9 +39,7 @@ impl Answer {
     /// The end instead of what would have come.
     fn end_with(&mut self, fault: Platform) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.body = None;
-        let mut trailers = fault.into_grpc_response().into_parts().0.headers;
-        trailers.remove(http::header::CONTENT_TYPE);
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        Poll::Ready(Some(Ok(Frame::trailers(fault.into_grpc_trailers()))))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tonic::{Code, Request};
 use tower::{Service, ServiceExt};
 
-use crate::support::{OnDrop, Wire, small, with_factorials, within};
+use crate::support::{ENDS, HANGS, OnDrop, PANICS, Wire, small, with_factorials, within};
 
 fn request() -> Request<FactorialRequest> {
     Request::new(FactorialRequest { n: 5 })
@@ -125,6 +125,20 @@ async fn a_panic_is_internal_and_faults_say_when_to_come_back() {
         (fault.kind(), fault.retry_after_hint()),
         (FaultKind::Overloaded, Some(Duration::from_millis(1_500)))
     );
+}
+
+#[tokio::test]
+async fn a_stream_that_has_begun_says_in_its_trailers_how_it_ended() {
+    let run = with_factorials(|_, n| async move { Ok(small(n)) }).await;
+    let mut client = client(&run).await;
+    for (n, end) in [(ENDS, None), (PANICS, Some(Code::Internal)), (HANGS, Some(Code::DeadlineExceeded))] {
+        let mut request = Request::new(FactorialRequest { n });
+        request.set_timeout(Duration::from_millis(500));
+        let mut pieces = client.factorial_in_chunks(request).await.unwrap().into_inner();
+        assert_eq!(within(pieces.message()).await.unwrap().unwrap().value, "piece");
+        let ended = within(pieces.message()).await;
+        assert_eq!(ended.as_ref().err().map(tonic::Status::code), end, "{n}: {ended:?}");
+    }
 }
 
 #[tokio::test]

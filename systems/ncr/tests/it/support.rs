@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::stream::{self, Stream};
 use http::Uri;
 use http::uri::{Parts, PathAndQuery};
 use hyper::body::Incoming;
@@ -79,16 +80,35 @@ impl Factorial for Fake {
         Ok(Response::new((self.0)(call, request.into_inner().n).await?))
     }
 
-    type FactorialInChunksStream =
-        tonic::codegen::tokio_stream::Iter<std::vec::IntoIter<Result<FactorialChunk, Status>>>;
+    type FactorialInChunksStream = Pin<Box<dyn Stream<Item = Result<FactorialChunk, Status>> + Send>>;
 
+    /// One piece, and then by n: the end, a panic, or nothing more.
     async fn factorial_in_chunks(
         &self,
-        _: Request<FactorialRequest>,
+        request: Request<FactorialRequest>,
     ) -> Result<Response<Self::FactorialInChunksStream>, Status> {
-        Err(Status::unimplemented("nobody asks"))
+        let n = request.into_inner().n;
+        Ok(Response::new(Box::pin(stream::unfold(0, move |turn| async move {
+            match (turn, n) {
+                (0, _) => Some((Ok(FactorialChunk { value: "piece".into(), digits: 1 }), 1)),
+                (_, ENDS) => None,
+                (_, PANICS) => {
+                    // What is there is sent only when there is nothing more for a moment.
+                    tokio::task::yield_now().await;
+                    panic!("on purpose")
+                }
+                _ => std::future::pending().await,
+            }
+        }))))
     }
 }
+
+/// A stream of the fake that ends after its first piece.
+pub(crate) const ENDS: u32 = 0;
+/// One that panics then.
+pub(crate) const PANICS: u32 = 1;
+/// One that never ends.
+pub(crate) const HANGS: u32 = 2;
 
 /// The calculator, with these factorials behind it.
 pub(crate) async fn with_factorials<F>(answer: impl Fn(Call, u32) -> F + Send + Sync + 'static) -> TestRun
