@@ -29,6 +29,7 @@ mod config;
 pub mod grpc;
 mod live;
 pub mod platform;
+mod policies;
 mod server;
 mod service;
 mod system;
@@ -43,6 +44,7 @@ pub use partie_messaging as messaging;
 pub use partie_runtime as runtime;
 pub use partie_store as store;
 pub use partie_telemetry as telemetry;
+pub use policies::Finding;
 pub use service::{Service, Serving, Start};
 pub use system::{EdgeError, Ended, Environment, Running, StartError, System};
 

@@ -14,6 +14,7 @@ use partie_contract::{BoxFuture, Contract};
 use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
+pub(crate) use self::edges::check as check_edges;
 pub use self::launch::{Environment, StartError};
 pub use self::running::{Ended, Running};
 use crate::cli;
