@@ -52,7 +52,14 @@ impl Mesh {
 
     /// Calls to the service go to that address from now on.
     pub fn connect(&self, service: &str, address: SocketAddr) {
-        self.target(service).lead_to(&[Instance::new(address.to_string(), address)]);
+        self.connect_all(service, &[address]);
+    }
+
+    /// Calls to the service go to one or the other of those addresses from now on.
+    pub fn connect_all(&self, service: &str, addresses: &[SocketAddr]) {
+        let instances: Vec<Instance> =
+            addresses.iter().map(|address| Instance::new(address.to_string(), *address)).collect();
+        self.target(service).lead_to(&instances);
     }
 
     /// Services that are neither attached nor connected are found in that registry from now on, each when it is first

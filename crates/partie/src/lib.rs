@@ -15,6 +15,8 @@
 //!
 //! * [`messaging`]: events, timers, jobs and sagas, each tied to the commits of a service's store.
 //!
+//! * `grpc`, with the feature of that name: plain tonic services beside contracts, and channels to them.
+//!
 //! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside
 //! a service and `background` what it does besides; `platform` is what the platform itself answers; `system` launches and
 //! drains; `config` merges the layers of settings; `cli` is the command line.
@@ -23,6 +25,8 @@
 mod background;
 mod cli;
 mod config;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 mod live;
 pub mod platform;
 mod policies;

@@ -139,6 +139,12 @@ impl System {
         own.chain(platform.iter().copied()).collect()
     }
 
+    /// All gRPC services by their full names, and whose they are.
+    pub(crate) fn grpc(&self) -> Vec<(&'static str, &'static str)> {
+        let services = self.services.iter().map(|service| &service.declared);
+        services.flat_map(|service| service.grpc.iter().map(|grpc| (*grpc, service.name))).collect()
+    }
+
     /// Whether the platform itself has something to answer.
     pub(crate) fn has_platform(&self) -> bool {
         self.has_gateway && self.services.iter().any(|service| service.declared.migrations.is_some())
