@@ -1,9 +1,11 @@
 //! The command line every system has.
 
 mod config;
+mod life;
 mod openapi;
 mod out;
 mod routes;
+mod serve;
 mod token;
 mod up;
 
@@ -34,6 +36,7 @@ pub(crate) fn main(mut system: System) -> ExitCode {
     match matches.subcommand() {
         None => up::main(system, &matches),
         Some(("up", flags)) => up::main(system, flags),
+        Some(("serve", flags)) => serve::main(system, flags),
         Some(("routes", _)) => routes::main(&system),
         Some(("openapi", flags)) => openapi::main(&system, flags),
         Some(("token", flags)) => token::main(&system, flags),
@@ -51,6 +54,7 @@ fn command(system: &System) -> clap::Command {
         .about(format!("The {} system. Without a command it starts: the same as `up`.", system.name))
         .args_conflicts_with_subcommands(true)
         .subcommand(own(clap::Command::new("up")).about("Start the whole system in this process"))
+        .subcommand(serve::command(system))
         .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
         .subcommand(openapi::command())
         .subcommand(token::command())

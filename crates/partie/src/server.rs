@@ -26,7 +26,7 @@ pub(crate) use self::endpoint::{Endpoint, Endpoints};
 use self::router::{Found, Router};
 
 /// The largest body a service reads, in bytes (`contract.md`).
-const LARGEST_BODY: usize = 1 << 20;
+pub(crate) const LARGEST_BODY: usize = 1 << 20;
 /// How long a call may take that carries no deadline and whose operation names none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name under which the gateway hands over requests: users' requests, to be read strictly.
@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) worker: Option<Worker>,
     pub(crate) activity: Activity,
     pub(crate) ids: Ids,
+    /// The largest body, in bytes.
+    pub(crate) largest_body: usize,
 }
 
 // === impl Server ===
@@ -114,7 +116,7 @@ impl Server {
         // Complaints about the form come before the body is read.
         check_content(operation, &head.headers)?;
         check_precondition(operation, &call)?;
-        let body = body.collect(LARGEST_BODY).await?;
+        let body = body.collect(self.shared.largest_body).await?;
         let (path, query) = (head.uri.path().to_owned(), head.uri.query().map(str::to_owned));
         let mut inbound = Inbound { call, operation, path, params, query, body };
         // A known key answers from the store, before the handler looks at a world that has moved on.

@@ -2,6 +2,7 @@
 
 mod edges;
 mod launch;
+mod part;
 mod prepare;
 mod running;
 
@@ -15,6 +16,7 @@ use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
 pub use self::launch::{Environment, StartError};
+pub(crate) use self::part::{Listen, Place};
 pub use self::running::{Ended, Running};
 use crate::cli;
 use crate::config::Config;
