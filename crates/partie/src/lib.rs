@@ -27,6 +27,7 @@ mod live;
 pub mod platform;
 mod server;
 mod service;
+mod supervisor;
 mod system;
 pub mod wire;
 

@@ -161,6 +161,11 @@ fn paste(path: &'static str) -> Guide {
     Arc::new(move |running| Box::pin(async move { vec![format!("curl {}{path}", running.url())] }))
 }
 
+/// Whether the services go together.
+pub(crate) fn check(system: &System) -> Result<(), EdgeError> {
+    edges::check(system.services.iter().map(|service| &service.declared))
+}
+
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System")

@@ -33,6 +33,8 @@ struct Shared {
     broker: Arc<dyn Broker>,
     ids: Ids,
     seats: Mutex<HashMap<SubscriptionId, Arc<Seat>>>,
+    /// Stopped when polls are to end at once.
+    closing: Stop,
     /// Held by whoever subscribes: of two at the same time the second takes over from the first.
     door: AsyncMutex<()>,
 }
@@ -78,9 +80,11 @@ struct Waiting<'s>(&'s Seat);
 // === impl BrokerDesk ===
 
 impl BrokerDesk {
-    /// Serves that broker until `stop`. Call it inside a tokio runtime, which ends subscriptions that are not heard of.
-    pub fn open(broker: Arc<dyn Broker>, ids: Ids, stop: &Stop) -> Self {
-        let shared = Shared { broker, ids, seats: Mutex::default(), door: AsyncMutex::default() };
+    /// Serves that broker until `stop`; once `closing` is stopped, polls do not wait any more. Call it inside a tokio
+    /// runtime, which ends subscriptions that are not heard of.
+    pub fn open(broker: Arc<dyn Broker>, ids: Ids, closing: Stop, stop: &Stop) -> Self {
+        let (seats, door) = (Mutex::default(), AsyncMutex::default());
+        let shared = Shared { broker, ids, seats, closing, door };
         let desk = Self(Arc::new(shared));
         stop.spawn(look_after(Arc::downgrade(&desk.0), stop.clone()));
         desk
@@ -159,6 +163,7 @@ impl BrokerWire for BrokerDesk {
                 _ = superseded => None,
                 next = next => Some(next.map_err(Some)),
                 () = tokio::time::sleep(cx.wait()) => None,
+                () = self.0.closing.stopped() => None,
             }
         });
         match taken.await {

@@ -36,6 +36,11 @@ pub(super) fn live<F: Future<Output = ExitCode>>(
     if let Err(error) = partie_telemetry::init(&config.logs) {
         return refuse(&error);
     }
+    block_on(run(config))
+}
+
+/// Runs that on a runtime of its own.
+pub(super) fn block_on(run: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
         .thread_name("background")
@@ -45,7 +50,7 @@ pub(super) fn live<F: Future<Output = ExitCode>>(
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error),
     };
-    let code = runtime.block_on(run(config));
+    let code = runtime.block_on(run);
     // What hangs now hangs for good.
     runtime.shutdown_background();
     code

@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 use super::life::{self, Signals};
 use super::{configure, out, refuse, up};
 use crate::Config;
-use crate::server::GATEWAY;
-use crate::system::{Environment, Listen, Place, System};
 use crate::platform;
+use crate::server::GATEWAY;
+use crate::supervisor::WAITING;
+use crate::system::{Environment, Listen, Place, System};
 
 /// The environment variable of the join token, which has no place in a list of processes.
 pub(super) const JOIN: &str = "PARTIE_JOIN";
@@ -48,6 +49,7 @@ pub(super) fn command(system: &System) -> clap::Command {
         .arg(super::config_flag())
         .arg(Arg::new("no-demo").long("no-demo").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("supervised").long("supervised").action(ArgAction::SetTrue).hide(true))
+        .arg(Arg::new("welcome").long("welcome").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("inherited").long("inherited").action(ArgAction::SetTrue).hide(true))
 }
 
@@ -57,7 +59,8 @@ pub(super) fn main(system: System, flags: &ArgMatches) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let supervised = flags.get_flag("supervised");
-    life::live(config, |config| run(system, config, place, supervised))
+    let welcomes = place.part == GATEWAY && (flags.get_flag("welcome") || !supervised);
+    life::live(config, |config| run(system, config, place, (supervised, welcomes)))
 }
 
 fn prepare(system: &System, flags: &ArgMatches) -> Result<(Config, Place), String> {
@@ -88,8 +91,15 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<(Config, Place), Strin
         broker,
         join: text("join").map(str::to_owned).or_else(|| std::env::var(JOIN).ok()),
         key: text("key").map(Into::into),
+        waits: if flags.get_flag("supervised") { waits } else { || {} },
     };
     Ok((config, place))
+}
+
+/// Tells the supervisor.
+fn waits() {
+    out::line(WAITING);
+    out::flush();
 }
 
 /// `http://HOST:PORT`, looked up once.
@@ -105,14 +115,18 @@ fn inherited() -> std::io::Result<TcpListener> {
     Ok(TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-async fn run(mut system: System, config: Config, place: Place, supervised: bool) -> ExitCode {
+async fn run(
+    mut system: System,
+    config: Config,
+    place: Place,
+    (supervised, welcomes): (bool, bool),
+) -> ExitCode {
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return refuse(&error),
     };
-    let is_gateway = place.part == GATEWAY;
     let (guide, actors) = (Arc::clone(&system.guide), std::mem::take(&mut system.actors));
-    let demo = config.demo && is_gateway;
+    let demo = config.demo && place.part == GATEWAY;
     // Whoever is told to go while it still waits for a store has nothing to drain.
     let told = line_ends(supervised);
     tokio::pin!(told);
@@ -129,7 +143,7 @@ async fn run(mut system: System, config: Config, place: Place, supervised: bool)
     out::line(&format!("listening on {}", running.url()));
     out::flush();
     let mut playing = JoinSet::new();
-    if is_gateway {
+    if welcomes {
         let running = Arc::clone(&running);
         playing.spawn(async move { up::welcome(&running, &guide).await });
     }

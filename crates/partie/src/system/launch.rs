@@ -152,6 +152,7 @@ impl System {
             environment: &environment,
             data: &data,
             patience: Duration::ZERO,
+            waits: || {},
         };
         let verifier = Arc::new(launch.signer.verifier(self.name));
         let contracts = self.contracts();
@@ -230,6 +231,8 @@ pub(super) struct Launch<'l> {
     pub(super) data: &'l DataDir,
     /// How long to wait for a store that another process owns.
     pub(super) patience: Duration,
+    /// Told when it has to wait.
+    pub(super) waits: fn(),
 }
 
 impl Launch<'_> {
@@ -294,6 +297,7 @@ impl Launch<'_> {
                 Err(locked @ OpenError::Locked { .. }) if monotonic() < until => {
                     if !std::mem::replace(&mut told, true) {
                         tracing::info!(reason = %locked, "waiting for the store");
+                        (self.waits)();
                     }
                     tokio::time::sleep(LOCK_AGAIN).await;
                 }

@@ -56,6 +56,8 @@ pub(crate) struct Place {
     pub(crate) join: Option<String>,
     /// The key of the system, if it is not the development key.
     pub(crate) key: Option<PathBuf>,
+    /// Told when all that is missing is a store that another process owns.
+    pub(crate) waits: fn(),
 }
 
 /// Where a process listens.
@@ -107,6 +109,7 @@ impl System {
             environment: &environment,
             data: &data,
             patience: PATIENCE,
+            waits: place.waits,
         };
         let pass = Pass::new(&place, &launch)?;
         let mut parts = Assembly::new(pass.verifier());
@@ -124,7 +127,7 @@ impl System {
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         parts.ready.store(true, Ordering::Release);
         // Callers may come now.
-        let mut left = Leaving { announced: None, desks: parts.desks };
+        let mut left = Leaving { announced: None, polls: parts.polls, desks: parts.desks };
         if let Some(registry) = pass.registry().filter(|_| place.part != GATEWAY) {
             left.announced = Some(announce(registry, &place.part, address, &environment).await?);
         }
@@ -174,6 +177,7 @@ struct Assembly {
     stores: BTreeMap<&'static str, partie_store::Store>,
     broker: Option<partie_messaging::EmbeddedBroker>,
     stages: Stages,
+    polls: Stop,
     desks: Stop,
 }
 
@@ -187,6 +191,7 @@ impl Assembly {
             stores: BTreeMap::new(),
             broker: None,
             stages: Stages::default(),
+            polls: Stop::default(),
             desks: Stop::default(),
         }
     }
@@ -240,8 +245,8 @@ impl Assembly {
         let broker = launch.patiently(|| launch.broker()).await?;
         let ids = &launch.environment.ids;
         let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
-        let registry = RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids);
-        let desk = BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), &self.desks);
+        let registry = RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, self.polls.clone());
+        let desk = BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), self.polls.clone(), &self.desks);
         let mut endpoints = Endpoint::all(RegistryWire::routes(), &Arc::new(registry));
         endpoints.extend(Endpoint::all(BrokerWire::routes(), &Arc::new(desk)));
         let shared = Shared {

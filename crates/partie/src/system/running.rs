@@ -91,6 +91,8 @@ pub(crate) struct Kept {
 pub(crate) struct Leaving {
     /// Taken back first, so that callers turn to others.
     pub(crate) announced: Option<Announcement>,
+    /// Stopped next: whoever waits here for news is told to ask again.
+    pub(crate) polls: Stop,
     /// Ended last: what serves the other processes.
     pub(crate) desks: Stop,
 }
@@ -216,6 +218,7 @@ impl Running {
             }
         }
         self.ready.store(false, Ordering::Release);
+        left.polls.stop();
         self.stop.stop();
         let ended = self.ended().await;
         self.handles.detached.finished().await;

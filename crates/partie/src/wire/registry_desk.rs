@@ -6,7 +6,7 @@ use std::time::Duration;
 use partie_contract::{Call, NoContent, Outcome, Platform};
 use partie_identity::Signer;
 use partie_mesh::discovery::{EmbeddedRegistry, Instance};
-use partie_runtime::Ids;
+use partie_runtime::{Ids, Stop};
 
 use super::join::{Joined, member_grant};
 use super::registry::{
@@ -28,15 +28,24 @@ struct Inner {
     system: String,
     signer: Signer,
     life: u64,
+    /// Stopped when polls are to end at once.
+    closing: Stop,
 }
 
 // === impl RegistryDesk ===
 
 impl RegistryDesk {
-    /// Serves that registry. Who is let in gets a token of that signer.
-    pub(crate) fn open(registry: EmbeddedRegistry, system: &str, signer: Signer, ids: &Ids) -> Self {
+    /// Serves that registry. Who is let in gets a token of that signer. Once `closing` is stopped, nobody waits for news
+    /// any more.
+    pub(crate) fn open(
+        registry: EmbeddedRegistry,
+        system: &str,
+        signer: Signer,
+        ids: &Ids,
+        closing: Stop,
+    ) -> Self {
         let life = ids.below(u64::from(u32::MAX)) + 1;
-        Self(Arc::new(Inner { registry, system: system.to_owned(), signer, life }))
+        Self(Arc::new(Inner { registry, system: system.to_owned(), signer, life, closing }))
     }
 
     fn admitted(&self, service: &str) -> Result<Admitted, Platform> {
@@ -101,6 +110,7 @@ impl RegistryWire for RegistryDesk {
                 tokio::select! {
                     () = self.0.registry.changed(&service, index) => {}
                     () = self.0.registry.settled(), if settling => {}
+                    () = self.0.closing.stopped() => return,
                 }
             }
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use partie_contract::{BoxError, BoxFuture, Call, Caller, Fault};
 use partie_identity::Verifier;
 use partie_mesh::discovery::{Instance, Registry, RegistryError, Seen, Standing};
+use partie_runtime::monotonic;
 
 use super::registry::{
     After, Announce, RegistryWireClient, RegistryWireError, Which, WireInstance, WireListing,
@@ -18,6 +19,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(3);
 /// How long one question for the next list waits.
 const POLL: Duration = Duration::from_secs(20);
+/// A question that brings nothing takes so long at least.
+const LEAST: Duration = Duration::from_millis(50);
 /// How long anything else may take.
 const ASK: Duration = Duration::from_secs(3);
 
@@ -123,7 +126,7 @@ impl Registry for RemoteRegistry {
         Box::pin(async move {
             let mut after = After { service: service.to_owned(), life: 0, index: 0, settling: false };
             loop {
-                let call = (self.0.calls)().with_wait(POLL);
+                let (call, begun) = ((self.0.calls)().with_wait(POLL), monotonic());
                 match self.0.client.list(&call, after.clone()).await {
                     Ok(WireListing { life, index, settling, instances }) => {
                         let instances = instances.into_iter().filter_map(instance).collect();
@@ -132,7 +135,12 @@ impl Registry for RemoteRegistry {
                         } else {
                             seen.list(instances)
                         }
+                        let same = (life, index, settling) == (after.life, after.index, after.settling);
                         after = After { life, index, settling, ..after };
+                        // Somebody who is about to go does not let us wait there.
+                        if same && begun.elapsed() < LEAST {
+                            tokio::time::sleep(LEAST).await;
+                        }
                     }
                     Err(fault) => return self.lost(told(fault)),
                 }

@@ -16,6 +16,8 @@ use crate::broker::{BrokerError, Delivery, Message, Subscription};
 
 /// How many deliveries wait here for the subscriber at most.
 const AHEAD: usize = 256;
+/// A poll that brings nothing takes so long at least.
+const LEAST: Duration = Duration::from_millis(50);
 /// How long one poll waits for deliveries.
 const POLL: Duration = Duration::from_secs(20);
 
@@ -125,6 +127,7 @@ async fn pump(line: Arc<Line>, id: SubscriptionId, lease: Duration, state: Arc<S
         let credit = AHEAD.saturating_sub(ahead);
         let call = if credit == 0 { line.call() } else { line.call().with_wait(POLL) };
         let wanted = Wanted { subscription: id, credit, after };
+        let begun = monotonic();
         let polled = tokio::select! {
             polled = line.client.deliveries(&call, wanted) => polled,
             () = &mut stopped => break,
@@ -132,7 +135,12 @@ async fn pump(line: Arc<Line>, id: SubscriptionId, lease: Duration, state: Arc<S
         match polled {
             Ok(answer) => {
                 (after, failures, heard) = (answer.batch, 0, monotonic());
+                let nothing = answer.deliveries.is_empty();
                 receive(&line, &state, answer);
+                // Somebody who is about to go does not let us wait there.
+                if nothing && begun.elapsed() < LEAST {
+                    tokio::select! { () = tokio::time::sleep(LEAST) => {}, () = &mut stopped => break }
+                }
             }
             Err(fault) if is_over(&fault) => {
                 debug!("a subscription is over");

@@ -107,8 +107,9 @@ impl Pass {
     pub(super) fn find(&self, mesh: &Mesh, service: &str) -> Option<Arc<Following>> {
         let registry: Arc<dyn Registry> = Arc::new(self.registry.clone()?);
         let following = Arc::new(Following::begin(registry, service, self.ids.clone()));
-        let (mut instances, mesh, service) = (following.watch(), mesh.clone(), service.to_owned());
+        let (kept, mesh, service) = (Arc::clone(&following), mesh.clone(), service.to_owned());
         tokio::spawn(async move {
+            let mut instances = kept.watch();
             let mut known = None;
             loop {
                 let first = instances.borrow_and_update().first().map(|instance| instance.address);
