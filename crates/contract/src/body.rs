@@ -45,9 +45,17 @@ impl Body {
 
     /// The bytes, if they are here already.
     pub fn into_whole(self) -> Option<Bytes> {
+        self.try_into_whole().ok()
+    }
+
+    /// The bytes, if they are here already; else the body as it is.
+    ///
+    /// # Errors
+    /// The body, when its bytes are still to come.
+    pub fn try_into_whole(self) -> Result<Bytes, Self> {
         match self.0 {
-            Inner::Whole(bytes) => Some(bytes),
-            Inner::Stream(_) => None,
+            Inner::Whole(bytes) => Ok(bytes),
+            Inner::Stream(_) => Err(self),
         }
     }
 

@@ -12,10 +12,10 @@ use crate::client::fault_from;
 use crate::fault::{Fault, Outcome};
 use crate::inbound::Inbound;
 use crate::operation::{Contract, ReplySpec};
-use crate::platform::{FaultKind, Platform};
+use crate::platform::{FaultKind, Origin, Platform};
 use crate::problem::{Problem, ProblemDetails, ProblemKind};
 use crate::reply::Reply;
-use crate::wire::PROBLEM_JSON;
+use crate::wire::{self, PROBLEM_JSON};
 
 /// A boxed future: the one allocation a call through a contract costs.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -112,6 +112,9 @@ impl Platform {
             headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
         } else if matches!(kind.status(), 429 | 503) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.origin() == Origin::Upstream && kind.status() >= 500 {
+            headers.insert(wire::FAULT, HeaderValue::from_static(wire::UPSTREAM));
         }
         if let Some(allow) = self.allow().and_then(|methods| HeaderValue::from_str(methods).ok()) {
             headers.insert(header::ALLOW, allow);

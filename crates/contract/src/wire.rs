@@ -20,6 +20,11 @@ pub const TIMEOUT_MS: HeaderName = HeaderName::from_static("partie-timeout-ms");
 pub const ATTEMPT: HeaderName = HeaderName::from_static("partie-attempt");
 /// The token of the calling service. Between our own hops only.
 pub const SERVICE_TOKEN: HeaderName = HeaderName::from_static("partie-service");
+/// Who failed: [`UPSTREAM`] when it was not the service that answers but somebody it called. Whoever called that one has
+/// done what there is to do, so nobody else tries again. Between our own hops only.
+pub const FAULT: HeaderName = HeaderName::from_static("partie-fault");
+/// The value of [`FAULT`].
+pub const UPSTREAM: &str = "upstream";
 /// The media type of problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The media type of event streams.

@@ -59,6 +59,8 @@ impl Edge {
             Ok(answer) => answer,
             Err(fault) => self.explain(fault, &uri, &entry),
         };
+        // Who failed is for our own hops.
+        answer.headers_mut().remove(wire::FAULT);
         answer.headers_mut().insert(wire::REQUEST_ID, entry.request_id.clone());
         entry.end(answer.status());
         if entry.method == Method::HEAD { without_body(answer) } else { answer }
@@ -108,7 +110,7 @@ impl Edge {
         }
 
         // The mesh does the rest, until the deadline.
-        route.target.forward(peer, request, deadline).await
+        route.target.forward(peer, Some(route.operation), request, deadline).await
     }
 
     fn own(&self, own: Own, path: &str, entry: &mut Entry) -> Result<Response, Platform> {

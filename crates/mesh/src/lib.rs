@@ -34,6 +34,7 @@
 //! calls answered over both is a test.
 #![forbid(unsafe_code)]
 
+mod balance;
 pub mod discovery;
 mod dispatch;
 mod handles;
@@ -44,8 +45,11 @@ mod listener;
 mod mesh;
 mod origin;
 mod request_id;
+mod resilience;
 mod serve;
 mod stack;
+mod target;
+mod ticks;
 mod transport;
 
 pub use handles::{Detached, Handles};
@@ -53,7 +57,10 @@ pub use hop::strip_hop_by_hop;
 pub use in_flight::InFlight;
 pub use limited::{Limit, Limited};
 pub use listener::{BindError, Limits, Listener, RunError};
-pub use mesh::{Mesh, MeshConfig, Target};
+pub use mesh::Mesh;
 pub use origin::Origin;
 pub use request_id::request_id;
+pub use resilience::{BreakerConfig, BudgetConfig, MeshConfig, Overrides, Policy, ServicePolicy};
 pub use serve::{Peer, Serve};
+pub use stack::RetrySafe;
+pub use target::Target;

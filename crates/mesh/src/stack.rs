@@ -1,26 +1,35 @@
 //! The road of every call, as a list of steps.
 
+mod attempts;
 mod body;
 mod bulkhead;
 mod deadline;
+mod judge;
+mod replay;
 mod trace;
 
 use http::{Method, header};
-use partie_contract::{Deadline, Platform, Request, Response, wire};
+use partie_contract::{Deadline, Operation, Platform, Request, Response, wire};
 
 use crate::hop::strip_hop_by_hop;
-use crate::mesh::TargetState;
 use crate::origin::Origin;
 use crate::serve::Peer;
+use crate::target::{TargetState, Way};
+use crate::transport;
 
 pub(crate) use self::bulkhead::Bulkhead;
 pub(crate) use self::deadline::late;
+
+/// A mark on a request: making it twice is the same as making it once, although neither its method nor a key says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetrySafe;
 
 /// Takes one request to the service and its answer back.
 pub(crate) async fn call(
     target: &TargetState,
     from: Peer,
     origin: Option<&Origin>,
+    operation: Option<&Operation>,
     mut request: Request,
     deadline: Deadline,
 ) -> Result<Response, Platform> {
@@ -31,31 +40,41 @@ pub(crate) async fn call(
     strip_hop_by_hop(request.headers_mut());
 
     // The call is a span of its own: the service's span becomes its child.
-    trace::next_span(request.headers_mut(), &target.handles.ids);
+    let chance = trace::next_span(request.headers_mut(), &target.handles.ids);
 
     // So many calls to one service, no more. The next is rejected at once: waiting here would only hide the queue.
     let permit = target.bulkhead.enter()?;
 
-    // Retries with their budget, the timeout of one attempt, the choice of an instance and its breaker come here, in
-    // this order, with discovery: until then a service has one way, and only the transport repeats, and only what
-    // a stale connection swallowed.
-    let way = target.way()?;
+    // The table may leave the call less time than the caller has.
+    let policy = target.config.policy(&target.service, operation);
+    let deadline = policy.timeout.map_or(deadline, |most| deadline.within(most));
 
-    // Between processes the calling service proves itself with its token; within one it is known by type.
-    if let Some(token) = origin.filter(|_| way.crosses_processes()).and_then(Origin::token) {
-        request.headers_mut().insert(wire::SERVICE_TOKEN, token);
-    }
-
-    // What is left of the deadline goes along, measured as late as possible. It is never extended.
-    deadline::write(deadline, request.headers_mut());
-
-    // The answer's head, in this process or over the wire.
-    let sent = way.send(from, request, target, deadline);
-    let mut answer = deadline::bound(deadline, &target.service, sent).await??;
+    let here = match &**target.way() {
+        Way::Here(serve) => Some(std::sync::Arc::clone(serve)),
+        Way::There(_) | Way::Nowhere => None,
+    };
+    let (mut answer, under_way) = match here {
+        // In this process there is one instance, and nothing that could be lost on the way to it.
+        Some(serve) => {
+            deadline::write(deadline, request.headers_mut());
+            let sent = transport::send_in_process(serve, from, request, target, deadline);
+            (deadline::bound(deadline, &target.service, sent).await??, None)
+        }
+        // Over the wire: attempts with their budget, each at an instance of its own choice.
+        None => {
+            // Between processes the calling service proves itself with its token; within one it is known by type.
+            if let Some(token) = origin.and_then(Origin::token) {
+                request.headers_mut().insert(wire::SERVICE_TOKEN, token);
+            }
+            let (answer, under_way) = attempts::run(target, &policy, request, deadline, chance).await?;
+            (answer, Some(under_way))
+        }
+    };
     strip_hop_by_hop(answer.headers_mut());
 
-    // The deadline and the bulkhead cover the body too; an event stream is free of both after its head.
-    body::cover(answer, deadline, permit).await
+    // The deadline covers the body too, and until its end the call counts for the bulkhead and at the instance; an event
+    // stream is free of all that after its head.
+    body::cover(answer, deadline, (permit, under_way)).await
 }
 
 /// Whether a request only reads, so that dropping it may cancel it.
@@ -63,11 +82,13 @@ pub(crate) fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Whether sending it twice is the same as sending it once: by its method, or by its idempotency key.
+/// Whether sending it twice is the same as sending it once: by its method, its idempotency key, or because whoever made
+/// it said so.
 pub(crate) fn is_retry_safe(request: &Request) -> bool {
-    let keyed = request.headers().contains_key(wire::IDEMPOTENCY_KEY);
-    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
-        || keyed
+    let idempotent = is_read(request.method()) || matches!(*request.method(), Method::PUT | Method::DELETE);
+    idempotent
+        || request.headers().contains_key(wire::IDEMPOTENCY_KEY)
+        || request.extensions().get::<RetrySafe>().is_some()
 }
 
 /// Whether the answer is an event stream, which lives longer than any deadline.

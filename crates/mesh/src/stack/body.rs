@@ -11,18 +11,18 @@ use tokio::time::Sleep;
 
 use super::bulkhead::Permit;
 use super::is_event_stream;
+use crate::balance::UnderWay;
 use crate::limited::{Limit, Limited};
 
 /// Up to this size, in bytes, a body of known length is awaited together with the head: no timer of its own, and the
 /// connection is free again before the caller looks at the answer.
 const SMALL: u64 = 64 << 10;
 
-/// Lets the deadline and the permit end with the body.
-pub(super) async fn cover(
-    answer: Response,
-    deadline: Deadline,
-    permit: Permit,
-) -> Result<Response, Platform> {
+/// The call's place at the service, and at its instance.
+type Held = (Permit, Option<UnderWay>);
+
+/// Lets the deadline, and what is held for the call, end with the body.
+pub(super) async fn cover(answer: Response, deadline: Deadline, held: Held) -> Result<Response, Platform> {
     if is_event_stream(&answer) {
         return Ok(answer);
     }
@@ -36,7 +36,7 @@ pub(super) async fn cover(
         }
         _ => {
             let sleep = Box::pin(tokio::time::sleep_until(deadline.instant().into()));
-            Body::stream(Covered { body, sleep, _permit: permit })
+            Body::stream(Covered { body, sleep, _held: held })
         }
     };
     Ok(Response::from_parts(head, body))
@@ -47,7 +47,7 @@ struct Covered {
     body: Body,
     sleep: Pin<Box<Sleep>>,
     /// The call is under way until the body is.
-    _permit: Permit,
+    _held: Held,
 }
 
 impl http_body::Body for Covered {

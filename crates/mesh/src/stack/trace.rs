@@ -4,12 +4,14 @@ use http::{HeaderMap, HeaderValue};
 use partie_contract::{Trace, wire};
 use partie_runtime::Ids;
 
-/// Replaces the caller's span by the next one; without a readable trace a new one begins.
-pub(super) fn next_span(headers: &mut HeaderMap, ids: &Ids) {
+/// Replaces the caller's span by the next one; without a readable trace a new one begins. The span's id is a number by
+/// chance, for whoever needs one.
+pub(super) fn next_span(headers: &mut HeaderMap, ids: &Ids) -> u64 {
     let fresh = ids.trace();
     let caller = headers.get(wire::TRACEPARENT).and_then(|value| value.to_str().ok()?.parse::<Trace>().ok());
     let next = caller.map_or(fresh, |caller| caller.child(fresh.span_id()));
     if let Ok(value) = HeaderValue::from_str(&next.to_string()) {
         headers.insert(wire::TRACEPARENT, value);
     }
+    fresh.span_id()
 }

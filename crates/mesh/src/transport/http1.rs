@@ -1,6 +1,5 @@
-//! Over HTTP/1.1 to one instance of a service.
+//! Over HTTP/1.1 to one instance of a service: one call at a time on a connection.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,68 +16,55 @@ use hyper_util::rt::TokioIo;
 use partie_contract::{Body, BoxError, FaultKind, Platform, Request, Response};
 use tokio::net::TcpStream;
 
+use super::failed::Failed;
 use super::pool::Pool;
-use crate::stack::is_retry_safe;
-
-/// Up to this size, in bytes, a request's body is kept until the answer comes, to be sent again if need be.
-const REPLAYED: u64 = 64 << 10;
 
 /// One instance, with its unused connections.
-pub(crate) struct Http1 {
+pub(super) struct Http1 {
     address: SocketAddr,
     /// `Host`, parsed once.
     authority: Option<HeaderValue>,
     connect: Duration,
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 // === impl Http1 ===
 
 impl Http1 {
-    pub(crate) fn new(address: SocketAddr, connect: Duration, idle: Duration) -> Self {
+    pub(super) fn new(address: SocketAddr, connect: Duration, idle: Duration) -> Self {
         let authority = HeaderValue::from_str(&address.to_string()).ok();
-        Self { address, authority, connect, pool: Pool::new(idle) }
+        Self { address, authority, connect, pool: Arc::new(Pool::new(idle)) }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Sends the request and awaits the head of the answer.
-    pub(crate) async fn send(self: &Arc<Self>, request: Request) -> Result<Response, Platform> {
+    pub(super) async fn send(&self, request: Request, fresh: bool) -> Result<Response, Failed> {
         let (mut head, body) = request.into_parts();
         self.address_to_us(&mut head);
-        let request = Request::from_parts(head, body);
-        match self.pool.take() {
-            Some(connection) => self.send_reused(connection, request).await,
-            None => self.send_on(self.connection().await?, request).await.map_err(broken),
-        }
-    }
-
-    /// A connection that was kept may have been closed by the other side just now. What such a connection swallowed is
-    /// sent again once: always if it was not even written, else only if twice is as good as once.
-    async fn send_reused(
-        self: &Arc<Self>,
-        connection: SendRequest<Body>,
-        request: Request,
-    ) -> Result<Response, Platform> {
-        let (request, again) = replayable(request).await?;
-        match self.send_on(connection, request).await {
-            Ok(answer) => Ok(answer),
-            Err(Failed { unsent: Some(request), .. }) => {
-                self.send_on(self.connection().await?, *request).await.map_err(broken)
+        let mut request = Request::from_parts(head, body);
+        let kept = if fresh { None } else { self.pool.take() };
+        if let Some(connection) = kept {
+            match self.send_on(connection, request, true).await {
+                // It was closed before a byte was written. Those below it may be too: a fresh one then.
+                Err(Failed::Unsent(unsent, _)) => request = *unsent,
+                sent => return sent,
             }
-            Err(failed) => match again.filter(|_| failed.before_any_answer()) {
-                Some(request) => self.send_on(self.connection().await?, request).await.map_err(broken),
-                None => Err(broken(failed)),
-            },
+        }
+        // Boxed, for it is rare and large, and every call carries the room for it.
+        match Box::pin(connect(self.address, self.connect, http1_handshake)).await {
+            Ok(connection) => self.send_on(connection, request, false).await,
+            Err(error) => Err(Failed::unreachable(request, error)),
         }
     }
 
     async fn send_on(
-        self: &Arc<Self>,
+        &self,
         mut connection: SendRequest<Body>,
         request: Request,
+        reused: bool,
     ) -> Result<Response, Failed> {
         match connection.try_send_request(request).await {
             Ok(answer) => {
@@ -87,35 +73,15 @@ impl Http1 {
                     self.pool.put(connection);
                     Body::empty()
                 } else {
-                    Body::stream(Answer { body, back: Some((Arc::clone(self), connection)) })
+                    Body::stream(Answer { body, back: Some((Arc::clone(&self.pool), connection)) })
                 };
                 Ok(Response::from_parts(head, body))
             }
-            Err(mut error) => {
-                Err(Failed { unsent: error.take_message().map(Box::new), error: error.into_error() })
-            }
+            Err(mut error) => Err(match error.take_message() {
+                Some(unsent) => Failed::unreachable(unsent, error.into_error()),
+                None => Failed::of(error.into_error(), reused),
+            }),
         }
-    }
-
-    async fn connection(&self) -> Result<SendRequest<Body>, Platform> {
-        let unreachable = |error: BoxError| {
-            Platform::new(FaultKind::UpstreamUnavailable)
-                .with_detail("a service that was called does not accept connections")
-                .caused_by(error)
-        };
-        let stream = tokio::time::timeout(self.connect, TcpStream::connect(self.address)).await;
-        let stream =
-            stream.map_err(|late| unreachable(late.into()))?.map_err(|error| unreachable(error.into()))?;
-        stream.set_nodelay(true).map_err(|error| unreachable(error.into()))?;
-        let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
-        let (connection, driver) = handshake.map_err(|error| unreachable(error.into()))?;
-        // It ends with the last use of the connection; whoever awaits an answer learns of its errors.
-        tokio::spawn(async move {
-            if let Err(error) = driver.await {
-                tracing::debug!(%error, "a connection to a service broke");
-            }
-        });
-        Ok(connection)
     }
 
     /// Origin form, our own framing, our own `Host`.
@@ -130,67 +96,44 @@ impl Http1 {
     }
 }
 
-/// The request, and a second one just like it if it may be sent twice.
-async fn replayable(request: Request) -> Result<(Request, Option<Request>), Platform> {
-    let small = request.body().size_hint().exact().is_some_and(|length| length <= REPLAYED);
-    if !small || !is_retry_safe(&request) {
-        return Ok((request, None));
-    }
-    let (head, body) = request.into_parts();
-    let bytes = body.collect(REPLAYED as usize).await?;
-    let mut again = Request::new(bytes.clone().into());
-    again.method_mut().clone_from(&head.method);
-    again.uri_mut().clone_from(&head.uri);
-    again.headers_mut().clone_from(&head.headers);
-    Ok((Request::from_parts(head, bytes.into()), Some(again)))
-}
-
-/// Why a connection gave no answer.
-struct Failed {
-    /// The request, if not a byte of it was written.
-    unsent: Option<Box<Request>>,
-    error: hyper::Error,
-}
-
-impl Failed {
-    /// Whether the connection died without a byte of an answer.
-    fn before_any_answer(&self) -> bool {
-        let reset = self.error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-        self.error.is_incomplete_message()
-            || self.error.is_canceled()
-            || self.error.is_closed()
-            || reset.is_some()
-    }
-}
-
-/// What the caller learns. A fault of our own in the request's body, such as its being too large, is the answer.
-fn broken(failed: Failed) -> Platform {
-    let mut source: Option<&(dyn Error + 'static)> = failed.error.source();
-    while let Some(error) = source {
-        if let Some(fault) = error.downcast_ref::<Platform>() {
-            let same = Platform::new(fault.kind());
-            return match fault.detail() {
-                Some(detail) => same.with_detail(detail.to_owned()),
-                None => same,
-            };
+async fn http1_handshake(stream: TcpStream) -> Result<SendRequest<Body>, BoxError> {
+    let (connection, driver) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
+    // It ends with the last use of the connection; whoever awaits an answer learns of its errors.
+    tokio::spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::debug!(%error, "a connection to a service broke");
         }
-        source = error.source();
-    }
-    Platform::new(FaultKind::UpstreamFailed)
-        .with_detail("a service that was called broke off before its answer")
-        .caused_by(failed.error)
+    });
+    Ok(connection)
+}
+
+/// A connection, within the time it may take.
+pub(super) async fn connect<C, F>(
+    address: SocketAddr,
+    within: Duration,
+    handshake: impl FnOnce(TcpStream) -> F,
+) -> Result<C, BoxError>
+where
+    F: Future<Output = Result<C, BoxError>>,
+{
+    let connecting = async {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        handshake(stream).await
+    };
+    tokio::time::timeout(within, connecting).await?
 }
 
 /// The body of an answer. Read to its end it gives its connection back; dropped before, the connection closes.
 struct Answer {
     body: Incoming,
-    back: Option<(Arc<Http1>, SendRequest<Body>)>,
+    back: Option<(Arc<Pool>, SendRequest<Body>)>,
 }
 
 impl Answer {
     fn give_back(&mut self) {
-        if let Some((instance, connection)) = self.back.take() {
-            instance.pool.put(connection);
+        if let Some((pool, connection)) = self.back.take() {
+            pool.put(connection);
         }
     }
 }
@@ -207,11 +150,7 @@ impl http_body::Body for Answer {
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 self.back = None;
-                let fault = Platform::new(FaultKind::UpstreamFailed)
-                    .with_detail("a service that was called broke off in the middle of its answer")
-                    .caused_by(error)
-                    .from_upstream();
-                Poll::Ready(Some(Err(fault.into())))
+                Poll::Ready(Some(Err(broken_off(error).into())))
             }
             Poll::Ready(Some(Ok(frame))) => {
                 if self.body.is_end_stream() {
@@ -234,4 +173,12 @@ impl http_body::Body for Answer {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// The fault of an answer that ended early.
+pub(super) fn broken_off(error: hyper::Error) -> Platform {
+    Platform::new(FaultKind::UpstreamFailed)
+        .with_detail("a service that was called broke off in the middle of its answer")
+        .caused_by(error)
+        .from_upstream()
 }

@@ -6,11 +6,11 @@ use partie_contract::{Deadline, FaultKind, Platform, Request, Response};
 
 use crate::dispatch::{About, dispatch};
 use crate::limited::Limit;
-use crate::mesh::TargetState;
 use crate::serve::{Peer, Serve};
 use crate::stack::late;
+use crate::target::TargetState;
 
-pub(super) async fn send(
+pub(crate) async fn send(
     serve: Arc<dyn Serve>,
     from: Peer,
     request: Request,

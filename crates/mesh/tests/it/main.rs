@@ -1,6 +1,8 @@
 //! The tests of the data plane, against real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod attempts;
+mod balance;
 mod bulkhead;
 mod calls;
 mod clocks;
@@ -8,6 +10,7 @@ mod deadline;
 mod disconnect;
 mod discovery;
 mod drain;
+mod fleet;
 mod parity;
 mod pool;
 mod sockets;

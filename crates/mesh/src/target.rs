@@ -1,0 +1,224 @@
+//! One service as its callers see it: a name, bounds, and ways there that may change.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use partie_contract::{Deadline, FaultKind, Operation, Platform, Request, Response};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::balance::EndpointSet;
+use crate::discovery::{Following, Instance};
+use crate::handles::Handles;
+use crate::resilience::{Budget, MeshConfig, Throttle};
+use crate::serve::{Peer, Serve};
+use crate::stack::{self, Bulkhead};
+use crate::ticks::Ticks;
+use crate::transport::Remote;
+
+/// One service as its callers see it: a name, bounds, and ways there that may change. Cheap to clone.
+#[derive(Clone)]
+pub struct Target(pub(crate) Arc<TargetState>);
+
+pub(crate) struct TargetState {
+    pub(crate) service: Arc<str>,
+    pub(crate) config: Arc<MeshConfig>,
+    pub(crate) handles: Handles,
+    pub(crate) bulkhead: Arc<Bulkhead>,
+    pub(crate) budget: Budget,
+    pub(crate) throttle: Throttle,
+    /// Ranks instances for this process.
+    process: u64,
+    way: ArcSwap<Way>,
+    /// Takes over every new list of a registry.
+    follower: Mutex<Option<AbortHandle>>,
+    /// Told of every new way.
+    pub(crate) news: Notify,
+    /// Since when nobody could be reached, in ticks; 0 if somebody could.
+    outage: AtomicU64,
+}
+
+/// How a service is reached.
+#[derive(Default)]
+pub(crate) enum Way {
+    /// Nobody knows.
+    #[default]
+    Nowhere,
+    /// It is in this process.
+    Here(Arc<dyn Serve>),
+    /// Over the wire, at one of those.
+    There(EndpointSet),
+}
+
+// === impl Target ===
+
+impl Target {
+    pub(crate) fn new(service: Arc<str>, config: Arc<MeshConfig>, process: u64, handles: Handles) -> Self {
+        Self(Arc::new(TargetState {
+            bulkhead: Bulkhead::new(Arc::clone(&service), config.in_flight(&service)),
+            budget: Budget::new(config.budget),
+            throttle: Throttle::new(),
+            service,
+            config,
+            handles,
+            process,
+            way: ArcSwap::default(),
+            follower: Mutex::default(),
+            news: Notify::new(),
+            outage: AtomicU64::new(0),
+        }))
+    }
+
+    /// Sends a request on, headers and all.
+    ///
+    /// `from` is who hands it over, if the service is in this process. The gateway passes on the client it serves, so
+    /// that the service treats the request as it would one from the network: it trusts nothing but tokens. The operation
+    /// says what the [table of policies](MeshConfig) has for the call.
+    ///
+    /// # Errors
+    /// [`FaultKind::UpstreamUnavailable`] when the service is nowhere or refuses connections,
+    /// [`FaultKind::Overloaded`] at once when too much is under way, [`FaultKind::UpstreamTimeout`] at the deadline,
+    /// [`FaultKind::UpstreamFailed`] when the service broke off.
+    pub async fn forward(
+        &self,
+        from: Peer,
+        operation: Option<&Operation>,
+        request: Request,
+        deadline: Deadline,
+    ) -> Result<Response, Platform> {
+        stack::call(&self.0, from, None, operation, request, deadline).await
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &str {
+        &self.0.service
+    }
+
+    /// Whether anybody knows a way there.
+    pub fn is_known(&self) -> bool {
+        match &**self.0.way.load() {
+            Way::Nowhere => false,
+            Way::Here(_) => true,
+            Way::There(endpoints) => !endpoints.is_empty(),
+        }
+    }
+
+    /// Whether somebody said where it is, or where to look for it.
+    pub(crate) fn is_led(&self) -> bool {
+        !matches!(&**self.0.way.load(), Way::Nowhere)
+    }
+
+    /// Leads that way from now on, whatever a registry says.
+    pub(crate) fn lead(&self, way: Way) {
+        let mut follower = self.0.follower();
+        if let Some(follower) = follower.take() {
+            follower.abort();
+        }
+        self.0.turn(way);
+    }
+
+    /// Leads to those instances from now on.
+    pub(crate) fn lead_to(&self, instances: &[Instance]) {
+        self.lead(Way::Nowhere);
+        self.0.turn(self.0.to(instances));
+    }
+
+    /// Leads to the instances a registry knows, as they come and go. Call it inside a tokio runtime.
+    pub(crate) fn follow(&self, following: Following) {
+        self.lead(Way::There(EndpointSet::default()));
+        let weak = Arc::downgrade(&self.0);
+        let mut follower = self.0.follower();
+        let task = tokio::spawn(async move {
+            let mut lists = following.watch();
+            loop {
+                let list = Arc::clone(&lists.borrow_and_update());
+                let Some(state) = weak.upgrade() else { return };
+                {
+                    let follower = state.follower();
+                    if follower.is_none() {
+                        return;
+                    }
+                    state.turn(state.to(&list));
+                }
+                drop(state);
+                if lists.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        *follower = Some(task.abort_handle());
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.0.service)?;
+        match &**self.0.way.load() {
+            Way::Nowhere => f.write_str("nowhere"),
+            Way::Here(_) => f.write_str("in this process"),
+            Way::There(endpoints) => f.debug_list().entries(endpoints.iter()).finish(),
+        }
+    }
+}
+
+// === impl TargetState ===
+
+impl TargetState {
+    /// The way there, as of now.
+    pub(crate) fn way(&self) -> arc_swap::Guard<Arc<Way>> {
+        self.way.load()
+    }
+
+    /// That way from now on.
+    fn turn(&self, way: Way) {
+        self.way.store(Arc::new(way));
+        self.news.notify_waiters();
+    }
+
+    /// The way to those instances; whoever is among them already stays as known as it is.
+    fn to(&self, instances: &[Instance]) -> Way {
+        let empty = EndpointSet::default();
+        let before = self.way.load();
+        let before = match &**before {
+            Way::There(endpoints) => endpoints,
+            Way::Nowhere | Way::Here(_) => &empty,
+        };
+        let remote = |address: SocketAddr| Remote::new(address, self.config.connect, self.config.idle);
+        Way::There(before.next(instances, &self.config, self.process, Ticks::now(), remote))
+    }
+
+    fn follower(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.follower.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody was reached.
+    pub(crate) fn reached(&self) {
+        if self.outage.load(Ordering::Relaxed) != 0 {
+            self.outage.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Nobody was reached. Says since when that is so.
+    pub(crate) fn unreached(&self, now: Ticks) -> Ticks {
+        let now = now.as_nanos().max(1);
+        let before = self.outage.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        Ticks::from_nanos(before.err().unwrap_or(now))
+    }
+
+    /// What callers are told when there is no instance.
+    pub(crate) fn unknown(&self) -> Platform {
+        Platform::new(FaultKind::UpstreamUnavailable)
+            .with_detail(format!("no instance of {} is known", self.service))
+    }
+}
+
+impl Drop for TargetState {
+    fn drop(&mut self) {
+        if let Some(follower) = self.follower().take() {
+            follower.abort();
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Over HTTP/2 to one instance of a service: many calls at a time on a few connections.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Uri, Version, header};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use partie_contract::{Body, BoxError, Request, Response};
+use tokio::net::TcpStream;
+
+use super::failed::Failed;
+use super::http1::{broken_off, connect};
+
+/// How many calls share a connection; then another one is opened. Its one lock is what limits a connection
+/// (`h2`, and ztunnel's experience with it).
+const STREAMS: usize = 100;
+/// How many connections to one instance. Then they share more.
+const CONNECTIONS: usize = 8;
+/// How much an instance may send of one answer, and of all on a connection, before it is read.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// A connection on which nothing moves is asked whether it is alive, and given up when it is not.
+const PING: Duration = Duration::from_secs(20);
+
+/// One instance, with its connections.
+pub(super) struct Http2 {
+    address: SocketAddr,
+    authority: Option<Authority>,
+    connect: Duration,
+    connections: Mutex<Vec<Arc<Shared>>>,
+    /// Whoever opens a connection does it for all who wait.
+    opening: tokio::sync::Mutex<()>,
+}
+
+/// A connection with its calls.
+struct Shared {
+    sender: SendRequest<Body>,
+    streams: AtomicUsize,
+}
+
+/// A place on a connection, until it is dropped.
+struct Stream(Arc<Shared>);
+
+// === impl Http2 ===
+
+impl Http2 {
+    pub(super) fn new(address: SocketAddr, connect: Duration) -> Self {
+        let authority = address.to_string().parse().ok();
+        Self {
+            address,
+            authority,
+            connect,
+            connections: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Sends the request and awaits the head of the answer.
+    pub(super) async fn send(&self, request: Request) -> Result<Response, Failed> {
+        let (mut head, body) = request.into_parts();
+        self.address_to_us(&mut head);
+        let mut request = Request::from_parts(head, body);
+        // A connection may end between the look at it and its use; a second one has just been opened.
+        for _ in 0..2 {
+            let stream = match self.stream().await {
+                Ok(stream) => stream,
+                Err(error) => return Err(Failed::unreachable(request, error)),
+            };
+            match stream.0.sender.clone().try_send_request(request).await {
+                Ok(answer) => {
+                    let (head, body) = answer.into_parts();
+                    let body = Body::stream(Answer { body, _stream: stream });
+                    return Ok(Response::from_parts(head, body));
+                }
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => {
+                        self.forget(&stream.0);
+                        request = unsent;
+                    }
+                    // Whoever is refused gets the request back; of this one nobody knows what became of it.
+                    None => return Err(Failed::of(error.into_error(), false)),
+                },
+            }
+        }
+        Err(Failed::unreachable(request, "its connections end as soon as they begin"))
+    }
+
+    /// A place on a connection: one that is there, or a new one.
+    async fn stream(&self) -> Result<Stream, BoxError> {
+        if let Some(stream) = self.free() {
+            return Ok(stream);
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(stream) = self.free() {
+            return Ok(stream);
+        }
+        let sender = connect(self.address, self.connect, handshake).await?;
+        let shared = Arc::new(Shared { sender, streams: AtomicUsize::new(1) });
+        self.connections().push(Arc::clone(&shared));
+        Ok(Stream(shared))
+    }
+
+    /// The connection with the fewest calls, if it has room for another or no more connections may be opened.
+    fn free(&self) -> Option<Stream> {
+        let mut connections = self.connections();
+        connections.retain(|shared| !shared.sender.is_closed());
+        let full = connections.len() >= CONNECTIONS;
+        let least = connections.iter().min_by_key(|shared| shared.streams.load(Ordering::Relaxed))?;
+        if least.streams.load(Ordering::Relaxed) >= STREAMS && !full {
+            return None;
+        }
+        least.streams.fetch_add(1, Ordering::Relaxed);
+        Some(Stream(Arc::clone(least)))
+    }
+
+    fn forget(&self, gone: &Arc<Shared>) {
+        self.connections().retain(|shared| !Arc::ptr_eq(shared, gone));
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<Arc<Shared>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Absolute form, from which hyper makes the pseudo header fields.
+    fn address_to_us(&self, head: &mut http::request::Parts) {
+        let path = head.uri.path_and_query().cloned();
+        let mut uri = http::uri::Parts::default();
+        uri.scheme = Some(Scheme::HTTP);
+        uri.authority.clone_from(&self.authority);
+        uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        head.uri = Uri::from_parts(uri).unwrap_or_default();
+        head.version = Version::HTTP_2;
+        head.headers.remove(header::HOST);
+    }
+}
+
+async fn handshake(stream: TcpStream) -> Result<SendRequest<Body>, BoxError> {
+    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    tokio::spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::debug!(%error, "a connection to a service broke");
+        }
+    });
+    Ok(sender)
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer, with its place on the connection.
+struct Answer {
+    body: Incoming,
+    _stream: Stream,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.body).poll_frame(cx).map_err(|error| broken_off(error).into())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,54 @@
+//! The way to one instance: HTTP/1.1 for most calls, HTTP/2 for those that need it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header;
+use partie_contract::{Request, Response};
+
+use super::failed::Failed;
+use super::http1::Http1;
+use super::http2::Http2;
+
+/// One instance, with its connections. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Remote(Arc<Both>);
+
+struct Both {
+    http1: Http1,
+    http2: Http2,
+}
+
+// === impl Remote ===
+
+impl Remote {
+    pub(crate) fn new(address: SocketAddr, connect: Duration, idle: Duration) -> Self {
+        let http1 = Http1::new(address, connect, idle);
+        Self(Arc::new(Both { http1, http2: Http2::new(address, connect) }))
+    }
+
+    /// Sends the request and awaits the head of the answer. With `fresh` not on a connection that was used before.
+    pub(crate) async fn send(&self, request: Request, fresh: bool) -> Result<Response, Failed> {
+        // On one machine a connection for each call under way costs less than streams that share one; gRPC knows only
+        // the latter.
+        if is_grpc(&request) {
+            self.0.http2.send(request).await
+        } else {
+            self.0.http1.send(request, fresh).await
+        }
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.0.http1.address())
+    }
+}
+
+/// Whether this is a gRPC call, by its media type.
+fn is_grpc(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
