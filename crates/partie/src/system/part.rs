@@ -12,8 +12,8 @@ use std::time::Duration;
 use partie_contract::Fault;
 use partie_gateway::{Parts, Readiness};
 use partie_identity::{Signer, Verifier};
-use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Following, Instance};
-use partie_mesh::{BindError, Limits, Listener, Mesh, Serve};
+use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance};
+use partie_mesh::{BindError, Limits, Listener, Mesh, Serve, Target};
 use partie_messaging::{Broker, BrokerDesk, BrokerWire, Stages};
 use partie_runtime::Stop;
 use partie_telemetry::Metrics;
@@ -117,7 +117,7 @@ impl System {
             Some(service) => parts.service(&launch, &pass, service).await?,
             None if place.part == GATEWAY => {
                 let services = self.services.iter().map(|service| service.declared.name);
-                parts.gateway(&launch, &pass, contracts.clone(), services)?
+                parts.gateway(&launch, contracts.clone(), services)?
             }
             None => parts.platform(&launch).await?,
         };
@@ -204,9 +204,6 @@ impl Assembly {
         service: crate::Service,
     ) -> Result<Arc<dyn Serve>, StartError> {
         let name = service.declared.name;
-        for called in service.declared.calls.keys() {
-            pass.find(&launch.mesh, called);
-        }
         let broker: Option<Arc<dyn Broker>> = pass.broker(launch).map(|broker| Arc::new(broker) as _);
         let background =
             Background { broker, stages: self.stages.clone(), config: launch.config.messaging.clone() };
@@ -223,17 +220,14 @@ impl Assembly {
     fn gateway(
         &self,
         launch: &Launch<'_>,
-        pass: &Pass,
         contracts: Vec<&'static partie_contract::Contract>,
         services: impl Iterator<Item = &'static str>,
     ) -> Result<Arc<dyn Serve>, StartError> {
-        let found: Vec<_> = services
-            .filter_map(|name| Some((name, pass.find(&launch.mesh, name)?)))
-            .collect();
+        let found: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
         let starting = Arc::clone(&self.ready);
         let ready = move || {
             let starting = !starting.load(Ordering::Acquire);
-            found.iter().map(|(name, found)| readiness(name, found, starting)).collect()
+            found.iter().map(|target| readiness(target, starting)).collect()
         };
         let parts = launch.parts(contracts, &BTreeMap::new(), None, &self.ready, &self.verifier);
         let parts = Parts { ready: Arc::new(ready), ..parts };
@@ -264,13 +258,13 @@ impl Assembly {
     }
 }
 
-fn readiness(name: &str, found: &Following, starting: bool) -> Readiness {
-    let problem = match found.instances().is_empty() {
+fn readiness(target: &Target, starting: bool) -> Readiness {
+    let problem = match target.is_known() {
         _ if starting => Some("is starting or draining".to_owned()),
-        true => Some("no instance is announced".to_owned()),
-        false => None,
+        false => Some("no instance is announced".to_owned()),
+        true => None,
     };
-    Readiness { service: name.to_owned(), problem }
+    Readiness { service: target.service().to_owned(), problem }
 }
 
 // === impl Listen ===

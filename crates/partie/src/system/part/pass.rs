@@ -7,7 +7,6 @@ use std::time::Duration;
 use http::HeaderValue;
 use partie_contract::{BoxError, Call, Caller, Channel, Client as _, Deadline};
 use partie_identity::{KeyError, ServiceTokens, Signer, Verifier};
-use partie_mesh::discovery::{Following, Registry};
 use partie_mesh::{Mesh, Origin};
 use partie_messaging::{BrokerWireClient, RemoteBroker};
 use partie_runtime::Ids;
@@ -75,8 +74,12 @@ impl Pass {
             }
             let client = RegistryWireClient::over(launch.mesh.channel(origin.clone(), REGISTRY));
             let url = format!("http://{address}");
-            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(&verifier), Caller::Verified(join))
+            let pass = Caller::Verified(join);
+            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(&verifier), pass)
         });
+        if let Some(registry) = &registry {
+            launch.mesh.discover(Arc::new(registry.clone()));
+        }
         let has_broker = registry.is_some();
         Ok(Self { verifier, registry, has_broker, calls, origin, ids })
     }
@@ -101,27 +104,5 @@ impl Pass {
             let handles = (launch.environment.activity.clone(), self.ids.clone());
             RemoteBroker::new(client, Arc::clone(&self.calls), handles, launch.config.broker.retention)
         })
-    }
-
-    /// Has calls to a service go where the registry says, from now on.
-    pub(super) fn find(&self, mesh: &Mesh, service: &str) -> Option<Arc<Following>> {
-        let registry: Arc<dyn Registry> = Arc::new(self.registry.clone()?);
-        let following = Arc::new(Following::begin(registry, service, self.ids.clone()));
-        let (kept, mesh, service) = (Arc::clone(&following), mesh.clone(), service.to_owned());
-        tokio::spawn(async move {
-            let mut instances = kept.watch();
-            let mut known = None;
-            loop {
-                let first = instances.borrow_and_update().first().map(|instance| instance.address);
-                if let Some(address) = first.filter(|_| first != known) {
-                    mesh.connect(&service, address);
-                    known = first;
-                }
-                if instances.changed().await.is_err() {
-                    return;
-                }
-            }
-        });
-        Some(following)
     }
 }
