@@ -90,6 +90,11 @@ impl BrokerDesk {
         desk
     }
 
+    /// How many subscriptions there are.
+    pub fn subscriptions(&self) -> usize {
+        self.0.seats().len()
+    }
+
     fn seat(&self, cx: &Call, id: SubscriptionId) -> Outcome<Arc<Seat>, WireError> {
         let seat = self.0.seats().get(&id).cloned().ok_or(WireError::Over)?;
         check_owner(cx, &seat.group)?;
