@@ -5,7 +5,7 @@
 //!
 //! Layout: `child` runs a server and reads its CPU time; `http` talks to it and `load` drives it; `rounds` has the
 //! arithmetic; `machine` the facts; `table` writes Markdown; `orders` is the endpoint that `contract` measures, in both of
-//! its forms; `food` is the whole system with its customers and kitchens, and the tutorial's chain beside it.
+//! its forms; `mesh` has the callers that `mesh` compares; `food` is the whole system with its customers and kitchens, and the tutorial's chain beside it.
 #![forbid(unsafe_code)]
 
 mod child;
@@ -13,6 +13,7 @@ pub mod food;
 mod http;
 mod load;
 mod machine;
+pub mod mesh;
 pub mod orders;
 mod rounds;
 mod table;

@@ -15,9 +15,9 @@ use crate::handles::Handles;
 use crate::in_flight::InFlight;
 use crate::limited::{Limit, Limited};
 use crate::serve::{Peer, Serve};
-use crate::stack::is_read;
+use crate::stack::{is_grpc, is_read};
 
-/// Answers the request, by the limit. Dropping the future cancels a read; other methods go on, and count as work,
+/// Answers the request, by the limit. Dropping the future cancels a read or a gRPC call; other methods go on, and count as work,
 /// until they end or the limit is reached.
 ///
 /// # Errors
@@ -31,12 +31,12 @@ pub(crate) async fn dispatch(
     about: &About,
 ) -> Result<Response, Platform> {
     let in_flight = InFlight::of(&mut request, &handles.activity);
-    let reads = is_read(request.method());
+    let ends_with_caller = is_read(request.method()) || is_grpc(request.headers());
     let work = match catch_unwind(AssertUnwindSafe(|| serve.serve(peer, request))) {
         Ok(work) => Limited::new(limit, Caught { work, _in_flight: in_flight }),
         Err(panic) => return Ok(about.answer(panic.as_ref())),
     };
-    let outcome = if reads { work.await } else { handles.detached.finishing(work).await };
+    let outcome = if ends_with_caller { work.await } else { handles.detached.finishing(work).await };
     match outcome {
         Some(Ok(answer)) => Ok(answer),
         Some(Err(panic)) => Ok(about.answer(panic.as_ref())),

@@ -1,13 +1,16 @@
-//! The listener: a strict HTTP/1.1 server, one thread and one socket for each worker.
+//! The listener: a strict server of HTTP/1.1 and HTTP/2 on one port, one thread and one socket for each worker.
 
 mod answer;
 mod bind;
 mod connection;
 mod drain;
+mod exchange;
 mod limits;
+mod pressure;
 mod request;
 mod seats;
 mod socket;
+mod streams;
 mod worker;
 
 use std::fmt;
@@ -21,6 +24,7 @@ use partie_runtime::Stop;
 use tokio::sync::oneshot;
 
 use self::drain::Drain;
+use self::pressure::{Crowd, Pressure};
 use self::seats::Seats;
 use self::worker::Worker;
 use crate::handles::Handles;
@@ -127,6 +131,7 @@ impl Listener {
         let (drain, limits) = (Drain::default(), Arc::clone(&self.limits));
         let _cut = drain.clone().cut_on_drop();
         let seats = Seats::new(&self.limits);
+        let crowd = Crowd::new(&self.limits);
 
         // Everything is ready before anything is served.
         let mut ends = FuturesUnordered::new();
@@ -135,6 +140,7 @@ impl Listener {
                 serve: Arc::clone(&serve),
                 limits: Arc::clone(&self.limits),
                 seats: Arc::clone(&seats),
+                pressure: Arc::new(Pressure::new(&self.limits, &crowd)),
                 drain: drain.clone(),
                 handles: self.handles.clone(),
             };

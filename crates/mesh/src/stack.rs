@@ -8,7 +8,7 @@ mod judge;
 mod replay;
 mod trace;
 
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 use partie_contract::{Deadline, Operation, Platform, Request, Response, wire};
 
 use crate::hop::strip_hop_by_hop;
@@ -80,6 +80,11 @@ pub(crate) async fn call(
 /// Whether a request only reads, so that dropping it may cancel it.
 pub(crate) fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether it is a gRPC call, which ends with its caller: in that protocol going away is how one cancels.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// Whether sending it twice is the same as sending it once: by its method, its idempotency key, or because whoever made

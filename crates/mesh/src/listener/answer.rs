@@ -12,7 +12,7 @@ use partie_contract::{Body, BoxError, Presence};
 use tokio::time::{Instant, Sleep};
 
 use super::drain::Drain;
-use super::socket::Phase;
+use super::exchange::Exchange;
 use crate::in_flight::InFlight;
 
 /// A comment, which readers skip.
@@ -26,7 +26,7 @@ pub(super) struct Outgoing {
     /// Boxed: most answers are no streams.
     events: Option<Box<Events>>,
     in_flight: Option<Arc<InFlight>>,
-    phase: Phase,
+    exchange: Exchange,
 }
 
 /// What an event stream needs beyond its events.
@@ -46,7 +46,7 @@ struct Events {
 impl Outgoing {
     pub(super) fn new(
         body: Body,
-        phase: Phase,
+        exchange: Exchange,
         in_flight: Option<Arc<InFlight>>,
         events: Option<(Duration, Drain)>,
     ) -> Self {
@@ -60,7 +60,7 @@ impl Outgoing {
                 parked: false,
             })
         });
-        Self { body, events, in_flight, phase }
+        Self { body, events, in_flight, exchange }
     }
 
     fn poll_events(
@@ -100,7 +100,7 @@ impl http_body::Body for Outgoing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { body, events, in_flight, phase } = &mut *self;
+        let Self { body, events, in_flight, exchange } = &mut *self;
         let polled = match events {
             None => Pin::new(body).poll_frame(cx),
             Some(events) => {
@@ -112,7 +112,7 @@ impl http_body::Body for Outgoing {
         };
         if matches!(polled, Poll::Ready(None)) {
             *in_flight = None;
-            phase.answer_ended();
+            exchange.answer_ended();
         }
         polled
     }
@@ -131,7 +131,9 @@ impl Drop for Outgoing {
         if let Some(events) = &mut self.events {
             events.set_parked(self.in_flight.as_deref(), false);
         }
-        self.phase.answer_ended();
+        // The wire does not ask for more than the last frame.
+        let whole = http_body::Body::is_end_stream(self);
+        self.exchange.answer_dropped(whole);
     }
 }
 

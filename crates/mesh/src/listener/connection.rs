@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -16,11 +16,14 @@ use partie_contract::wire;
 use tokio::net::TcpStream;
 
 use super::answer::Outgoing;
-use super::drain::Drain;
+use super::drain::{Drain, Watch};
+use super::exchange::Exchange;
 use super::limits::Limits;
+use super::pressure::Pressure;
 use super::request;
 use super::seats::Seat;
 use super::socket::{Phase, Socket};
+use super::streams::{self, Streams};
 use crate::dispatch::{About, dispatch};
 use crate::handles::Handles;
 use crate::hop::strip_hop_by_hop;
@@ -36,6 +39,7 @@ pub(super) struct Connection {
     pub(super) _seat: Seat,
     pub(super) serve: Arc<dyn Serve>,
     pub(super) limits: Arc<Limits>,
+    pub(super) pressure: Arc<Pressure>,
     pub(super) drain: Drain,
     pub(super) handles: Handles,
 }
@@ -58,12 +62,12 @@ impl Connection {
             // The socket has its own clocks: hyper's would also run while a connection waits for its next request.
             .header_read_timeout(None);
         let this = Arc::new(self);
-        let service = service_fn(move |request| {
+        let service = service_fn(|request| {
             phase.request_began();
-            let (this, phase) = (Arc::clone(&this), phase.clone());
-            async move { Ok::<_, Infallible>(this.answer(request, phase).await) }
+            let (this, exchange) = (Arc::clone(&this), Exchange::Http1(phase.clone()));
+            async move { Ok::<_, Infallible>(this.answer(request, exchange).await) }
         });
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+        let mut connection = builder.serve_connection(TokioIo::new(socket), service);
         let mut told = false;
         let ended = poll_fn(|cx| {
             if watch.is_cut(cx) {
@@ -71,43 +75,64 @@ impl Connection {
             }
             if !told && watch.is_closing(cx) {
                 told = true;
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
-            connection.as_mut().poll(cx).map(Some)
+            Pin::new(&mut connection).poll(cx).map(Some)
         });
-        if let Some(Err(error)) = ended.await {
+        let ended = ended.await;
+        if phase.is_streams() && ended.is_some() {
+            let io = connection.into_parts().io;
+            // Boxed, so that the others need no room for it.
+            return Box::pin(this.run_streams(io, phase, watch)).await;
+        }
+        if let Some(Err(error)) = ended {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
+    }
+
+    /// The client began with the preface of HTTP/2.
+    async fn run_streams(self: Arc<Self>, io: TokioIo<Socket>, phase: Phase, watch: Watch) {
+        let (streams, this) = (Streams::new(phase, &self.limits), Arc::clone(&self));
+        let begin = streams.clone();
+        let service = service_fn(move |request| {
+            let (this, exchange) = (Arc::clone(&this), Exchange::Http2(begin.begin()));
+            async move { Ok::<_, Infallible>(this.answer(request, exchange).await) }
+        });
+        streams::run(io, service, streams, &self.limits, watch, self.peer).await;
     }
 
     async fn answer(
         self: Arc<Self>,
         request: http::Request<Incoming>,
-        phase: Phase,
+        exchange: Exchange,
     ) -> http::Response<Outgoing> {
         let id = request_id(request.headers(), &self.handles.ids);
         let about = About { uri: request.uri().clone(), request_id: Some(id.clone()) };
-        let (mut answer, in_flight) = match request::admit(request, &self.limits, &phase) {
+        let admitted = request::admit(request, &self.limits, exchange.phase());
+        let admitted = admitted.and_then(|request| Ok((self.pressure.admit(&request)?, request)));
+        let (mut answer, in_flight) = match admitted {
             Err(fault) => (about.problem(fault), None),
-            Ok(mut request) => {
+            Ok((place, mut request)) => {
                 request.headers_mut().insert(wire::REQUEST_ID, id);
                 let in_flight = InFlight::of(&mut request, &self.handles.activity);
                 let (serve, peer) = (Arc::clone(&self.serve), Peer::Network(self.peer));
                 let limit = Limit::After(self.limits.answer);
                 let answer = dispatch(serve, peer, request, limit, &self.handles, &about).await;
-                (answer.unwrap_or_else(|fault| about.problem(fault)), Some(in_flight))
+                let answer = answer.unwrap_or_else(|fault| about.problem(fault));
+                place.answered(&answer);
+                (answer, Some(in_flight))
             }
         };
         let events = is_event_stream(&answer).then(|| (self.limits.heartbeat, self.drain.clone()));
         let headers = answer.headers_mut();
         strip_hop_by_hop(headers);
-        // What was refused unread may be followed by anything.
-        if self.drain.is_lame() || in_flight.is_none() {
+        // What was refused unread may be followed by anything. HTTP/2 says goodbye by itself.
+        if !exchange.is_http2() && (self.drain.is_lame() || in_flight.is_none()) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(id) = about.request_id {
             headers.entry(wire::REQUEST_ID).or_insert(id);
         }
-        answer.map(|body| Outgoing::new(body, phase, in_flight, events))
+        answer.map(|body| Outgoing::new(body, exchange, in_flight, events))
     }
 }

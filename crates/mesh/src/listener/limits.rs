@@ -13,6 +13,13 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections from one IPv4 address or one IPv6 /64.
     pub connections_per_address: usize,
+    /// Requests under way, over all connections: the next one gets a 503. Answers that come after their deadline lower it
+    /// for a while.
+    pub in_flight: usize,
+    /// How long a request may wait until a worker has time for it. Beyond that a worker answers 503 until it has caught
+    /// up; `0s` means that it never does.
+    #[serde(with = "duration")]
+    pub lag: Duration,
     /// Connections the kernel holds until they are accepted.
     pub backlog: i32,
     /// Header fields. More are a 431.
@@ -39,6 +46,17 @@ pub struct Limits {
     /// How long a connection may wait for its next request.
     #[serde(with = "duration")]
     pub idle: Duration,
+    /// HTTP/2: requests that are under way on one connection. The client waits with the next one.
+    pub streams: u32,
+    /// HTTP/2: bytes of one body that may be on their way before anybody reads them.
+    pub stream_window: u32,
+    /// HTTP/2: the same for all bodies of a connection together.
+    pub connection_window: u32,
+    /// HTTP/2: requests a client may take back within a second. Then the connection is closed.
+    pub resets: usize,
+    /// HTTP/2: how often a client is asked whether it is still there, and how long it may take to say so.
+    #[serde(with = "duration")]
+    pub ping: Duration,
     /// How often an event stream without events says that it is alive.
     #[serde(with = "duration")]
     pub heartbeat: Duration,
@@ -55,6 +73,8 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             connections_per_address: 1_024,
+            in_flight: 1_000,
+            lag: Duration::from_millis(100),
             backlog: 1_024,
             headers: 100,
             head: 64 << 10,
@@ -65,6 +85,11 @@ impl Default for Limits {
             answer: Duration::from_secs(120),
             write_stall: Duration::from_secs(30),
             idle: Duration::from_secs(60),
+            streams: 100,
+            stream_window: 64 << 10,
+            connection_window: 1 << 20,
+            resets: 250,
+            ping: Duration::from_secs(20),
             heartbeat: Duration::from_secs(15),
             lame_duck: Duration::from_millis(250),
             drain: Duration::from_secs(30),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use partie_contract::{Body, BoxError, FaultKind, Platform, Request};
@@ -16,15 +16,19 @@ use tokio::time::Sleep;
 use super::limits::Limits;
 use super::socket::Phase;
 use crate::request_id::request_id;
+use crate::stack::is_grpc;
 
 /// What the parser lets through and the rules do not: addresses and `Host` (RFC 9112 section 3).
 pub(super) fn admit(
     request: http::Request<Incoming>,
     limits: &Limits,
-    phase: &Phase,
+    phase: Option<&Phase>,
 ) -> Result<Request, Platform> {
     let (mut head, body) = request.into_parts();
-    let body = Upload { body, limit: limits.body, sleep: None, phase: phase.clone() };
+    let body = Upload { body, limit: limits.body, sleep: None, phase: phase.cloned() };
+    if head.version == Version::HTTP_2 {
+        from_http2(&mut head, limits)?;
+    }
     check_host(&head)?;
     check_coding(&head.headers)?;
     let uri = std::mem::take(&mut head.uri);
@@ -41,6 +45,32 @@ pub(super) fn admit(
     head.uri = if absolute { Uri::from(target) } else { uri };
     let body = if body.is_end_stream() { Body::empty() } else { Body::stream(body) };
     Ok(Request::from_parts(head, body))
+}
+
+/// What HTTP/1.1 would have said. The parser has refused fields that belong to a connection (RFC 9113 section 8.2.2).
+fn from_http2(head: &mut http::request::Parts, limits: &Limits) -> Result<(), Platform> {
+    if head.headers.len() > limits.headers {
+        let detail = format!("at most {} header fields are accepted", limits.headers);
+        return Err(Platform::new(FaultKind::HeadersTooLarge).with_detail(detail));
+    }
+    if let Some(authority) = head.uri.authority() {
+        // One that says two things could be read in two ways (section 8.3.1).
+        let named = HeaderValue::from_str(authority.as_str()).map_err(|_| malformed("no such authority"))?;
+        if head
+            .headers
+            .get_all(header::HOST)
+            .iter()
+            .any(|host| !named.as_bytes().eq_ignore_ascii_case(host.as_bytes()))
+        {
+            return Err(malformed("Host and :authority differ"));
+        }
+        head.headers.insert(header::HOST, named);
+    }
+    // How a request came is its connection's affair. Only gRPC needs HTTP/2 all the way.
+    if !is_grpc(&head.headers) {
+        head.version = Version::HTTP_11;
+    }
+    Ok(())
 }
 
 fn check_host(head: &http::request::Parts) -> Result<(), Platform> {
@@ -112,13 +142,14 @@ struct Upload {
     limit: Duration,
     /// Set when the body is first waited for.
     sleep: Option<Pin<Box<Sleep>>>,
-    phase: Phase,
+    /// Of a connection that has to be read to the end of the body before its next request.
+    phase: Option<Phase>,
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() {
-            self.phase.leave_unread();
+        if let Some(phase) = self.phase.as_ref().filter(|_| !self.body.is_end_stream()) {
+            phase.leave_unread();
         }
     }
 }

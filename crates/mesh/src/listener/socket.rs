@@ -27,6 +27,8 @@ struct State {
     phase: AtomicU8,
     /// Whether the client may still be sending what nobody will read.
     unread: AtomicBool,
+    /// Whether the client has worn out our patience with its streams.
+    overrun: AtomicBool,
 }
 
 /// Nothing of a request is there.
@@ -37,6 +39,13 @@ const HEAD: u8 = 1;
 const ANSWERING: u8 = 2;
 /// All of the answer was handed to the parser, but perhaps not to the kernel.
 const ENDED: u8 = 3;
+/// The client speaks HTTP/2: requests come and go by themselves.
+const STREAMS: u8 = 4;
+
+/// How HTTP/2 begins (RFC 9113 section 3.4). No HTTP/1.1 request begins like that.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// `GOAWAY`, `ENHANCE_YOUR_CALM`, all streams may have been seen (RFC 9113 section 6.8).
+const CALM_DOWN: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0xB];
 
 /// How long what a client still sends is read and thrown away, so that it gets to see our last answer. Closing with
 /// unread bytes would reset the connection and take the answer with it.
@@ -58,6 +67,10 @@ pub(super) struct Socket {
     linger: Option<Pin<Box<Sleep>>>,
     /// What is left of an answer of our own that takes the place of the parser's.
     instead: Option<Bytes>,
+    /// How much of HTTP/2's preface has come, until it is clear which protocol the client speaks.
+    sniffed: Option<usize>,
+    /// What was read to find that out.
+    again: Bytes,
     ids: Ids,
 }
 
@@ -82,6 +95,22 @@ impl Phase {
     /// A body was not read to its end.
     pub(super) fn leave_unread(&self) {
         self.0.unread.store(true, Ordering::Release);
+    }
+
+    /// Whether the client turned out to speak HTTP/2.
+    pub(super) fn is_streams(&self) -> bool {
+        self.get() == STREAMS
+    }
+
+    /// Ends the connection with the next poll, and tells the client why.
+    pub(super) fn overrun(&self) {
+        self.0.overrun.store(true, Ordering::Release);
+        self.leave_unread();
+    }
+
+    /// Whether the connection ends because of what the client did.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.0.overrun.load(Ordering::Acquire)
     }
 
     fn get(&self) -> u8 {
@@ -115,6 +144,8 @@ impl Socket {
             stall: None,
             linger: None,
             instead: None,
+            sniffed: Some(0),
+            again: Bytes::new(),
             ids,
         }
     }
@@ -186,6 +217,61 @@ impl Socket {
         Poll::Ready(Ok(theirs.len()))
     }
 
+    /// Reads until it is clear which protocol the client speaks. To the HTTP/1.1 parser a client that speaks HTTP/2 has
+    /// gone away; what it sent is kept for the other parser. Nobody else pays more than a comparison for that.
+    fn poll_sniff(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        mut sniffed: usize,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        loop {
+            buf.put_slice(PREFACE.get(..sniffed).unwrap_or_default());
+            let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+            let seen = buf.filled().get(before..).unwrap_or_default();
+            let agreed = seen.iter().zip(PREFACE).take_while(|(is, wanted)| is == wanted).count();
+            let (length, nothing_new) = (seen.len(), seen.len() == sniffed);
+            if polled.is_pending() {
+                buf.set_filled(before);
+                return self.poll_patience(cx);
+            }
+            if !nothing_new && self.phase.get() == WAITING {
+                self.phase.set(HEAD);
+            }
+            if agreed == PREFACE.len() {
+                self.again = Bytes::copy_from_slice(seen);
+                buf.set_filled(before);
+                self.sniffed = None;
+                self.phase.set(STREAMS);
+                return Poll::Ready(Ok(()));
+            }
+            if nothing_new || agreed < length {
+                self.sniffed = None;
+                return polled;
+            }
+            buf.set_filled(before);
+            sniffed = agreed;
+            self.sniffed = Some(agreed);
+        }
+    }
+
+    /// Reads for the HTTP/2 parser.
+    fn poll_read_streams(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.phase.is_overrun() {
+            // Best effort, and the end of the connection in any case.
+            let told = Pin::new(&mut self.stream).poll_write(cx, &CALM_DOWN);
+            tracing::debug!(told = told.is_ready(), "a client took back too many requests");
+            return Poll::Ready(Ok(()));
+        }
+        if self.again.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let piece = self.again.split_to(self.again.len().min(buf.remaining()));
+        buf.put_slice(&piece);
+        Poll::Ready(Ok(()))
+    }
+
     fn is_unparsable(&self) -> bool {
         matches!(self.phase.get(), WAITING | HEAD)
     }
@@ -211,6 +297,13 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        match self.sniffed {
+            Some(sniffed) if buf.remaining() > PREFACE.len() => return self.poll_sniff(cx, buf, sniffed),
+            _ => {}
+        }
+        if self.phase.is_streams() {
+            return self.poll_read_streams(cx, buf);
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         match polled {
@@ -267,6 +360,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.again.is_empty() {
+            // It is the HTTP/1.1 parser that is done.
+            return Poll::Ready(Ok(()));
+        }
         if self.linger.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             if !self.phase.0.unread.load(Ordering::Acquire) {

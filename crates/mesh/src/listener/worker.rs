@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::Connection;
 use super::drain::Drain;
 use super::limits::Limits;
+use super::pressure::Pressure;
 use super::request::raw_answer;
 use super::seats::Seats;
 use crate::handles::Handles;
@@ -24,6 +25,7 @@ pub(super) struct Worker {
     pub(super) serve: Arc<dyn Serve>,
     pub(super) limits: Arc<Limits>,
     pub(super) seats: Arc<Seats>,
+    pub(super) pressure: Arc<Pressure>,
     pub(super) drain: Drain,
     pub(super) handles: Handles,
 }
@@ -86,6 +88,7 @@ impl Worker {
             _seat: seat,
             serve: Arc::clone(&self.serve),
             limits: Arc::clone(&self.limits),
+            pressure: Arc::clone(&self.pressure),
             drain: self.drain.clone(),
             handles: self.handles.clone(),
         };

@@ -30,10 +30,12 @@ impl Throttle {
 
     /// Counts a call that is about to be sent, and says whether it may be. `random` is any number.
     ///
-    /// A call counts before it is sent: those that hang for long are the ones that matter most.
-    pub(crate) fn admit(&self, now: Ticks, random: u64) -> bool {
+    /// A call counts before it is sent, and those that end without an answer stay counted: they are the ones that matter
+    /// most. Only of the `open` ones, which are under way, nothing is known yet.
+    pub(crate) fn admit(&self, now: Ticks, open: usize, random: u64) -> bool {
         let (sent, accepted) = self.window.sum(now);
         self.window.add(now, 1, 0);
+        let sent = sent.saturating_sub(open as u64);
         if sent < LEAST {
             return true;
         }
@@ -55,14 +57,14 @@ mod tests {
     fn sent(accepts: u64) -> usize {
         let (throttle, now) = (Throttle::new(), Ticks::from_nanos(0));
         for call in 0..1_000 {
-            if throttle.admit(now, 99) && call % 100 < accepts {
+            if throttle.admit(now, 0, 99) && call % 100 < accepts {
                 throttle.accepted(now);
             }
         }
         let mut random = fastrand_like();
         (0..1_000)
             .filter(|call| {
-                let admitted = throttle.admit(now, random());
+                let admitted = throttle.admit(now, 0, random());
                 if admitted && call % 100 < accepts {
                     throttle.accepted(now);
                 }
@@ -93,8 +95,8 @@ mod tests {
     #[test]
     fn a_handful_says_nothing() {
         let (throttle, now) = (Throttle::new(), Ticks::from_nanos(0));
-        assert!((0..LEAST).all(|_| throttle.admit(now, 0)));
-        assert!(!throttle.admit(now, 0));
-        assert!(throttle.admit(now.after(WINDOW * 2), 0), "and it is forgotten");
+        assert!((0..LEAST).all(|_| throttle.admit(now, 0, 0)));
+        assert!(!throttle.admit(now, 0, 0));
+        assert!(throttle.admit(now.after(WINDOW * 2), 0, 0), "and it is forgotten");
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn run(
     }
     target.budget.deposit(now);
     // A service that refuses most calls is spared some of them.
-    if !target.throttle.admit(now, chance >> 8) {
+    if !target.throttle.admit(now, target.bulkhead.under_way(), chance >> 8) {
         return Err(Platform::new(FaultKind::Overloaded)
             .with_detail(format!("{} refuses most calls, so this one was not sent", target.service)));
     }

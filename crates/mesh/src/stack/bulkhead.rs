@@ -24,6 +24,11 @@ impl Bulkhead {
         Arc::new(Self { service, limit, under_way: AtomicUsize::new(0) })
     }
 
+    /// How many calls there are.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
     /// Takes a place, or says at once that there is none.
     pub(super) fn enter(self: &Arc<Self>) -> Result<Permit, Platform> {
         let before = self.under_way.fetch_add(1, Ordering::AcqRel);

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header;
 use partie_contract::{Request, Response};
 
 use super::failed::Failed;
 use super::http1::Http1;
 use super::http2::Http2;
+use crate::stack::is_grpc;
 
 /// One instance, with its connections. Cheap to clone.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Remote {
     pub(crate) async fn send(&self, request: Request, fresh: bool) -> Result<Response, Failed> {
         // On one machine a connection for each call under way costs less than streams that share one; gRPC knows only
         // the latter.
-        if is_grpc(&request) {
+        if is_grpc(request.headers()) {
             self.0.http2.send(request).await
         } else {
             self.0.http1.send(request, fresh).await
@@ -45,10 +45,4 @@ impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}", self.0.http1.address())
     }
-}
-
-/// Whether this is a gRPC call, by its media type.
-fn is_grpc(request: &Request) -> bool {
-    let kind = request.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }

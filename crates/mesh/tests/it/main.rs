@@ -11,6 +11,7 @@ mod disconnect;
 mod discovery;
 mod drain;
 mod fleet;
+mod http2;
 mod parity;
 mod pool;
 mod sockets;
