@@ -20,8 +20,8 @@ use super::prepare::{DataDir, DataDirError};
 use super::running::{Kept, Leaving, Running};
 use crate::background::Background;
 use crate::config::Config;
-use crate::platform::{self, Backstage};
-use crate::server::{LARGEST_BODY, Server, Shared};
+use crate::platform::{self, Backstage, Behind, Front, Hand};
+use crate::server::{Endpoint, LARGEST_BODY, Server, Shared};
 use crate::service::{Service, Start, Started};
 
 /// Who an anonymous write on a tutorial's route is by, in development.
@@ -153,6 +153,8 @@ impl System {
             data: &data,
             patience: Duration::ZERO,
             waits: || {},
+            closing: Stop::default(),
+            alone: false,
         };
         let verifier = Arc::new(launch.signer.verifier(self.name));
         let contracts = self.contracts();
@@ -180,7 +182,7 @@ impl System {
             let name = service.declared.name;
             let member = launch.service(service, &background, &verifier).await?;
             launch.mesh.attach(name, Arc::clone(&member.server));
-            member.worker.iter().for_each(|worker| backstage.add(name, worker.clone()));
+            member.worker.iter().for_each(|worker| backstage.add(name, Hand::Here(worker.clone())));
             members.insert(name, member);
         }
         let stores: BTreeMap<_, _> =
@@ -233,6 +235,10 @@ pub(super) struct Launch<'l> {
     pub(super) patience: Duration,
     /// Told when it has to wait.
     pub(super) waits: fn(),
+    /// Stopped when nobody may wait for news any more.
+    pub(super) closing: Stop,
+    /// Whether the platform is in another process.
+    pub(super) alone: bool,
 }
 
 impl Launch<'_> {
@@ -265,7 +271,10 @@ impl Launch<'_> {
             tokens: tokens.map_err(|error| failed(error.into()))?,
             settings: settings.unwrap_or_default(),
         };
-        let Started { endpoints, fallback, worker } = starter(start).await.map_err(failed)?;
+        let Started { mut endpoints, fallback, worker } = starter(start).await.map_err(failed)?;
+        if let (true, Some(worker)) = (self.alone, worker.clone()) {
+            endpoints.extend(Endpoint::all(Behind::routes(), &Arc::new(Front { service: name, worker })));
+        }
         let shared = Shared {
             verifier: Arc::clone(verifier),
             store: store.clone(),
@@ -273,6 +282,7 @@ impl Launch<'_> {
             activity: self.environment.activity.clone(),
             ids: self.environment.ids.clone(),
             largest_body: LARGEST_BODY,
+            closing: self.closing.clone(),
         };
         let server = Server::new(name, endpoints, fallback, shared).map_err(|error| failed(error.into()))?;
         Ok(Member { server: Arc::new(server), store, worker })

@@ -25,7 +25,7 @@ use super::running::{Kept, Leaving, Running};
 use super::{System, edges};
 use crate::background::Background;
 use crate::config::Config;
-use crate::platform;
+use crate::platform::{self, Backstage};
 use crate::server::{Endpoint, GATEWAY, Server, Shared};
 use crate::wire::{RegistryDesk, RegistryWire, RegistryWireError, RemoteRegistry};
 
@@ -110,6 +110,8 @@ impl System {
             data: &data,
             patience: PATIENCE,
             waits: place.waits,
+            closing: Stop::default(),
+            alone: true,
         };
         let pass = Pass::new(&place, &launch)?;
         let mut parts = Assembly::new(pass.verifier());
@@ -119,7 +121,11 @@ impl System {
                 let services = self.services.iter().map(|service| service.declared.name);
                 parts.gateway(&launch, contracts.clone(), services)?
             }
-            None => parts.platform(&launch).await?,
+            None => {
+                let services = self.services.iter().filter(|service| service.declared.migrations.is_some());
+                let names = services.map(|service| service.declared.name);
+                parts.platform(&launch, &pass, names).await?
+            }
         };
 
         let (signer, mesh) = (launch.signer.clone(), launch.mesh.clone());
@@ -127,7 +133,7 @@ impl System {
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         parts.ready.store(true, Ordering::Release);
         // Callers may come now.
-        let mut left = Leaving { announced: None, polls: parts.polls, desks: parts.desks };
+        let mut left = Leaving { announced: None, polls: launch.closing.clone(), lame_duck: config.gateway.limits.lame_duck, desks: parts.desks };
         if let Some(registry) = pass.registry().filter(|_| place.part != GATEWAY) {
             left.announced = Some(announce(registry, &place.part, address, &environment).await?);
         }
@@ -177,7 +183,6 @@ struct Assembly {
     stores: BTreeMap<&'static str, partie_store::Store>,
     broker: Option<partie_messaging::EmbeddedBroker>,
     stages: Stages,
-    polls: Stop,
     desks: Stop,
 }
 
@@ -191,7 +196,6 @@ impl Assembly {
             stores: BTreeMap::new(),
             broker: None,
             stages: Stages::default(),
-            polls: Stop::default(),
             desks: Stop::default(),
         }
     }
@@ -235,14 +239,25 @@ impl Assembly {
     }
 
     /// Registry and broker.
-    async fn platform(&mut self, launch: &Launch<'_>) -> Result<Arc<dyn Serve>, StartError> {
+    async fn platform(
+        &mut self,
+        launch: &Launch<'_>,
+        pass: &Pass,
+        services: impl Iterator<Item = &'static str>,
+    ) -> Result<Arc<dyn Serve>, StartError> {
         let broker = launch.patiently(|| launch.broker()).await?;
         let ids = &launch.environment.ids;
         let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
-        let registry = RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, self.polls.clone());
-        let desk = BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), self.polls.clone(), &self.desks);
+        launch.mesh.discover(Arc::new(registry.clone()));
+        let backstage = Backstage::new(Some(Arc::new(broker.clone())));
+        for service in services {
+            backstage.add(service, pass.hand(&launch.mesh, service));
+        }
+        let registry = RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
+        let desk = BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), launch.closing.clone(), &self.desks);
         let mut endpoints = Endpoint::all(RegistryWire::routes(), &Arc::new(registry));
         endpoints.extend(Endpoint::all(BrokerWire::routes(), &Arc::new(desk)));
+        endpoints.extend(platform::endpoints(backstage));
         let shared = Shared {
             verifier: Arc::clone(&self.verifier),
             store: None,
@@ -250,6 +265,7 @@ impl Assembly {
             activity: launch.environment.activity.clone(),
             ids: ids.clone(),
             largest_body: LARGEST_BATCH,
+            closing: launch.closing.clone(),
         };
         self.broker = Some(broker);
         let server = Server::new(platform::NAME, endpoints, None, shared);

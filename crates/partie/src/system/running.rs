@@ -91,8 +91,10 @@ pub(crate) struct Kept {
 pub(crate) struct Leaving {
     /// Taken back first, so that callers turn to others.
     pub(crate) announced: Option<Announcement>,
-    /// Stopped next: whoever waits here for news is told to ask again.
+    /// Stopped when nothing new is taken any more: whoever waits here for news is to ask again, elsewhere.
     pub(crate) polls: Stop,
+    /// How long after the stop that is.
+    pub(crate) lame_duck: Duration,
     /// Ended last: what serves the other processes.
     pub(crate) desks: Stop,
 }
@@ -218,8 +220,12 @@ impl Running {
             }
         }
         self.ready.store(false, Ordering::Release);
-        left.polls.stop();
         self.stop.stop();
+        let (polls, lame_duck) = (left.polls.clone(), left.lame_duck);
+        tokio::spawn(async move {
+            tokio::time::sleep(lame_duck).await;
+            polls.stop();
+        });
         let ended = self.ended().await;
         self.handles.detached.finished().await;
         self.stages.consumers.finish().await;

@@ -13,7 +13,7 @@ use partie_runtime::Ids;
 
 use super::super::launch::{Launch, StartError};
 use super::{BROKER, Place, REGISTRY};
-use crate::platform;
+use crate::platform::{self, BehindClient, Hand};
 use crate::wire::{RegistryWireClient, RemoteRegistry, join_grant};
 
 /// How long a call to the platform may take. Long polls are shorter.
@@ -95,6 +95,11 @@ impl Pass {
     /// A channel to a service, under the name of this one.
     pub(super) fn channel(&self, mesh: &Mesh, to: &str) -> Channel {
         mesh.channel(self.origin.clone(), to)
+    }
+
+    /// The background work of a service in another process.
+    pub(super) fn hand(&self, mesh: &Mesh, service: &str) -> Hand {
+        Hand::There(BehindClient::over(self.channel(mesh, service)), Arc::clone(&self.calls))
     }
 
     /// The system's broker.
