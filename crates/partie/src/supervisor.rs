@@ -115,7 +115,7 @@ impl Troupe {
         let requests = claim::open_door(&self.data);
 
         let (audience, mut welcome) = mpsc::channel(LONGEST_WELCOME);
-        let supervisor = self.start(&signer, (edge, meeting), registry, audience);
+        let supervisor = self.start(&signer, (edge, meeting), registry, &audience);
         if let Err(error) = &requests {
             supervisor.own.say(format_args!("`restart` does not work here, SIGHUP does: {error}"));
         }
@@ -162,7 +162,7 @@ impl Troupe {
         signer: &Signer,
         (edge, meeting): (TcpListener, TcpListener),
         registry: SocketAddr,
-        audience: mpsc::Sender<String>,
+        audience: &mpsc::Sender<String>,
     ) -> Supervisor {
         let voices = Voices::of(self.plan.slots.iter().map(|slot| slot.label.as_str()));
         let command = self.command(signer.clone(), registry);

@@ -6,6 +6,9 @@ mod registry;
 mod registry_desk;
 mod remote_registry;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::join::join_grant;
 pub use self::registry::{
     Admitted, After, Announce, RegistryWire, RegistryWireClient, RegistryWireError, Which, WireInstance,

@@ -75,10 +75,14 @@ impl Broker for RemoteBroker {
                 let answer = client.publish(&calls(), Batch { messages }).await.map_err(broker_error)?;
                 let here = answer.refused.into_iter();
                 refused.extend(
-                    here.map(|one| Refused { index: from + one.index, reason: BrokerError(one.reason.into()) }),
+                    here.map(|one| Refused {
+                        index: from + one.index,
+                        reason: BrokerError(one.reason.into()),
+                    }),
                 );
                 if !refused.is_empty() && to < batch.len() {
-                    let waits = |index| Refused { index, reason: BrokerError("an earlier one was refused".into()) };
+                    let waits =
+                        |index| Refused { index, reason: BrokerError("an earlier one was refused".into()) };
                     refused.extend((to..batch.len()).map(waits));
                     return Ok(refused);
                 }

@@ -49,12 +49,12 @@ async fn what_a_bad_line_swallows_is_said_again() {
         // Deliveries, verdicts, and what is only asked.
         line.faults.lose.store(round % 4, Ordering::SeqCst);
         line.faults.break_off.store(round % 3, Ordering::SeqCst);
-        let batch: Vec<_> =
-            (0..8).map(|n| message(round * 8 + n, ["a", "b", "c"][n as usize % 3])).collect();
+        let batch: Vec<_> = (0..8).map(|n| message(round * 8 + n, ["a", "b", "c"][n as usize % 3])).collect();
         // Whoever is not sure publishes again.
         while line.broker.publish(batch.clone()).await.is_err() {}
         let taken = take(&mut subscription, 8).await;
-        let expected = |rest: u32| (0..8).filter(|n| n % 3 == rest).map(|n| round * 8 + n).collect::<Vec<_>>();
+        let expected =
+            |rest: u32| (0..8).filter(|n| n % 3 == rest).map(|n| round * 8 + n).collect::<Vec<_>>();
         for (rest, key) in (0..).zip(["a", "b", "c"]) {
             assert_eq!(taken[key], expected(rest), "{round} {key}");
         }

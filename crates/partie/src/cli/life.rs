@@ -29,10 +29,7 @@ pub(super) struct Signals {
 }
 
 /// Runs a program with these settings.
-pub(super) fn live<F: Future<Output = ExitCode>>(
-    config: Config,
-    run: impl FnOnce(Config) -> F,
-) -> ExitCode {
+pub(super) fn live<F: Future<Output = ExitCode>>(config: Config, run: impl FnOnce(Config) -> F) -> ExitCode {
     if let Err(error) = partie_telemetry::init(&config.logs) {
         return refuse(&error);
     }

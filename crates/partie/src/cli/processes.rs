@@ -31,7 +31,11 @@ pub(super) fn flags() -> [Arg; 2] {
 pub(super) fn restart_command(system: &System) -> clap::Command {
     clap::Command::new("restart")
         .about("Restart the processes of `up --processes` one after another, without losing a request")
-        .arg(Arg::new("name").value_name("NAME").help("A service or a process, such as orders or orders-1 [default: all]"))
+        .arg(
+            Arg::new("name")
+                .value_name("NAME")
+                .help("A service or a process, such as orders or orders-1 [default: all]"),
+        )
         .arg(super::data_flag(system))
         .arg(super::config_flag())
 }

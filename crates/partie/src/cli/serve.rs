@@ -40,8 +40,16 @@ pub(super) fn command(system: &System) -> clap::Command {
         .arg(own("broker", "URL", "What carries the events [default: the URL of the registry]"))
         .arg(own("listen", "ADDR", "Where to listen; port 0 is any free port [default: 127.0.0.1:0]"))
         .arg(super::data_flag(system))
-        .arg(own("join", "TOKEN", "What lets this process be that service, if it is not the key; or PARTIE_JOIN"))
-        .arg(own("key", "FILE", "The key of the system, PKCS#8 [default: the development key in the data directory]"))
+        .arg(own(
+            "join",
+            "TOKEN",
+            "What lets this process be that service, if it is not the key; or PARTIE_JOIN",
+        ))
+        .arg(own(
+            "key",
+            "FILE",
+            "The key of the system, PKCS#8 [default: the development key in the data directory]",
+        ))
         .arg(
             own("system", "NAME", "The system it is part of")
                 .help(format!("The system it is part of [default: {}]", system.name)),

@@ -60,7 +60,9 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
     let roles = flags.get_many::<String>("role").into_iter().flatten();
     let grant = match flags.get_one::<String>("join") {
         Some(service) => join_grant(system.name, service),
-        None => roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str())),
+        None => {
+            roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str()))
+        }
     };
     match signer.issue(&grant) {
         Ok(token) => {

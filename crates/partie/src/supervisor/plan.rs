@@ -33,7 +33,9 @@ pub(crate) enum PlanError {
          such as Postgres. Without `.store(..)`, or with 1, it starts"
     )]
     OneOwner { name: String, count: usize },
-    #[error("a system of one service has no gateway to reach its processes by: start it with `up`, or use `serve`")]
+    #[error(
+        "a system of one service has no gateway to reach its processes by: start it with `up`, or use `serve`"
+    )]
     NoGateway,
 }
 

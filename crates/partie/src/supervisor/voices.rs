@@ -25,7 +25,8 @@ pub(crate) struct Voice {
 impl Voices {
     /// For those speakers.
     pub(crate) fn of<'l>(labels: impl Iterator<Item = &'l str>) -> Self {
-        let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour =
+            stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let width = labels.map(str::len).chain([OWN.len()]).max().unwrap_or_default();
         Self { width, colour }
     }

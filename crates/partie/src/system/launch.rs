@@ -208,8 +208,20 @@ impl System {
         ready.store(true, Ordering::Release);
         let stages = background.stages;
         let left = Leaving::default();
-        let kept =
-            Kept { data, signer, mesh, contracts, stores, broker, stages, serving, stop, handles, ready, left };
+        let kept = Kept {
+            data,
+            signer,
+            mesh,
+            contracts,
+            stores,
+            broker,
+            stages,
+            serving,
+            stop,
+            handles,
+            ready,
+            left,
+        };
         Ok(Arc::new(Running::new(self.name, address, environment, kept)))
     }
 }
@@ -296,10 +308,7 @@ impl Launch<'_> {
 
     /// Opens a store. One that another process owns is waited for as long as this start may wait: in a rolling restart
     /// that process is about to go.
-    pub(super) async fn patiently<T>(
-        &self,
-        open: impl Fn() -> Result<T, OpenError>,
-    ) -> Result<T, OpenError> {
+    pub(super) async fn patiently<T>(&self, open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
         let until = monotonic() + self.patience;
         let mut told = false;
         loop {
@@ -350,7 +359,8 @@ impl Launch<'_> {
             worker: None,
         }));
         let (ready, metrics) = (Arc::clone(ready), Metrics::install());
-        let (signer, demo_verifier, audience) = (self.signer.clone(), Arc::clone(verifier), self.audience.to_owned());
+        let (signer, demo_verifier, audience) =
+            (self.signer.clone(), Arc::clone(verifier), self.audience.to_owned());
         let demo = move || {
             let grant = Grant::new(&*audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
             // Verified like any other token, so that nothing but tokens makes an identity.

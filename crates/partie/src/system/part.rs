@@ -133,13 +133,30 @@ impl System {
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         parts.ready.store(true, Ordering::Release);
         // Callers may come now.
-        let mut left = Leaving { announced: None, polls: launch.closing.clone(), lame_duck: config.gateway.limits.lame_duck, desks: parts.desks };
+        let mut left = Leaving {
+            announced: None,
+            polls: launch.closing.clone(),
+            lame_duck: config.gateway.limits.lame_duck,
+            desks: parts.desks,
+        };
         if let Some(registry) = pass.registry().filter(|_| place.part != GATEWAY) {
             left.announced = Some(announce(registry, &place.part, address, &environment).await?);
         }
         let Assembly { ready, stores, broker, stages, .. } = parts;
-        let kept =
-            Kept { data, signer, mesh, contracts, stores, broker, stages, serving, stop, handles, ready, left };
+        let kept = Kept {
+            data,
+            signer,
+            mesh,
+            contracts,
+            stores,
+            broker,
+            stages,
+            serving,
+            stop,
+            handles,
+            ready,
+            left,
+        };
         Ok(Arc::new(Running::new(self.name, address, environment, kept)))
     }
 
@@ -253,8 +270,10 @@ impl Assembly {
         for service in services {
             backstage.add(service, pass.hand(&launch.mesh, service));
         }
-        let registry = RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
-        let desk = BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), launch.closing.clone(), &self.desks);
+        let registry =
+            RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
+        let desk =
+            BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), launch.closing.clone(), &self.desks);
         let mut endpoints = Endpoint::all(RegistryWire::routes(), &Arc::new(registry));
         endpoints.extend(Endpoint::all(BrokerWire::routes(), &Arc::new(desk)));
         endpoints.extend(platform::endpoints(backstage));
@@ -269,7 +288,8 @@ impl Assembly {
         };
         self.broker = Some(broker);
         let server = Server::new(platform::NAME, endpoints, None, shared);
-        let server = server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
+        let server =
+            server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
         Ok(Arc::new(server))
     }
 }
@@ -295,7 +315,9 @@ impl Listen {
         let failed = |source| BindError::Io { address: config.gateway.listen, source };
         Ok(match self {
             Self::At(address) => Listener::bind(*address, limits, workers, handles)?,
-            Self::Inherited(socket) => Listener::adopt(socket.try_clone().map_err(failed)?, limits, workers, handles)?,
+            Self::Inherited(socket) => {
+                Listener::adopt(socket.try_clone().map_err(failed)?, limits, workers, handles)?
+            }
         })
     }
 }

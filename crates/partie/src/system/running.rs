@@ -216,7 +216,9 @@ impl Running {
             match tokio::time::timeout(WITHDRAW, announced.withdraw()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::info!(%error, "the announcement ends with its lease"),
-                Err(_) => tracing::info!("the announcement ends with its lease: the registry does not answer"),
+                Err(_) => {
+                    tracing::info!("the announcement ends with its lease: the registry does not answer")
+                }
             }
         }
         self.ready.store(false, Ordering::Release);

@@ -56,11 +56,7 @@ impl RemoteRegistry {
     ///
     /// # Errors
     /// [`RegistryWireError::JoinRefused`] when this process may not be that service, whatever it tries.
-    pub async fn announce(
-        &self,
-        service: &str,
-        instance: &Instance,
-    ) -> Result<(), Fault<RegistryWireError>> {
+    pub async fn announce(&self, service: &str, instance: &Instance) -> Result<(), Fault<RegistryWireError>> {
         let announce = Announce {
             service: service.to_owned(),
             id: instance.id.to_string(),

@@ -42,7 +42,8 @@ impl Pass {
     /// Leads the mesh to the platform's doors.
     pub(super) fn new(place: &Place, launch: &Launch<'_>) -> Result<Self, StartError> {
         let verifier = Arc::new(launch.signer.verifier(&place.system));
-        let refused = |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
+        let refused =
+            |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
         let tokens = ServiceTokens::new(launch.signer.clone(), &place.system, &place.part);
         let tokens = tokens.map_err(|error| refused(error.into()))?;
         let ids = launch.environment.ids.clone();
@@ -62,7 +63,10 @@ impl Pass {
                 .map_err(|error| refused(error.into()))?,
         };
         let join = verifier.verify(join.trim()).map_err(|fault| {
-            refused(format!("the join token is no good: {}", fault.detail().unwrap_or("it is of another system")).into())
+            refused(
+                format!("the join token is no good: {}", fault.detail().unwrap_or("it is of another system"))
+                    .into(),
+            )
         })?;
 
         if let Some(broker) = place.broker.or(place.registry) {

@@ -42,9 +42,14 @@ fn every_line_has_the_name_of_who_says_it() {
     assert_eq!(code, Some(2));
     assert!(line.contains("are under another supervisor (process "), "{line}");
     let (code, line) = refused(&["restart", "nobody"], &stage.data());
-    assert_eq!((code, line.contains("there is no such process; there are platform")), (Some(2), true), "{line}");
+    assert_eq!(
+        (code, line.contains("there is no such process; there are platform")),
+        (Some(2), true),
+        "{line}"
+    );
     assert_eq!(company.drain(), Some(0));
-    let names = ["platform", "orders-1", "restaurants-1", "delivery-1", "notifications-1", "gateway", "supervisor"];
+    let names =
+        ["platform", "orders-1", "restaurants-1", "delivery-1", "notifications-1", "gateway", "supervisor"];
     let words = stage.last_words();
     for line in words.lines() {
         let name = line.split(" | ").next().unwrap();
