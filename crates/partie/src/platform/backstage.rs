@@ -22,7 +22,7 @@ pub(crate) enum Hand {
     /// In this process.
     Here(Worker),
     /// In another one, called under the platform's own identity.
-    There(BehindClient, Arc<dyn Fn() -> Call + Send + Sync>),
+    There(Arc<dyn Fn() -> BehindClient + Send + Sync>, Arc<dyn Fn() -> Call + Send + Sync>),
 }
 
 /// What a service tells the platform about its background work, when they are not in one process.
@@ -87,7 +87,7 @@ impl Hand {
     pub(super) async fn groups(&self) -> Result<Vec<String>, Platform> {
         match self {
             Self::Here(worker) => Ok(worker.groups().to_vec()),
-            Self::There(client, calls) => said(client.groups(&calls()).await),
+            Self::There(client, calls) => said(client().groups(&calls()).await),
         }
     }
 
@@ -95,7 +95,7 @@ impl Hand {
     pub(super) async fn dead_letters(&self, service: &'static str) -> Result<Vec<DeadLetter>, Platform> {
         match self {
             Self::Here(worker) => dead_letters(service, worker).await,
-            Self::There(client, calls) => said(client.dead_letters(&calls()).await),
+            Self::There(client, calls) => said(client().dead_letters(&calls()).await),
         }
     }
 
@@ -103,14 +103,14 @@ impl Hand {
     pub(super) async fn requeue(&self, id: DeadLetterId) -> Result<bool, Platform> {
         match self {
             Self::Here(worker) => requeue(worker, id).await,
-            Self::There(client, calls) => said(client.requeue(&calls(), id).await),
+            Self::There(client, calls) => said(client().requeue(&calls(), id).await),
         }
     }
 
     pub(super) async fn saga(&self, id: SagaId) -> Result<Option<SagaView>, Platform> {
         match self {
             Self::Here(worker) => worker.saga(id).await,
-            Self::There(client, calls) => match client.saga(&calls(), id).await.split()? {
+            Self::There(client, calls) => match client().saga(&calls(), id).await.split()? {
                 Ok(view) => Ok(Some(view)),
                 Err(BehindError::NotHere) => Ok(None),
             },

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use partie_contract::Fault;
+use partie_contract::{Fault, FaultKind};
 use partie_gateway::{Parts, Readiness};
 use partie_identity::{Signer, Verifier};
 use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance};
@@ -180,9 +180,16 @@ async fn announce(
 ) -> Result<Announcement, StartError> {
     let unique = environment.ids.below(u64::MAX);
     let instance = Instance::new(format!("{service}-{}-{unique:016x}", std::process::id()), address);
-    if let Err(Fault::Domain(RegistryWireError::JoinRefused { reason })) =
-        registry.announce(service, &instance).await
-    {
+    let refused = match registry.announce(service, &instance).await {
+        Err(Fault::Domain(RegistryWireError::JoinRefused { reason })) => Some(reason),
+        Err(Fault::Platform(fault))
+            if matches!(fault.kind(), FaultKind::Unauthenticated | FaultKind::Forbidden) =>
+        {
+            Some(fault.detail().unwrap_or("it does not know the token").to_owned())
+        }
+        Ok(()) | Err(_) => None,
+    };
+    if let Some(reason) = refused {
         return Err(StartError::Join { service: service.to_owned(), reason });
     }
     let ids = environment.ids.clone();
@@ -268,7 +275,7 @@ impl Assembly {
         launch.mesh.discover(Arc::new(registry.clone()));
         let backstage = Backstage::new(Some(Arc::new(broker.clone())));
         for service in services {
-            backstage.add(service, pass.hand(&launch.mesh, service));
+            backstage.add(service, pass.hand(launch.mesh.clone(), service));
         }
         let registry =
             RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());

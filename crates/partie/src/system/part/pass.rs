@@ -102,8 +102,11 @@ impl Pass {
     }
 
     /// The background work of a service in another process.
-    pub(super) fn hand(&self, mesh: &Mesh, service: &str) -> Hand {
-        Hand::There(BehindClient::over(self.channel(mesh, service)), Arc::clone(&self.calls))
+    pub(super) fn hand(&self, mesh: Mesh, service: &'static str) -> Hand {
+        let origin = self.origin.clone();
+        // Found when it is asked for: the platform has nothing to do with services otherwise.
+        let client = move || BehindClient::over(mesh.channel(origin.clone(), service));
+        Hand::There(Arc::new(client), Arc::clone(&self.calls))
     }
 
     /// The system's broker.
