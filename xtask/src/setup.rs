@@ -22,11 +22,24 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "python3 with venv",
-        why: "an outside program validates the OpenAPI files",
+        why: "outside programs validate the OpenAPI files and use the registry",
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
     },
     TRACER,
+    Tool {
+        name: "etcd",
+        why: "the registry engine for it is tested against a real one",
+        probe: &["etcd", "--version"],
+        package: "etcd-server",
+    },
+    Tool {
+        name: "dnsmasq",
+        why: "the registry engine for DNS is tested against a real server",
+        // Where it lies is not on everybody's path.
+        probe: &["sh", "-c", "PATH=$PATH:/usr/sbin dnsmasq --version"],
+        package: "dnsmasq-base",
+    },
 ];
 
 const TRACER: Tool = Tool {
@@ -36,8 +49,18 @@ const TRACER: Tool = Tool {
     package: "strace",
 };
 
-/// Pinned, so that a new release of it cannot break a build.
-const VALIDATOR: (&str, &str) = ("openapi-spec-validator", "0.9.0");
+/// A Python package in a virtual environment of its own, `xtask/DIR` in the target directory. Pinned, so that a new
+/// release of it cannot break a build.
+struct Venv {
+    dir: &'static str,
+    package: &'static str,
+    version: &'static str,
+}
+
+const VALIDATOR: Venv =
+    Venv { dir: "openapi-validator", package: "openapi-spec-validator", version: "0.9.0" };
+/// The client of Consul that programs in Python have. The mesh's tests look for it there.
+const CONSUL: Venv = Venv { dir: "python-consul", package: "python-consul", version: "1.1.0" };
 
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
@@ -52,9 +75,11 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    if validator().is_err() {
-        install_validator()?;
-        installed.push(VALIDATOR.0);
+    for venv in [&VALIDATOR, &CONSUL] {
+        if python_of(venv).is_err() {
+            install_venv(venv)?;
+            installed.push(venv.package);
+        }
     }
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
 }
@@ -66,31 +91,35 @@ pub(crate) fn require_tracer() -> Result {
 
 /// The Python that has the OpenAPI validator.
 pub(crate) fn validator() -> Result<PathBuf> {
-    let python = validator_dir()?.join("bin").join("python");
-    let (package, version) = VALIDATOR;
+    python_of(&VALIDATOR)
+}
+
+fn python_of(venv: &Venv) -> Result<PathBuf> {
+    let Venv { package, version, .. } = venv;
+    let python = venv_dir(venv)?.join("bin").join("python");
     let absent = || format!("{package} {version} is missing: cargo xtask test --only setup installs it");
     let mut probe = program(&python);
     probe.args(["-c", &format!("import importlib.metadata as m; print(m.version('{package}'))")]);
-    if !python.exists() || capture(probe)?.trim() != version {
+    if !python.exists() || capture(probe)?.trim() != *version {
         return Err(absent());
     }
     Ok(python)
 }
 
-fn validator_dir() -> Result<PathBuf> {
-    Ok(target_dir()?.join("xtask").join("openapi-validator"))
+fn venv_dir(venv: &Venv) -> Result<PathBuf> {
+    Ok(target_dir()?.join("xtask").join(venv.dir))
 }
 
-fn install_validator() -> Result {
-    let dir = validator_dir()?;
-    let mut venv = program("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(&dir);
-    run(venv)?;
+fn install_venv(venv: &Venv) -> Result {
+    let dir = venv_dir(venv)?;
+    let mut make = program("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&dir);
+    run(make)?;
     let mut pip = program(dir.join("bin").join("python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.arg(format!("{}=={}", VALIDATOR.0, VALIDATOR.1));
+    pip.arg(format!("{}=={}", venv.package, venv.version));
     run(pip).map_err(|e| format!("{e}; it needs PyPI once"))?;
-    validator().map(|_| ())
+    python_of(venv).map(|_| ())
 }
 
 fn present(tool: &Tool) -> bool {

@@ -156,7 +156,9 @@ impl Call {
         if self.attempt > 1 {
             set(headers, wire::ATTEMPT, &self.attempt.to_string());
         }
-        set(headers, wire::TRACEPARENT, &self.trace.to_string());
+        if let Ok(value) = HeaderValue::from_bytes(&self.trace.to_bytes()) {
+            headers.insert(wire::TRACEPARENT, value);
+        }
         set(headers, wire::REQUEST_ID, &self.request_id);
         set(headers, wire::TIMEOUT_MS, &self.deadline.remaining().as_millis().to_string());
         Ok(())

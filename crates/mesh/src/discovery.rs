@@ -3,11 +3,30 @@
 //! A [`Registry`] is one small trait with three verbs: hold an announcement, withdraw it, follow a list. Engines
 //! implement nothing else. What must hold whichever engine it is, is written once around them: [`Announcement`] comes
 //! again after every loss, and [`Following`] keeps the last good list when the registry is down or has lost its memory.
+//!
+//! | engine | feature | announces | finds by |
+//! |---|---|---|---|
+//! | [`EmbeddedRegistry`] | | in memory, with a lease if wanted | being told |
+//! | [`FixedRegistry`] | | nobody | knowing beforehand |
+//! | `ConsulRegistry` | `consul` | to an agent, with a TTL or an HTTP check | blocking queries |
+//! | `DnsRegistry` | `dns` | nobody | SRV records, asked for again when they are old |
+//! | `EtcdRegistry` | `etcd` | a key with a lease | a watch |
+//!
+//! [`ConsulApi`] serves the embedded registry to programs that know only Consul.
 
 mod announcement;
+#[cfg(feature = "consul")]
+mod consul;
+mod consul_api;
+#[cfg(feature = "dns")]
+mod dns;
 mod embedded;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod fixed;
 mod following;
+mod http;
+mod misconfigured;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,9 +35,17 @@ use std::sync::Arc;
 use partie_contract::{BoxError, BoxFuture};
 
 pub use self::announcement::{Announcement, Standing};
+#[cfg(feature = "consul")]
+pub use self::consul::{ConsulConfig, ConsulRegistry};
+pub use self::consul_api::{ConsulApi, ConsulApiConfig, Reserved};
+#[cfg(feature = "dns")]
+pub use self::dns::{DnsConfig, DnsRegistry};
 pub use self::embedded::{EmbeddedRegistry, EmbeddedRegistryConfig, Full, Listing};
+#[cfg(feature = "etcd")]
+pub use self::etcd::{EtcdConfig, EtcdRegistry};
 pub use self::fixed::FixedRegistry;
 pub use self::following::{Following, Seen};
+pub use self::misconfigured::Misconfigured;
 
 /// The weight of an instance that says nothing else.
 pub const USUAL_WEIGHT: u32 = 100;

@@ -15,8 +15,10 @@ use crate::hop::strip_hop_by_hop;
 use crate::origin::Origin;
 use crate::serve::Peer;
 use crate::target::{TargetState, Way};
+use crate::ticks::Ticks;
 use crate::transport;
 
+pub(crate) use self::body::SMALL;
 pub(crate) use self::bulkhead::Bulkhead;
 pub(crate) use self::deadline::late;
 
@@ -33,8 +35,11 @@ pub(crate) async fn call(
     mut request: Request,
     deadline: Deadline,
 ) -> Result<Response, Platform> {
+    // One look at the clock is enough for all that comes before the request leaves.
+    let now = Ticks::now();
+
     // Nobody waits for an answer after the deadline, so nothing is sent then.
-    deadline::check(deadline, &target.service)?;
+    deadline::check(deadline, &target.service, now)?;
 
     // What belongs to the connection the request came over ends here, and likewise for the answer below.
     strip_hop_by_hop(request.headers_mut());
@@ -47,7 +52,8 @@ pub(crate) async fn call(
 
     // The table may leave the call less time than the caller has.
     let policy = target.config.policy(&target.service, operation);
-    let deadline = policy.timeout.map_or(deadline, |most| deadline.within(most));
+    let deadline =
+        policy.timeout.map_or(deadline, |most| deadline.min(Deadline::counted_from(now.instant(), most)));
 
     let here = match &**target.way() {
         Way::Here(serve) => Some(std::sync::Arc::clone(serve)),
@@ -56,7 +62,7 @@ pub(crate) async fn call(
     let (mut answer, under_way) = match here {
         // In this process there is one instance, and nothing that could be lost on the way to it.
         Some(serve) => {
-            deadline::write(deadline, request.headers_mut());
+            deadline::write(deadline, request.headers_mut(), now);
             let sent = transport::send_in_process(serve, from, request, target, deadline);
             (deadline::bound(deadline, &target.service, sent).await??, None)
         }
@@ -66,7 +72,7 @@ pub(crate) async fn call(
             if let Some(token) = origin.and_then(Origin::token) {
                 request.headers_mut().insert(wire::SERVICE_TOKEN, token);
             }
-            let (answer, under_way) = attempts::run(target, &policy, request, deadline, chance).await?;
+            let (answer, under_way) = attempts::run(target, &policy, request, deadline, chance, now).await?;
             (answer, Some(under_way))
         }
     };

@@ -3,7 +3,10 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use partie_contract::Deadline;
 use partie_runtime::monotonic;
+
+static START: OnceLock<Instant> = OnceLock::new();
 
 /// Nanoseconds since the process first asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,9 +16,19 @@ pub(crate) struct Ticks(u64);
 
 impl Ticks {
     pub(crate) fn now() -> Self {
-        static START: OnceLock<Instant> = OnceLock::new();
-        let start = *START.get_or_init(monotonic);
-        Self(nanos(monotonic().saturating_duration_since(start)))
+        let now = monotonic();
+        Self(nanos(now.saturating_duration_since(start(now))))
+    }
+
+    /// The same point of time, for those who count otherwise.
+    pub(crate) fn instant(self) -> Instant {
+        let now = Duration::from_nanos(self.0);
+        START.get().map_or_else(monotonic, |start| *start + now)
+    }
+
+    /// What is left until the deadline.
+    pub(crate) fn until(self, deadline: Deadline) -> Duration {
+        deadline.instant().saturating_duration_since(self.instant())
     }
 
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
@@ -33,6 +46,10 @@ impl Ticks {
     pub(crate) fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(nanos(wait)))
     }
+}
+
+fn start(now: Instant) -> Instant {
+    *START.get_or_init(|| now)
 }
 
 fn nanos(duration: Duration) -> u64 {

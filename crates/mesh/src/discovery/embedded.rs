@@ -1,6 +1,7 @@
 //! The embedded registry: instances in memory, each with a lease that has to be renewed.
 
-use std::collections::{BTreeMap, HashMap};
+mod state;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -10,10 +11,14 @@ use partie_runtime::{duration, monotonic};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
+use self::state::{Entry, Lease, State};
 use super::{Instance, Registry, RegistryError, Seen, Standing};
 
 /// How long the sweeper rests when there is no lease. Then it looks whether the registry is still there.
 const REST: Duration = Duration::from_secs(60);
+
+/// How far apart two lists are told. Thousands of instances that come in a crowd are told of in a few lists.
+const PACE: Duration = Duration::from_millis(5);
 
 /// The settings of the embedded registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +41,7 @@ pub struct EmbeddedRegistry(Arc<Shared>);
 /// What a registry knows of one service at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Changes with the list. To be handed back to [`EmbeddedRegistry::changed`].
+    /// Grows with every change of the list. To be handed back to [`EmbeddedRegistry::changed`].
     pub index: u64,
     /// Whether instances that are not in the list may only not have come back yet.
     pub settling: bool,
@@ -60,32 +65,6 @@ struct Shared {
     state: Mutex<State>,
     /// A lease may end earlier than the sweeper thinks.
     earlier: Arc<Notify>,
-}
-
-#[derive(Default)]
-struct State {
-    services: HashMap<Arc<str>, Known>,
-    instances: usize,
-    index: u64,
-    /// When the sweeper looks next.
-    sweep: Option<Instant>,
-}
-
-/// One service. It stays known when its last instance is gone, as long as somebody follows it.
-struct Known {
-    instances: BTreeMap<Arc<str>, Entry>,
-    index: watch::Sender<u64>,
-}
-
-struct Entry {
-    instance: Instance,
-    lease: Option<Lease>,
-}
-
-#[derive(Clone, Copy)]
-struct Lease {
-    time: Duration,
-    until: Instant,
 }
 
 // === impl EmbeddedRegistryConfig ===
@@ -114,12 +93,19 @@ impl EmbeddedRegistry {
     /// # Errors
     /// [`Full`]: nothing was announced.
     pub fn put(&self, service: &str, instance: &Instance, lease: Option<Duration>) -> Result<(), Full> {
+        self.announce(service, instance, lease).map(drop)
+    }
+
+    /// Gives the serial of the announcement.
+    fn announce(&self, service: &str, instance: &Instance, lease: Option<Duration>) -> Result<u64, Full> {
         let lease = lease.map(|time| Lease { time, until: monotonic() + time });
         let mut state = self.state();
         let EmbeddedRegistryConfig { services, instances, .. } = self.0.config;
-        let known = state.services.get(service);
+        let known = state.services.get(service).filter(|known| !known.instances.is_empty());
         let is_new = !known.is_some_and(|known| known.instances.contains_key(&instance.id));
-        if (known.is_none() && state.services.len() >= services) || (is_new && state.instances >= instances) {
+        // Services that are only followed take nobody's place.
+        let named = || state.services.values().filter(|known| !known.instances.is_empty()).count();
+        if (known.is_none() && named() >= services) || (is_new && state.instances >= instances) {
             return Err(Full { services, instances });
         }
         if let Some(Lease { until, .. }) = lease
@@ -128,13 +114,15 @@ impl EmbeddedRegistry {
             self.0.earlier.notify_one();
         }
         state.instances += usize::from(is_new);
+        state.serials += 1;
+        let serial = state.serials;
         let known = state.known(service);
-        let entry = Entry { instance: instance.clone(), lease };
+        let entry = Entry { instance: instance.clone(), lease, serial };
         let before = known.instances.insert(Arc::clone(&instance.id), entry);
         if before.is_none_or(|before| before.instance != *instance) {
             state.change(service);
         }
-        Ok(())
+        Ok(serial)
     }
 
     /// Renews the lease of an instance, from now. Says whether there is such an instance: else it has to be announced
@@ -151,21 +139,15 @@ impl EmbeddedRegistry {
 
     /// Forgets an instance. Says whether there was one.
     pub fn remove(&self, service: &str, id: &str) -> bool {
-        let mut state = self.state();
-        let removed = state.services.get_mut(service).and_then(|known| known.instances.remove(id)).is_some();
-        if removed {
-            state.instances -= 1;
-            state.change(service);
-        }
-        removed
+        self.state().remove(service, id, None)
     }
 
     /// The instances of a service.
     pub fn list(&self, service: &str) -> Listing {
-        let settling = monotonic() < self.0.settled;
+        let settling = self.is_settling();
         let state = self.state();
         let Some(known) = state.services.get(service) else {
-            return Listing { index: 0, settling, instances: Vec::new() };
+            return Listing { index: *state.index.borrow(), settling, instances: Vec::new() };
         };
         let instances = known.instances.values().map(|entry| entry.instance.clone()).collect();
         Listing { index: *known.index.borrow(), settling, instances }
@@ -173,10 +155,51 @@ impl EmbeddedRegistry {
 
     /// Ends once the list of a service is another than the one with that index.
     pub async fn changed(&self, service: &str, index: u64) {
-        let mut changes = self.state().known(service).index.subscribe();
+        let mut watched = Watched { registry: self, service, changes: None };
+        let changes = watched.changes.insert(self.state().known(service).index.subscribe());
         if changes.wait_for(|now| *now != index).await.is_err() {
             std::future::pending().await
         }
+    }
+
+    /// Grows with every change of any list.
+    pub(super) fn index(&self) -> u64 {
+        *self.state().index.borrow()
+    }
+
+    /// Ends once any list has changed since that index.
+    pub(super) async fn any_changed(&self, index: u64) {
+        let mut changes = self.state().index.subscribe();
+        if changes.wait_for(|now| *now != index).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Wakes those who follow a service: something is new that is not in its list.
+    pub(super) fn touch(&self, service: &str) {
+        self.state().change(service);
+    }
+
+    /// Whether lists may still be incomplete.
+    pub(super) fn is_settling(&self) -> bool {
+        monotonic() < self.0.settled
+    }
+
+    /// How many instances of all services it has.
+    pub(super) fn instances(&self) -> usize {
+        self.state().instances
+    }
+
+    /// The index of a service's [`Listing`].
+    pub(super) fn index_of(&self, service: &str) -> u64 {
+        let state = self.state();
+        let index = state.services.get(service).map_or(&state.index, |known| &known.index);
+        *index.borrow()
+    }
+
+    /// The bounds it was given.
+    pub(super) fn config(&self) -> &EmbeddedRegistryConfig {
+        &self.0.config
     }
 
     /// Ends once no list can be incomplete any more because the registry has just started.
@@ -206,11 +229,12 @@ impl Registry for EmbeddedRegistry {
         standing: &'a Standing,
     ) -> BoxFuture<'a, RegistryError> {
         Box::pin(async move {
-            if let Err(full) = self.put(service, instance, None) {
-                return RegistryError::new("embedded", full);
-            }
+            let serial = match self.announce(service, instance, None) {
+                Ok(serial) => serial,
+                Err(full) => return RegistryError::new("embedded", full),
+            };
             // In one process there is no lease: the announcement lasts as long as whoever holds it.
-            let _gone = Gone { registry: self, service, id: &instance.id };
+            let _gone = Gone { registry: self, service, id: &instance.id, serial };
             standing.stands();
             std::future::pending().await
         })
@@ -230,6 +254,7 @@ impl Registry for EmbeddedRegistry {
                 } else {
                     seen.list(instances)
                 }
+                tokio::time::sleep(PACE).await;
                 tokio::select! {
                     () = self.changed(service, index) => {}
                     () = self.settled(), if settling => {}
@@ -250,57 +275,26 @@ struct Gone<'a> {
     registry: &'a EmbeddedRegistry,
     service: &'a str,
     id: &'a str,
+    serial: u64,
 }
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        self.registry.remove(self.service, self.id);
+        self.registry.state().remove(self.service, self.id, Some(self.serial));
     }
 }
 
-// === impl State ===
+/// Somebody waits for a service, which may have no other reason to be known.
+struct Watched<'a> {
+    registry: &'a EmbeddedRegistry,
+    service: &'a str,
+    changes: Option<watch::Receiver<u64>>,
+}
 
-impl State {
-    fn known(&mut self, service: &str) -> &mut Known {
-        let nobody = || Known { instances: BTreeMap::new(), index: watch::channel(0).0 };
-        self.services.entry(service.into()).or_insert_with(nobody)
-    }
-
-    fn change(&mut self, service: &str) {
-        self.index += 1;
-        if let Some(known) = self.services.get(service) {
-            known.index.send_replace(self.index);
-            if known.instances.is_empty() && known.index.receiver_count() == 0 {
-                self.services.remove(service);
-            }
-        }
-    }
-
-    /// Forgets instances whose lease is over, and says when the next one may be.
-    fn expire(&mut self, now: Instant) -> Option<Instant> {
-        let mut next: Option<Instant> = None;
-        let mut changed = Vec::new();
-        for (service, known) in &mut self.services {
-            let before = known.instances.len();
-            known.instances.retain(|id, entry| match entry.lease {
-                Some(Lease { until, .. }) if until <= now => {
-                    tracing::info!(%service, %id, "an instance has not renewed its lease");
-                    false
-                }
-                Some(Lease { until, .. }) => {
-                    next = Some(next.map_or(until, |next| next.min(until)));
-                    true
-                }
-                None => true,
-            });
-            if known.instances.len() < before {
-                self.instances -= before - known.instances.len();
-                changed.push(Arc::clone(service));
-            }
-        }
-        changed.iter().for_each(|service| self.change(service));
-        self.sweep = next;
-        next
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.changes = None;
+        self.registry.state().forget_unless_needed(self.service);
     }
 }
 

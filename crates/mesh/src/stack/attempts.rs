@@ -4,7 +4,6 @@ mod leg;
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use partie_contract::{Deadline, FaultKind, Platform, Request, Response, wire};
@@ -42,8 +41,8 @@ pub(super) async fn run(
     request: Request,
     deadline: Deadline,
     chance: u64,
+    mut now: Ticks,
 ) -> Result<Answer, Platform> {
-    let now = Ticks::now();
     if matches!(&**target.way(), Way::Nowhere) {
         return Err(target.unknown());
     }
@@ -68,17 +67,16 @@ pub(super) async fn run(
     let retries = if safe && first == 1 { policy.retries } else { 0 };
     let read = is_read(request.method());
     let waits = request.headers().contains_key(wire::PREFER);
-    let (mut request, replay) = if safe {
-        let (request, replay) = Replay::prepare(request);
-        (request, Some(replay))
-    } else {
-        (request, None)
-    };
+    // The request stays in its place until it is sent: it is large, and the way there is long.
+    let mut request = Some(request);
+    let replay = if safe { request.as_mut().map(Replay::prepare) } else { None };
     let mut made = 0;
     loop {
         // Whoever asked to wait for news is not in a hurry.
-        let second = if retries > made && !waits { attempts.second_after(read) } else { None };
-        let ended = attempts.at_most_two(request, first + made, replay.as_ref(), second, &mut made).await?;
+        let second = if retries > made && !waits { attempts.second(read, now) } else { None };
+        let number = first + made;
+        let ended =
+            attempts.at_most_two(&mut request, number, replay.as_ref(), second, &mut made, now).await?;
         let Ended { fault, answer, again } = match ended {
             Ok(answer) => return Ok(answer),
             Err(ended) => ended,
@@ -87,13 +85,11 @@ pub(super) async fn run(
             Some(replay) if again && made <= retries => attempts.again(made, replay).await,
             _ => None,
         };
-        request = match next {
-            Some(next) => next,
-            None => {
-                let fault = || fault.unwrap_or_else(|| late(&target.service)).from_upstream();
-                return answer.map(|answer| *answer).ok_or_else(fault);
-            }
-        };
+        if next.is_none() {
+            let fault = || fault.unwrap_or_else(|| late(&target.service)).from_upstream();
+            return answer.map(|answer| *answer).ok_or_else(fault);
+        }
+        (request, now) = (next, Ticks::now());
     }
 }
 
@@ -103,27 +99,33 @@ impl Attempts<'_> {
     /// One attempt; and a second one beside it when the first is not answered by then. The first answer counts.
     async fn at_most_two(
         &self,
-        request: Request,
+        request: &mut Option<Request>,
         number: u32,
         replay: Option<&Replay>,
         second: Option<Second>,
         made: &mut u32,
+        now: Ticks,
     ) -> Result<Result<Answer, Ended>, Platform> {
         *made += 1;
-        let limit = self.policy.attempt.map_or(self.deadline, |most| self.deadline.within(most));
+        let limit = match self.policy.attempt {
+            Some(most) => self.deadline.min(Deadline::counted_from(now.instant(), most)),
+            None => self.deadline,
+        };
         let expired = AtomicBool::new(false);
-        let mut first = pin!(Leg::new(self, number, replay, &expired).walk(request));
-        if let Some(second) = second.filter(|second| second.after < limit.remaining()) {
-            if let Some(ended) = Limited::new(Limit::After(second.after), first.as_mut()).await {
+        let mut copy;
+        let mut first = pin!(Leg::new(self, number, replay, &expired).walk(request, now));
+        if let Some(second) = second.filter(|second| second.at < limit) {
+            if let Some(ended) = Limited::new(Limit::At(second.at), first.as_mut()).await {
                 return Ok(ended);
             }
             // To the same instance it would be no better.
             let others = self.endpoints(|endpoints| endpoints.len() > 1);
-            let copy = replay.filter(|_| others).and_then(Replay::again);
-            if let Some(copy) = copy.filter(|_| self.target.budget.withdraw(Ticks::now())) {
+            let now = Ticks::now();
+            copy = replay.filter(|_| others).and_then(Replay::again);
+            if copy.is_some() && self.target.budget.withdraw(now) {
                 *made += 1;
                 // Boxed, for it is rare, and every call carries the room for it.
-                let mut other = Box::pin(Leg::new(self, number + 1, replay, &expired).walk(copy));
+                let mut other = Box::pin(Leg::new(self, number + 1, replay, &expired).walk(&mut copy, now));
                 return self.either(first, other.as_mut(), &expired, &second, limit).await;
             }
         }
@@ -193,13 +195,14 @@ impl Attempts<'_> {
     }
 
     /// When a second attempt begins beside the first.
-    fn second_after(&self, read: bool) -> Option<Second> {
+    fn second(&self, read: bool, now: Ticks) -> Option<Second> {
+        let at = |after| Deadline::counted_from(now.instant(), after);
         if let Some(after) = self.policy.hedge.filter(|_| read) {
-            return Some(Second { after, blames: false });
+            return Some(Second { at: at(after), blames: false });
         }
         // An instance that has said nothing for half of the time may never say anything.
-        let half = self.deadline.remaining() / 2;
-        self.policy.attempt.is_none().then_some(Second { after: half, blames: true })
+        let half = now.until(self.deadline) / 2;
+        self.policy.attempt.is_none().then(|| Second { at: at(half), blames: true })
     }
 
     fn endpoints<T>(&self, look: impl FnOnce(&EndpointSet) -> T) -> T {
@@ -217,7 +220,7 @@ impl Attempts<'_> {
 
 /// A second attempt beside the first.
 struct Second {
-    after: Duration,
+    at: Deadline,
     /// Whether the first instance is to blame for its silence until then.
     blames: bool,
 }

@@ -16,7 +16,7 @@ use crate::limited::{Limit, Limited};
 
 /// Up to this size, in bytes, a body of known length is awaited together with the head: no timer of its own, and the
 /// connection is free again before the caller looks at the answer.
-const SMALL: u64 = 64 << 10;
+pub(crate) const SMALL: u64 = 64 << 10;
 
 /// The call's place at the service, and at its instance.
 type Held = (Permit, Option<UnderWay>);
@@ -27,8 +27,11 @@ pub(super) async fn cover(answer: Response, deadline: Deadline, held: Held) -> R
         return Ok(answer);
     }
     let (head, body) = answer.into_parts();
+    let body = match body.try_into_whole() {
+        Ok(whole) => return Ok(Response::from_parts(head, whole.into())),
+        Err(body) => body,
+    };
     let body = match body.size_hint().exact() {
-        Some(0) => body,
         Some(length) if length <= SMALL => {
             let whole = Limited::new(Limit::At(deadline), pin!(BodyExt::collect(body))).await;
             let whole = whole.ok_or_else(too_late)?.map_err(broken_off)?;

@@ -7,10 +7,11 @@ use http::{HeaderMap, HeaderValue};
 use partie_contract::{Deadline, FaultKind, Platform, wire};
 
 use crate::limited::{Limit, Limited};
+use crate::ticks::Ticks;
 
 /// Refuses a call that starts too late.
-pub(super) fn check(deadline: Deadline, service: &str) -> Result<(), Platform> {
-    if deadline.has_passed() {
+pub(super) fn check(deadline: Deadline, service: &str, now: Ticks) -> Result<(), Platform> {
+    if now.until(deadline).is_zero() {
         return Err(Platform::new(FaultKind::UpstreamTimeout)
             .with_detail(format!("the deadline had passed before {service} was called")));
     }
@@ -18,8 +19,8 @@ pub(super) fn check(deadline: Deadline, service: &str) -> Result<(), Platform> {
 }
 
 /// Writes what is left.
-pub(super) fn write(deadline: Deadline, headers: &mut HeaderMap) {
-    let left = deadline.remaining().as_millis();
+pub(super) fn write(deadline: Deadline, headers: &mut HeaderMap, now: Ticks) {
+    let left = now.until(deadline).as_millis();
     headers.insert(wire::TIMEOUT_MS, HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX)));
 }
 

@@ -50,18 +50,17 @@ struct Reader {
 // === impl Replay ===
 
 impl Replay {
-    /// The request to send, and what it takes to send it again.
-    pub(super) fn prepare(request: Request) -> (Request, Self) {
-        let (head, body) = request.into_parts();
-        let copy = http::Request::from_parts(head, ());
-        let request = copy_of(&copy);
-        if body.size_hint().upper().is_some_and(|size| size > REMEMBERED as u64) {
-            let tape = Arc::new(Mutex::new(None));
-            return (with_body(request, body), Self { head: copy, body: Again::Tape(tape) });
+    /// What it takes to send the request again, whose body it watches from now on.
+    pub(super) fn prepare(request: &mut Request) -> Self {
+        let head = copy_of(request);
+        if request.body().size_hint().upper().is_some_and(|size| size > REMEMBERED as u64) {
+            return Self { head, body: Again::Tape(Arc::new(Mutex::new(None))) };
         }
+        let body = std::mem::take(request.body_mut());
         match body.try_into_whole() {
             Ok(bytes) => {
-                (with_body(request, bytes.clone().into()), Self { head: copy, body: Again::Whole(bytes) })
+                *request.body_mut() = bytes.clone().into();
+                Self { head, body: Again::Whole(bytes) }
             }
             Err(rest) => {
                 let tape =
@@ -69,7 +68,8 @@ impl Replay {
                 let back = Arc::new(Mutex::new(None));
                 let reader =
                     Reader { tape: Some(tape), back: Arc::clone(&back), next: 0, trailers_sent: false };
-                (with_body(request, Body::stream(reader)), Self { head: copy, body: Again::Tape(back) })
+                *request.body_mut() = Body::stream(reader);
+                Self { head, body: Again::Tape(back) }
             }
         }
     }
@@ -89,7 +89,7 @@ impl Replay {
 }
 
 /// The head of a request. Of its extensions only what concerns the call goes along.
-fn copy_of(request: &http::Request<()>) -> http::Request<()> {
+fn copy_of<B>(request: &http::Request<B>) -> http::Request<()> {
     let mut copy = http::Request::default();
     copy.method_mut().clone_from(request.method());
     copy.uri_mut().clone_from(request.uri());
@@ -206,7 +206,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_the_same_again_and_again() {
         for request in [Request::new("hello".into()), streamed(&[2, 3]), streamed(&[]), Request::default()] {
-            let (first, replay) = Replay::prepare(request);
+            let mut first = request;
+            let replay = Replay::prepare(&mut first);
             let whole = length(first).await;
             for _ in 0..3 {
                 assert_eq!(length(replay.again().unwrap()).await, whole);
@@ -216,7 +217,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_in_part_goes_on_from_the_beginning() {
-        let (mut first, replay) = Replay::prepare(streamed(&[2, 3, 4]));
+        let mut first = streamed(&[2, 3, 4]);
+        let replay = Replay::prepare(&mut first);
         let frame = http_body_util::BodyExt::frame(first.body_mut()).await.unwrap().unwrap();
         assert_eq!(frame.into_data().unwrap().len(), 2);
         assert!(replay.again().is_none(), "somebody still reads it");
@@ -227,7 +229,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_long_to_remember_is_sent_once() {
         for request in [streamed(&[REMEMBERED, 1]), Request::new(vec![0; REMEMBERED + 1].into())] {
-            let (first, replay) = Replay::prepare(request);
+            let mut first = request;
+            let replay = Replay::prepare(&mut first);
             assert_eq!(length(first).await, REMEMBERED + 1);
             assert!(replay.again().is_none());
         }
@@ -238,7 +241,8 @@ mod tests {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "0".parse().unwrap());
         let frames = VecDeque::from([Frame::data(Bytes::from_static(b"x")), Frame::trailers(trailers)]);
-        let (first, replay) = Replay::prepare(Request::new(Body::stream(Frames(frames))));
+        let mut first = Request::new(Body::stream(Frames(frames)));
+        let replay = Replay::prepare(&mut first);
         let mut next = Some(first);
         for _ in 0..3 {
             let all = http_body_util::BodyExt::collect(next.unwrap().into_body()).await.unwrap();

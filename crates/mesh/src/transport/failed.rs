@@ -2,13 +2,14 @@
 
 use std::error::Error;
 
-use partie_contract::{FaultKind, Platform, Request};
+use partie_contract::{BoxError, FaultKind, Platform};
 
 /// No answer.
 #[derive(Debug)]
 pub(crate) enum Failed {
-    /// Not a byte of the request was written: it may be sent anywhere, as it is. The instance cannot be reached.
-    Unsent(Box<Request>, Platform),
+    /// Not a byte of the request was written, and it is back in its place: it may be sent anywhere. The instance cannot be
+    /// reached.
+    Unsent(Platform),
     /// A connection that had been used before died without a byte of an answer. Most likely the other side had closed it
     /// just before; but it may have seen the request.
     Swallowed(Platform),
@@ -22,11 +23,11 @@ pub(crate) enum Failed {
 
 impl Failed {
     /// The instance does not accept connections.
-    pub(super) fn unreachable(request: Request, error: impl Into<partie_contract::BoxError>) -> Self {
+    pub(super) fn unreachable(error: impl Into<BoxError>) -> Self {
         let fault = Platform::new(FaultKind::UpstreamUnavailable)
             .with_detail("a service that was called does not accept connections")
             .caused_by(error);
-        Self::Unsent(Box::new(request), fault)
+        Self::Unsent(fault)
     }
 
     /// What hyper says became of a request that was sent. `reused` tells of the connection.
@@ -44,7 +45,7 @@ impl Failed {
     /// What the caller learns.
     pub(crate) fn into_fault(self) -> Platform {
         match self {
-            Self::Unsent(_, fault) | Self::Swallowed(fault) | Self::Broken(fault) | Self::Own(fault) => fault,
+            Self::Unsent(fault) | Self::Swallowed(fault) | Self::Broken(fault) | Self::Own(fault) => fault,
         }
     }
 }

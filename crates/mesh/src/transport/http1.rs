@@ -1,12 +1,13 @@
 //! Over HTTP/1.1 to one instance of a service: one call at a time on a connection.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Uri, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 
 use super::failed::Failed;
 use super::pool::Pool;
+use crate::stack::SMALL;
 
 /// One instance, with its unused connections.
 pub(super) struct Http1 {
@@ -40,60 +42,87 @@ impl Http1 {
         self.address
     }
 
-    /// Sends the request and awaits the head of the answer.
-    pub(super) async fn send(&self, request: Request, fresh: bool) -> Result<Response, Failed> {
-        let (mut head, body) = request.into_parts();
-        self.address_to_us(&mut head);
-        let mut request = Request::from_parts(head, body);
+    /// Takes the request from its place, sends it, and awaits the head of the answer.
+    pub(super) async fn send(&self, request: &mut Option<Request>, fresh: bool) -> Result<Response, Failed> {
+        if let Some(request) = request {
+            self.address_to_us(request);
+        }
         let kept = if fresh { None } else { self.pool.take() };
         if let Some(connection) = kept {
             match self.send_on(connection, request, true).await {
                 // It was closed before a byte was written. Those below it may be too: a fresh one then.
-                Err(Failed::Unsent(unsent, _)) => request = *unsent,
+                Err(Failed::Unsent(_)) => {}
                 sent => return sent,
             }
         }
         // Boxed, for it is rare and large, and every call carries the room for it.
         match Box::pin(connect(self.address, self.connect, http1_handshake)).await {
             Ok(connection) => self.send_on(connection, request, false).await,
-            Err(error) => Err(Failed::unreachable(request, error)),
+            Err(error) => Err(Failed::unreachable(error)),
         }
     }
 
     async fn send_on(
         &self,
         mut connection: SendRequest<Body>,
-        request: Request,
+        request: &mut Option<Request>,
         reused: bool,
     ) -> Result<Response, Failed> {
-        match connection.try_send_request(request).await {
+        let sent = connection.try_send_request(request.take().unwrap_or_default());
+        match sent.await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
                 let body = if body.is_end_stream() {
                     self.pool.put(connection);
                     Body::empty()
+                } else if body.size_hint().exact().is_some_and(|length| length <= SMALL) {
+                    // A short body of known length comes with its head: what breaks off in it is no answer yet.
+                    let whole = collect(body).await.map_err(|error| Failed::of(error, false))?;
+                    self.pool.put(connection);
+                    whole.into()
                 } else {
                     Body::stream(Answer { body, back: Some((Arc::clone(&self.pool), connection)) })
                 };
                 Ok(Response::from_parts(head, body))
             }
             Err(mut error) => Err(match error.take_message() {
-                Some(unsent) => Failed::unreachable(unsent, error.into_error()),
+                Some(unsent) => {
+                    *request = Some(unsent);
+                    Failed::unreachable(error.into_error())
+                }
                 None => Failed::of(error.into_error(), reused),
             }),
         }
     }
 
     /// Origin form, our own framing, our own `Host`.
-    fn address_to_us(&self, head: &mut http::request::Parts) {
-        let path = head.uri.path_and_query().cloned();
-        head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        head.version = Version::HTTP_11;
-        head.headers.remove(header::CONTENT_LENGTH);
+    fn address_to_us(&self, request: &mut Request) {
+        if request.uri().authority().is_some() || request.uri().path_and_query().is_none() {
+            let path = request.uri().path_and_query().cloned();
+            *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        }
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().remove(header::CONTENT_LENGTH);
         if let Some(authority) = &self.authority {
-            head.headers.insert(header::HOST, authority.clone());
+            request.headers_mut().insert(header::HOST, authority.clone());
         }
     }
+}
+
+/// All of a body of known length. It has no trailers, which only chunks have.
+async fn collect(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(data) = frame?.into_data() else { continue };
+        // Most come in one piece, which is not worth a copy.
+        if first.is_empty() && more.is_empty() {
+            first = data;
+        } else {
+            more.extend_from_slice(&std::mem::take(&mut first));
+            more.extend_from_slice(&data);
+        }
+    }
+    Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
 async fn http1_handshake(stream: TcpStream) -> Result<SendRequest<Body>, BoxError> {

@@ -64,18 +64,19 @@ impl Http2 {
         }
     }
 
-    /// Sends the request and awaits the head of the answer.
-    pub(super) async fn send(&self, request: Request) -> Result<Response, Failed> {
-        let (mut head, body) = request.into_parts();
-        self.address_to_us(&mut head);
-        let mut request = Request::from_parts(head, body);
+    /// Takes the request from its place, sends it, and awaits the head of the answer.
+    pub(super) async fn send(&self, request: &mut Option<Request>) -> Result<Response, Failed> {
+        if let Some(request) = request {
+            self.address_to_us(request);
+        }
         // A connection may end between the look at it and its use; a second one has just been opened.
         for _ in 0..2 {
             let stream = match self.stream().await {
                 Ok(stream) => stream,
-                Err(error) => return Err(Failed::unreachable(request, error)),
+                Err(error) => return Err(Failed::unreachable(error)),
             };
-            match stream.0.sender.clone().try_send_request(request).await {
+            let sent = stream.0.sender.clone().try_send_request(request.take().unwrap_or_default());
+            match sent.await {
                 Ok(answer) => {
                     let (head, body) = answer.into_parts();
                     let body = Body::stream(Answer { body, _stream: stream });
@@ -84,14 +85,14 @@ impl Http2 {
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => {
                         self.forget(&stream.0);
-                        request = unsent;
+                        *request = Some(unsent);
                     }
                     // Whoever is refused gets the request back; of this one nobody knows what became of it.
                     None => return Err(Failed::of(error.into_error(), false)),
                 },
             }
         }
-        Err(Failed::unreachable(request, "its connections end as soon as they begin"))
+        Err(Failed::unreachable("its connections end as soon as they begin"))
     }
 
     /// A place on a connection: one that is there, or a new one.
@@ -131,15 +132,15 @@ impl Http2 {
     }
 
     /// Absolute form, from which hyper makes the pseudo header fields.
-    fn address_to_us(&self, head: &mut http::request::Parts) {
-        let path = head.uri.path_and_query().cloned();
+    fn address_to_us(&self, request: &mut Request) {
+        let path = request.uri().path_and_query().cloned();
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(Scheme::HTTP);
         uri.authority.clone_from(&self.authority);
         uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        head.uri = Uri::from_parts(uri).unwrap_or_default();
-        head.version = Version::HTTP_2;
-        head.headers.remove(header::HOST);
+        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().remove(header::HOST);
     }
 }
 

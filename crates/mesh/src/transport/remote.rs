@@ -29,11 +29,12 @@ impl Remote {
         Self(Arc::new(Both { http1, http2: Http2::new(address, connect) }))
     }
 
-    /// Sends the request and awaits the head of the answer. With `fresh` not on a connection that was used before.
-    pub(crate) async fn send(&self, request: Request, fresh: bool) -> Result<Response, Failed> {
+    /// Takes the request from its place, sends it, and awaits the head of the answer. With `fresh` not on a connection that
+    /// was used before.
+    pub(crate) async fn send(&self, request: &mut Option<Request>, fresh: bool) -> Result<Response, Failed> {
         // On one machine a connection for each call under way costs less than streams that share one; gRPC knows only
         // the latter.
-        if is_grpc(request.headers()) {
+        if request.as_ref().is_some_and(|request| is_grpc(request.headers())) {
             self.0.http2.send(request).await
         } else {
             self.0.http1.send(request, fresh).await

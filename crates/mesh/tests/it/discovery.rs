@@ -177,6 +177,10 @@ async fn a_full_registry_takes_no_more_and_says_so() {
     registry.put("orders", &instance(1), None).unwrap();
     let full = Full { services: 1, instances: 2 };
     assert_eq!(registry.put("menu", &instance(1), None), Err(full));
+    // Those who wait for others take nobody's place.
+    let nobody = Following::begin(Arc::new(registry.clone()), "nobody", Ids::seeded(1));
+    ports(&nobody, &[]).await;
+    tokio::task::yield_now().await;
     registry.put("orders", &instance(2), None).unwrap();
     assert_eq!(registry.put("orders", &instance(3), None), Err(full));
     // Those that are there may say something new of themselves.
@@ -195,4 +199,22 @@ async fn a_fixed_list_is_there_at_once() {
     ports(&following, &[1, 2]).await;
     let nobody = Following::begin(registry, "menu", Ids::seeded(1));
     ports(&nobody, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_never_comes_again() {
+    let registry = EmbeddedRegistry::start(settled());
+    let mut last = registry.list("orders").index;
+    for round in 0..3 {
+        registry.put("menu", &instance(9), None).unwrap();
+        registry.put("orders", &instance(1), None).unwrap();
+        let one = registry.list("orders");
+        assert!(one.index > last, "{round}: {one:?} after {last}");
+        // Forgotten, and asked for again while others come and go.
+        registry.remove("orders", "orders-1");
+        registry.remove("menu", "orders-9");
+        within(registry.changed("orders", one.index)).await;
+        last = registry.list("orders").index;
+        assert!(last > one.index);
+    }
 }

@@ -6,10 +6,18 @@ mod balance;
 mod bulkhead;
 mod calls;
 mod clocks;
+#[cfg(feature = "consul")]
+mod consul;
+mod consul_api;
 mod deadline;
 mod disconnect;
 mod discovery;
+#[cfg(feature = "dns")]
+mod dns;
 mod drain;
+mod engines;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod fleet;
 mod http2;
 mod parity;

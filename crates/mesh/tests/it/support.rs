@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Frame;
 use partie_contract::{Body, BoxError, BoxFuture, Request, Response};
+use partie_mesh::discovery::{Following, Instance};
 use partie_mesh::{Handles, Limits, Listener, Peer, RunError, Serve};
 use partie_runtime::Stop;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -134,6 +135,14 @@ impl Client {
 /// Fails instead of hanging.
 pub(crate) async fn within<F: Future>(work: F) -> F::Output {
     tokio::time::timeout(FOREVER, work).await.expect("it hangs")
+}
+
+/// Waits until the list is as wanted.
+pub(crate) async fn is(following: &Following, wanted: &[Instance]) {
+    let mut watch = following.watch();
+    if tokio::time::timeout(FOREVER, watch.wait_for(|list| **list == *wanted)).await.is_err() {
+        panic!("{following:?} instead of {wanted:?}");
+    }
 }
 
 /// A body whose frames are sent by the test.

@@ -63,16 +63,16 @@ impl<'a> Leg<'a> {
     }
 
     /// Picks an instance, sends the request and judges the answer.
-    pub(super) async fn walk(self, mut request: Request) -> Result<Answer, Ended> {
+    pub(super) async fn walk(self, request: &mut Option<Request>, mut now: Ticks) -> Result<Answer, Ended> {
         let target = self.attempts.target;
         let (mut refusals, mut refused_by): (usize, Option<Arc<Endpoint>>) = (0, None);
         loop {
             let news = target.news.notified();
-            let picked = if refusals < REFUSALS { self.pick(refused_by.as_ref()) } else { None };
+            let picked = if refusals < REFUSALS { self.pick(refused_by.as_ref(), now) } else { None };
             let Some(at) = picked else {
                 refusals = 0;
                 // Its next instance may be about to come, for a while.
-                let now = Ticks::now();
+                now = Ticks::now();
                 let held = now.since(target.unreached(now));
                 self.attempts.held.store(true, Ordering::Relaxed);
                 if held < target.config.hold {
@@ -87,26 +87,27 @@ impl<'a> Leg<'a> {
                 }
                 return Err(Ended { fault: Some(target.unknown()), answer: None, again: false });
             };
-            self.complete(&mut request);
-            let remote = at.under_way.endpoint().remote.clone();
+            self.complete(request, now);
+            let remote = &at.under_way.endpoint().remote;
             let mut result = remote.send(request, false).await;
             let swallowed = matches!(result, Err(Failed::Swallowed(_)));
-            if let Some(mut again) = self.replay.filter(|_| swallowed).and_then(Replay::again) {
+            if let Some(again) = self.replay.filter(|_| swallowed).and_then(Replay::again) {
                 // The connection had most likely been closed before: a fresh one to the same instance.
-                self.complete(&mut again);
-                result = remote.send(again, true).await;
+                *request = Some(again);
+                self.complete(request, Ticks::now());
+                result = remote.send(request, true).await;
             }
             match result {
                 Ok(answer) => return at.answered(answer),
-                Err(Failed::Unsent(unsent, fault)) => {
+                Err(Failed::Unsent(fault)) => {
+                    now = Ticks::now();
                     refused_by = Some(Arc::clone(at.under_way.endpoint()));
-                    at.conclude(Ticks::now(), Outcome::Failed);
+                    at.conclude(now, Outcome::Failed);
                     tracing::debug!(service = %target.service, %fault, "an instance cannot be reached");
                     refusals += 1;
                     if refusals >= self.attempts.endpoints(super::EndpointSet::len) {
                         refusals = REFUSALS;
                     }
-                    request = *unsent;
                 }
                 Err(Failed::Own(fault)) => {
                     at.conclude(Ticks::now(), Outcome::Abandoned(Duration::ZERO));
@@ -121,22 +122,22 @@ impl<'a> Leg<'a> {
     }
 
     /// Says which attempt this is, and what is left of the deadline, measured as late as possible. It is never extended.
-    fn complete(&self, request: &mut Request) {
+    fn complete(&self, request: &mut Option<Request>, now: Ticks) {
+        let Some(request) = request else { return };
         let headers = request.headers_mut();
         if self.number > 1 {
             headers.insert(wire::ATTEMPT, HeaderValue::from(self.number));
         }
-        deadline::write(self.attempts.deadline, headers);
+        deadline::write(self.attempts.deadline, headers, now);
     }
 
-    fn pick(&'a self, not: Option<&Arc<Endpoint>>) -> Option<AtInstance<'a>> {
+    fn pick(&'a self, not: Option<&Arc<Endpoint>>, now: Ticks) -> Option<AtInstance<'a>> {
         let Attempts { target, deadline, safe, .. } = *self.attempts;
-        let now = Ticks::now();
         let wish = Wish {
             now,
             random: self.attempts.chance(),
             not,
-            probe: safe.then(|| deadline.remaining()),
+            probe: safe.then(|| now.until(deadline)),
             slow_start: target.config.slow_start,
         };
         let under_way = self.attempts.endpoints(|endpoints| endpoints.pick(&wish))?;
