@@ -9,6 +9,7 @@ mod remote_registry;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::join::Joined;
 pub use self::join::join_grant;
 pub use self::registry::{
     Admitted, After, Announce, RegistryWire, RegistryWireClient, RegistryWireError, Which, WireInstance,

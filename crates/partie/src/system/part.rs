@@ -1,5 +1,6 @@
 //! One part of a system, alone in a process: a service, the gateway, or the platform they meet at.
 
+mod doors;
 mod pass;
 
 use std::collections::BTreeMap;
@@ -9,15 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use partie_contract::{Fault, FaultKind};
+use partie_contract::{Contract, Fault, FaultKind};
 use partie_gateway::{Parts, Readiness};
 use partie_identity::{Signer, Verifier};
 use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance};
-use partie_mesh::{BindError, Limits, Listener, Mesh, Serve, Target};
+use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
 use partie_messaging::{Broker, BrokerDesk, BrokerWire, Stages};
 use partie_runtime::Stop;
 use partie_telemetry::Metrics;
 
+use self::doors::Doors;
 use self::pass::Pass;
 use super::launch::{Environment, Launch, Member, StartError, compute, prune};
 use super::prepare::DataDir;
@@ -88,7 +90,7 @@ impl System {
         let service = service.map(|at| self.services.swap_remove(at));
 
         let handles = environment.mesh_handles();
-        let listener = place.listen.bind(&config, handles.clone())?;
+        let listener = place.listen.bind(&place.part, &config, handles.clone())?;
         let address = listener.local_addr();
         let data = if config.ephemeral {
             DataDir::temporary(self.name, environment.ids.below(u64::MAX))?
@@ -124,7 +126,7 @@ impl System {
             None => {
                 let services = self.services.iter().filter(|service| service.declared.migrations.is_some());
                 let names = services.map(|service| service.declared.name);
-                parts.platform(&launch, &pass, names).await?
+                parts.platform(&launch, &pass, names, &known).await?
             }
         };
 
@@ -248,7 +250,7 @@ impl Assembly {
     fn gateway(
         &self,
         launch: &Launch<'_>,
-        contracts: Vec<&'static partie_contract::Contract>,
+        contracts: Vec<&'static Contract>,
         services: impl Iterator<Item = &'static str>,
     ) -> Result<Arc<dyn Serve>, StartError> {
         let found: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
@@ -268,6 +270,7 @@ impl Assembly {
         launch: &Launch<'_>,
         pass: &Pass,
         services: impl Iterator<Item = &'static str>,
+        reserved: &[&'static str],
     ) -> Result<Arc<dyn Serve>, StartError> {
         let broker = launch.patiently(|| launch.broker()).await?;
         let ids = &launch.environment.ids;
@@ -277,6 +280,7 @@ impl Assembly {
         for service in services {
             backstage.add(service, pass.hand(launch.mesh.clone(), service));
         }
+        let consul = doors::consul(launch, &self.verifier, registry.clone(), reserved);
         let registry =
             RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
         let desk =
@@ -297,7 +301,7 @@ impl Assembly {
         let server = Server::new(platform::NAME, endpoints, None, shared);
         let server =
             server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
-        Ok(Arc::new(server))
+        Ok(Arc::new(Doors { consul: Arc::new(consul), server: Arc::new(server) }))
     }
 }
 
@@ -313,10 +317,16 @@ fn readiness(target: &Target, starting: bool) -> Readiness {
 // === impl Listen ===
 
 impl Listen {
-    fn bind(&self, config: &Config, handles: partie_mesh::Handles) -> Result<Listener, StartError> {
-        // All callers may be on this machine.
-        let limits = config.gateway.limits.clone();
-        let limits = Limits { connections_per_address: limits.connections, ..limits };
+    fn bind(
+        &self,
+        part: &str,
+        config: &Config,
+        handles: partie_mesh::Handles,
+    ) -> Result<Listener, StartError> {
+        let limits = match part {
+            GATEWAY => config.gateway.limits.clone(),
+            _ => doors::limits(config.gateway.limits.clone()),
+        };
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let workers = config.gateway.workers.unwrap_or_else(cores);
         let failed = |source| BindError::Io { address: config.gateway.listen, source };

@@ -32,7 +32,7 @@ pub(super) fn member_grant(system: &str, service: &str) -> Grant {
 
 impl Joined {
     /// Whether the caller may be that service, and why not.
-    pub(super) fn check(caller: &Caller, service: &str) -> Result<(), String> {
+    pub(crate) fn check(caller: &Caller, service: &str) -> Result<(), String> {
         let subject = caller.subject().unwrap_or_default();
         let (role, named) = subject.split_once(':').unwrap_or(("", subject));
         if !matches!(role, JOINER | MEMBERS) || !caller.has_role(role) {

@@ -1,6 +1,7 @@
 //! Who may become a service: join tokens.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -22,6 +23,23 @@ impl Platform {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
         Self { child, url }
+    }
+}
+
+impl Platform {
+    /// One request, and the whole answer.
+    fn exchange(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
     }
 }
 
@@ -66,5 +84,22 @@ fn only_a_token_that_names_the_service_lets_a_process_become_it() {
     command.args(["serve", "notifications", "--registry", &platform.url, "--data"]).arg(data.path());
     command.env("PARTIE_JOIN", join_token(data.path(), "notifications")).stderr(Stdio::null());
     let served = Food::launch(&mut command).expect("it is let in");
-    drop(served);
+
+    // The same registry, for programs that know nothing but Consul.
+    let found = platform.exchange("GET", "/v1/health/service/notifications?passing", "", "");
+    let port = served.address().split(':').next_back().unwrap().to_owned();
+    assert!(found.contains(&format!("\"Port\":{port}")), "{found}");
+    let register = |name: &str, token: &str| {
+        let body = format!("{{\"Name\":\"{name}\",\"Address\":\"127.0.0.1\",\"Port\":9}}");
+        platform.exchange("PUT", "/v1/agent/service/register", &format!("X-Consul-Token: {token}\r\n"), &body)
+    };
+    for (name, token, status) in [
+        ("orders", "none", "403"),
+        ("orders", &join_token(data.path(), "delivery"), "403"),
+        ("orders", &join_token(data.path(), "orders"), "200"),
+        ("product-service", "none", "200"),
+    ] {
+        let answer = register(name, token);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{name} {answer}");
+    }
 }
