@@ -325,7 +325,7 @@ impl Listen {
     ) -> Result<Listener, StartError> {
         let limits = match part {
             GATEWAY => config.gateway.limits.clone(),
-            _ => doors::limits(config.gateway.limits.clone()),
+            _ => doors::limits(&config.gateway.limits),
         };
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let workers = config.gateway.workers.unwrap_or_else(cores);

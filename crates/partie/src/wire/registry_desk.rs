@@ -1,5 +1,6 @@
 //! Serves the embedded registry to other processes.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +78,13 @@ impl RegistryWire for RegistryDesk {
         if service.len() > LONGEST_NAME || id.is_empty() || id.len() > LONGEST_NAME {
             return Err(refused("names have 1 to 128 bytes").into());
         }
-        let address = address.parse().map_err(|_| refused("the address is not an IP address with a port"))?;
+        let address: SocketAddr =
+            address.parse().map_err(|_| refused("the address is not an IP address with a port"))?;
+        if address.ip().is_unspecified() {
+            return Err(
+                refused("nobody can call the address it listens on: listen on one of the machine's").into()
+            );
+        }
         let lease = Duration::from_millis(lease_ms).clamp(*LEASE.start(), *LEASE.end());
         let instance = Instance { id: id.into(), address, weight };
         self.0.registry.put(&service, &instance, Some(lease)).map_err(|_| RegistryWireError::Full)?;

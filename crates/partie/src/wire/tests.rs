@@ -163,6 +163,8 @@ async fn only_somebody_who_may_be_that_service_is_let_in() {
         let wrong = Announce { address: address.to_owned(), ..announce("orders") };
         assert!(refusal(line.desk().announce(&join, wrong).await).contains("IP address"));
     }
+    let everywhere = Announce { address: "0.0.0.0:80".to_owned(), ..announce("orders") };
+    assert!(refusal(line.desk().announce(&join, everywhere).await).contains("nobody can call"));
     // Whoever is let in can come back with what it was given, as the same service only.
     let admitted = line.desk().announce(&join, announce("orders")).await.unwrap();
     let member = line.signer.verifier("food").verify(&admitted.token).unwrap();

@@ -13,11 +13,13 @@ use super::refusal::Refusal;
 use crate::discovery::http::bare;
 use crate::serve::Peer;
 
+/// Judges a name and a token.
+type Verify = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
 /// Names of services that only a holder of the join token may announce.
 pub struct Reserved {
     names: BTreeSet<String>,
-    /// By name and token.
-    verify: Box<dyn Fn(&str, &str) -> bool + Send + Sync>,
+    verify: Verify,
 }
 
 /// Refuses what does not come from a program of this machine. A page in a browser could send requests here too: those

@@ -37,9 +37,9 @@ pub(super) fn consul(
 }
 
 /// What a listener behind the edge has to put up with: all callers may be on this machine, and Consul's may wait long.
-pub(super) fn limits(edge: Limits) -> Limits {
+pub(super) fn limits(edge: &Limits) -> Limits {
     let answer = edge.answer.max(ConsulApi::limits().answer);
-    Limits { connections_per_address: edge.connections, answer, ..edge }
+    Limits { connections_per_address: edge.connections, answer, ..edge.clone() }
 }
 
 impl Serve for Doors {
