@@ -25,6 +25,7 @@ mod cli;
 mod config;
 mod live;
 pub mod platform;
+mod policies;
 mod server;
 mod service;
 mod supervisor;
@@ -41,6 +42,7 @@ pub use partie_messaging as messaging;
 pub use partie_runtime as runtime;
 pub use partie_store as store;
 pub use partie_telemetry as telemetry;
+pub use policies::Finding;
 pub use service::{Service, Serving, Start};
 pub use system::{EdgeError, Ended, Environment, Running, StartError, System};
 

@@ -28,7 +28,7 @@ use self::router::{Found, Router};
 /// The largest body a service reads, in bytes (`contract.md`).
 pub(crate) const LARGEST_BODY: usize = 1 << 20;
 /// How long a call may take that carries no deadline and whose operation names none.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name under which the gateway hands over requests: users' requests, to be read strictly.
 pub(crate) const GATEWAY: &str = "gateway";
 

@@ -25,7 +25,7 @@ use crate::server::{Endpoint, Endpoints};
 use crate::system::System;
 
 /// How long work of a service's own may take that nobody gave a deadline.
-const OWN_WORK: Duration = Duration::from_secs(30);
+pub(crate) const OWN_WORK: Duration = Duration::from_secs(30);
 
 /// A service of a system, declared: everything about it but its state is known without starting it.
 ///

@@ -15,6 +15,7 @@ use partie_contract::{BoxFuture, Contract};
 use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
+pub(crate) use self::edges::check as check_edges;
 pub use self::launch::{Environment, StartError};
 pub(crate) use self::part::{Listen, Place};
 pub use self::running::{Ended, Running};
@@ -150,7 +151,7 @@ impl System {
         &self.defaults
     }
 
-    /// Runs the program: `up` (the default), `routes`, `openapi`, `token`, `config`, and the system's own commands.
+    /// Runs the program: `up` (the default), `serve`, `restart`, `routes`, `openapi`, `token`, `config`, and the system's own commands.
     pub fn main(self) -> ExitCode {
         cli::main(self)
     }

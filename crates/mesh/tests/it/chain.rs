@@ -50,7 +50,7 @@ async fn amplification(says_whose: bool) -> f64 {
         Limits::default(),
         fake(move |_, _| {
             // Half of them fail: a service of which nothing comes back would soon be spared.
-            let fails = count.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+            let fails = count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             async move {
                 let mut answer = Response::default();
                 if fails {

@@ -77,7 +77,7 @@ async fn one_of_three_is_well_and_unwell_in_turns() {
     let fleet = of_three(WELL);
     let good = goodput(&fleet, 6, |number| {
         if number % (RATE / 2) == 0 {
-            let well = number / (RATE / 2) % 2 == 0;
+            let well = (number / (RATE / 2)).is_multiple_of(2);
             fleet.members[0].is(if well { WELL } else { Manner::Status(StatusCode::BAD_GATEWAY) });
         }
     });
