@@ -4,6 +4,7 @@ mod authorise;
 mod beside;
 mod endpoint;
 mod keyed;
+mod lane;
 mod router;
 
 use std::fmt;
@@ -22,10 +23,12 @@ use partie_mesh::{InFlight, Limit, Limited, Peer, Serve};
 use partie_messaging::Worker;
 use partie_runtime::{Activity, Ids, Stop};
 use partie_store::{Replay, Store};
+use partie_telemetry::SlowPolls;
 
 pub(crate) use self::authorise::identify;
 pub(crate) use self::beside::Beside;
 pub(crate) use self::endpoint::{Endpoint, Endpoints};
+pub(crate) use self::lane::SlowLane;
 use self::router::{Found, Router};
 
 /// The largest body a service reads, in bytes (`contract.md`).
@@ -58,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) largest_body: usize,
     /// Stopped when nobody may wait for news here any more.
     pub(crate) closing: Stop,
+    /// For operations that hold up their thread.
+    pub(crate) lane: Arc<SlowLane>,
 }
 
 // === impl Server ===
@@ -71,6 +76,15 @@ impl Server {
         shared: Shared,
     ) -> Result<Self, router::Conflict> {
         Ok(Self { service, router: Router::new(endpoints)?, beside, fallback, shared })
+    }
+
+    /// Whether the operation has lately held up its thread: others must not wait for it again.
+    fn stalls(&self, request: &Request) -> bool {
+        SlowPolls::any_stalls()
+            && match self.router.find(request.method(), request.uri().path()) {
+                Found::Operation(endpoint, _) => endpoint.polls.stalls(),
+                Found::Nothing | Found::Refused(_) => false,
+            }
     }
 
     async fn answer(&self, peer: Peer, mut request: Request) -> Response {
@@ -198,7 +212,13 @@ impl Server {
 
 impl Serve for Server {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move { self.answer(peer, request).await })
+        Box::pin(async move {
+            if self.stalls(&request) {
+                let this = Arc::clone(&self);
+                return self.shared.lane.answer(async move { this.answer(peer, request).await }).await;
+            }
+            self.answer(peer, request).await
+        })
     }
 }
 

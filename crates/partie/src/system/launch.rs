@@ -21,7 +21,7 @@ use super::running::{Kept, Leaving, Running};
 use crate::background::Background;
 use crate::config::Config;
 use crate::platform::{self, Backstage, Behind, Front, Hand};
-use crate::server::{Endpoint, LARGEST_BODY, Server, Shared};
+use crate::server::{Endpoint, LARGEST_BODY, Server, Shared, SlowLane};
 use crate::service::{Service, Start, Started};
 
 /// Who an anonymous write on a tutorial's route is by, in development.
@@ -157,6 +157,7 @@ impl System {
             waits: || {},
             closing: Stop::default(),
             alone: false,
+            lane: Arc::default(),
         };
         let verifier = Arc::new(launch.signer.verifier(self.name));
         let contracts = self.contracts();
@@ -255,6 +256,8 @@ pub(super) struct Launch<'l> {
     pub(super) closing: Stop,
     /// Whether the platform is in another process.
     pub(super) alone: bool,
+    /// For operations of all services that hold up their thread.
+    pub(super) lane: Arc<SlowLane>,
 }
 
 impl Launch<'_> {
@@ -302,6 +305,7 @@ impl Launch<'_> {
             ids: self.environment.ids.clone(),
             largest_body: LARGEST_BODY,
             closing: self.closing.clone(),
+            lane: Arc::clone(&self.lane),
         };
         let server =
             Server::new(name, endpoints, beside, fallback, shared).map_err(|error| failed(error.into()))?;

@@ -115,6 +115,7 @@ impl System {
             waits: place.waits,
             closing: Stop::default(),
             alone: true,
+            lane: Arc::default(),
         };
         let pass = Pass::new(&place, &launch)?;
         let mut parts = Assembly::new(pass.verifier(), Arc::clone(&launch.ready));
@@ -298,6 +299,7 @@ impl Assembly {
             ids: ids.clone(),
             largest_body: LARGEST_BATCH,
             closing: launch.closing.clone(),
+            lane: Arc::clone(&launch.lane),
         };
         self.broker = Some(broker);
         let server = Server::new(platform::NAME, endpoints, Vec::new(), None, shared);
