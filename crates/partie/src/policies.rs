@@ -47,10 +47,12 @@ impl<'a> Policies<'a> {
             patience.insert(service.name, own_patience(service));
             for contract in service.calls.values() {
                 edges.extend(Edge::all(service.name, contract, config).into_iter().map(|mut edge| {
-                    edge.fallback = service.fallbacks.get(&(contract.service, edge.operation.name)).copied();
+                    let name = edge.operation.map(|operation| (contract.service, operation.name));
+                    edge.fallback = name.and_then(|name| service.fallbacks.get(&name).copied());
                     edge
                 }));
             }
+            edges.extend(service.grpc_calls.iter().map(|to| Edge::grpc(service.name, to, config)));
         }
         Self { edges, patience, system, config }
     }

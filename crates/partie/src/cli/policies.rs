@@ -55,7 +55,7 @@ fn row(edge: &Edge<'_>) -> [String; 6] {
     let (attempt, attempt_from) = edge.attempt();
     let (retries, retries_from) = edge.retries();
     let (hedge, hedge_from) = edge.hedge();
-    let half = if retries > 0 && !edge.operation.is_stream() { "half of it" } else { "all of it" };
+    let half = if retries > 0 && !edge.is_stream() { "half of it" } else { "all of it" };
     [
         edge.name(),
         value(&time(timeout).unwrap_or_else(|| "what is left".to_owned()), &timeout_from),

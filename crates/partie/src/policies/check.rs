@@ -16,7 +16,7 @@ impl Policies<'_> {
         for edge in &self.edges {
             found.extend(self.nesting(edge));
             found.extend(repeats(edge));
-            if let Some(to) = edge.fallback.filter(|_| !edge.operation.is_retry_safe()) {
+            if let Some(to) = edge.fallback.filter(|_| !edge.is_retry_safe()) {
                 found.push(Finding::FallbackTwice { edge: edge.name(), to });
             }
         }
@@ -63,7 +63,7 @@ impl Policies<'_> {
     fn amplification(&self) -> Vec<Finding> {
         let mut worst: BTreeMap<(&'static str, &'static str), &Edge<'_>> = BTreeMap::new();
         for edge in &self.edges {
-            let worst = worst.entry((edge.from, edge.operation.service)).or_insert(edge);
+            let worst = worst.entry((edge.from, edge.to)).or_insert(edge);
             if edge.attempts() > worst.attempts() {
                 *worst = edge;
             }
@@ -86,8 +86,8 @@ impl Policies<'_> {
         for declared in self.system.services.iter().map(|service| &service.declared) {
             for (service, operation) in declared.fallbacks.keys() {
                 let calls = |edge: &&Edge<'_>| {
-                    edge.from == declared.name
-                        && (edge.operation.service, edge.operation.name) == (*service, *operation)
+                    let name = edge.operation.map(|operation| (operation.service, operation.name));
+                    edge.from == declared.name && name == Some((*service, *operation))
                 };
                 if !self.edges.iter().any(|edge| calls(&edge)) {
                     let operation = format!("{service}.{operation}");
@@ -121,7 +121,7 @@ impl Policies<'_> {
 /// What must not be done twice is neither tried again nor hedged. A setting for a whole service means those of its
 /// operations that may be.
 fn repeats(edge: &Edge<'_>) -> Vec<Finding> {
-    let (Some(own), operation) = (edge.own(), edge.operation) else { return Vec::new() };
+    let (Some(own), Some(operation)) = (edge.own(), edge.operation) else { return Vec::new() };
     let key = |field: &'static str| edge.key(field).map(|key| key.to_string()).unwrap_or_default();
     let verb = operation.verb.as_str();
     let mut found = Vec::new();

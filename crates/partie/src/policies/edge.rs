@@ -9,10 +9,12 @@ use partie_mesh::{Policy, ServicePolicy};
 use crate::config::Config;
 use crate::server;
 
-/// An operation that a service, or the gateway, may call.
+/// What a service, or the gateway, may call.
 pub(crate) struct Edge<'a> {
     pub(crate) from: &'static str,
-    pub(crate) operation: &'static Operation,
+    pub(crate) to: &'static str,
+    /// The operation; none for gRPC, of which only the service is known.
+    pub(crate) operation: Option<&'static Operation>,
     pub(crate) policy: Policy,
     /// What becomes of the call when the service cannot be asked.
     pub(crate) fallback: Option<&'static str>,
@@ -43,7 +45,8 @@ impl<'a> Edge<'a> {
     pub(super) fn all(from: &'static str, contract: &'static Contract, config: &'a Config) -> Vec<Self> {
         let edge = |operation: &'static Operation| Self {
             from,
-            operation,
+            to: operation.service,
+            operation: Some(operation),
             policy: config.mesh.policy(operation.service, Some(operation)),
             fallback: None,
             of_service: config.mesh.services.get(operation.service),
@@ -52,18 +55,37 @@ impl<'a> Edge<'a> {
         contract.operations.iter().map(edge).collect()
     }
 
-    /// `orders -> restaurants.menu`.
-    pub(crate) fn name(&self) -> String {
-        format!("{} -> {}", self.from, self.operation.full_name())
+    /// The edge of all gRPC calls from a caller to a service.
+    pub(super) fn grpc(from: &'static str, to: &'static str, config: &'a Config) -> Self {
+        let of_service = config.mesh.services.get(to);
+        let policy = config.mesh.policy(to, None);
+        Self { from, to, operation: None, policy, fallback: None, of_service, of_gateway: None }
     }
 
-    /// How often one call may reach the other side.
+    /// `orders -> restaurants.menu`.
+    pub(crate) fn name(&self) -> String {
+        match self.operation {
+            Some(operation) => format!("{} -> {}", self.from, operation.full_name()),
+            None => format!("{} -> {} (gRPC)", self.from, self.to),
+        }
+    }
+
+    /// How often one call may reach the other side. Of a gRPC call its caller says whether it may be made twice.
     pub(crate) fn attempts(&self) -> u32 {
-        if self.operation.is_retry_safe() { self.policy.retries + 1 } else { 1 }
+        if self.is_retry_safe() { self.policy.retries + 1 } else { 1 }
+    }
+
+    pub(super) fn is_retry_safe(&self) -> bool {
+        self.operation.is_none_or(Operation::is_retry_safe)
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        self.operation.is_some_and(Operation::is_stream)
     }
 
     pub(crate) fn timeout(&self) -> (Option<Duration>, Source) {
-        let source = match (self.operation.timeout, self.of_gateway) {
+        let of_contract = self.operation.and_then(|operation| operation.timeout);
+        let source = match (of_contract, self.of_gateway) {
             (Some(_), _) => Source::Contract,
             (None, Some(_)) => Source::Key("gateway.timeout".to_owned()),
             (None, None) => Source::Caller,
@@ -76,7 +98,8 @@ impl<'a> Edge<'a> {
     }
 
     pub(crate) fn retries(&self) -> (u32, Source) {
-        match self.operation.is_retry_safe() {
+        match self.is_retry_safe() {
+            true if self.operation.is_none() => (self.policy.retries, Source::Operation("if repeatable")),
             true => (
                 self.policy.retries,
                 self.key("retries").unwrap_or_else(|| Source::Key("mesh.retries".to_owned())),
@@ -86,7 +109,7 @@ impl<'a> Edge<'a> {
     }
 
     pub(crate) fn hedge(&self) -> (Option<Duration>, Source) {
-        match self.operation.verb.is_read() {
+        match self.operation.is_some_and(|operation| operation.verb.is_read()) {
             true => (self.policy.hedge, self.key("hedge").unwrap_or(Source::Default)),
             false => (None, Source::Operation("not a read")),
         }
@@ -95,8 +118,8 @@ impl<'a> Edge<'a> {
     /// The key of the configuration that sets a field for this operation or its service, the nearest one.
     pub(super) fn key(&self, field: &'static str) -> Option<Source> {
         let of_service = self.of_service?;
-        let service = self.operation.service;
-        let name = self.operation_name();
+        let service = self.to;
+        let name = self.operation_name().unwrap_or_default();
         let of_operation = of_service.operations.get(&name);
         let set = |field: &str| match field {
             "timeout" => (of_service.timeout.is_some(), of_operation.is_some_and(|o| o.timeout.is_some())),
@@ -113,13 +136,13 @@ impl<'a> Edge<'a> {
 
     /// What the table says about this operation itself, if anything.
     pub(super) fn own(&self) -> Option<partie_mesh::Overrides> {
-        self.of_service?.operations.get(&self.operation_name()).copied()
+        self.of_service?.operations.get(&self.operation_name()?).copied()
     }
 
     /// The operation's name within its service, as the table has it.
-    pub(super) fn operation_name(&self) -> String {
-        let full = self.operation.full_name();
-        full.split_once('.').map_or_else(|| full.clone(), |(_, name)| name.to_owned())
+    fn operation_name(&self) -> Option<String> {
+        let full = self.operation?.full_name();
+        full.split_once('.').map(|(_, name)| name.to_owned())
     }
 }
 
