@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Uri, header};
 use http_body::Body as _;
 use partie_contract::{Body, BoxFuture, Deadline, FaultKind, Operation, Platform, Request, Response, wire};
 use partie_identity::Verifier;
-use partie_mesh::{Peer, Serve, request_id};
+use partie_mesh::{Peer, Serve, check_path, request_id};
 use partie_runtime::Ids;
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ use crate::config::Gateway;
 use crate::log::Entry;
 use crate::own::{Own, Pages};
 use crate::routes::{Routes, method_not_allowed};
-use crate::{body, headers, identity, path};
+use crate::{body, headers, identity};
 
 /// The longest time a read may wait for news (`Prefer: wait=N`).
 const LONGEST_WAIT: u64 = 30;
@@ -73,7 +73,7 @@ impl Edge {
         }
 
         // An address that could be read in two ways is not read at all.
-        path::check(request.uri().path())?;
+        check_path(request.uri().path())?;
 
         // The gateway's own addresses ask nobody.
         if let Some(own) = Own::find(request.uri().path()) {
