@@ -87,7 +87,7 @@ fn command() -> Command {
                         .long("listen")
                         .value_name("ADDR")
                         .help("Where to listen [default: 127.0.0.1:8500]"),
-                ),
+                )
                 .arg(
                     Arg::new("settling")
                         .long("settling")

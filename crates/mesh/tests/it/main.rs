@@ -22,6 +22,7 @@ mod fleet;
 mod http2;
 mod parity;
 mod pool;
+mod service;
 mod sockets;
 mod streams;
 mod strictness;
