@@ -42,7 +42,7 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "health.path",
         "--health",
         "PATH",
-        "What the program is asked to find out whether it is well [default: /health]",
+        "What the program is asked to find out whether it is well, or tcp if it is enough that it takes connections [default: /health]",
     ),
     ("health.interval", "--health-interval", "TIME", "How often [default: 2s]"),
     ("health.timeout", "--health-timeout", "TIME", "How long it may take to answer [default: 1s]"),

@@ -9,6 +9,9 @@ use partie_runtime::duration;
 use partie_telemetry::Logs;
 use serde::{Deserialize, Serialize};
 
+/// Instead of a path: a program that takes connections is well.
+pub(crate) const CONNECT_ONLY: &str = "tcp";
+
 /// The settings of `partie sidecar`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -52,7 +55,7 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Health {
-    /// What is asked for. Any answer below 300 is good.
+    /// What is asked for; any answer from 200 to 299 is good. Of `tcp` only a connection is asked.
     pub(crate) path: String,
     /// How often.
     #[serde(with = "duration")]

@@ -8,10 +8,11 @@ use std::time::Duration;
 use partie_contract::{Deadline, FaultKind, Request};
 use partie_mesh::discovery::{Announcement, Instance, Registry};
 use partie_mesh::{Handles, Mesh, MeshConfig, Peer};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::plan::Plan;
-use crate::config::Health;
+use crate::config::{CONNECT_ONLY, Health};
 
 /// How often a program that is not announced is asked at least: it may have just started.
 const STARTING: Duration = Duration::from_millis(500);
@@ -147,6 +148,14 @@ impl Keeper {
 
     /// One question over a connection of its own: that it still accepts is part of the answer.
     async fn ask(&self) -> Result<(), String> {
+        if self.health.path == CONNECT_ONLY {
+            let connecting = TcpStream::connect(self.app);
+            return match tokio::time::timeout(self.health.timeout, connecting).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(late) => Err(late.to_string()),
+            };
+        }
         let config = MeshConfig {
             retries: 0,
             hold: Duration::ZERO,

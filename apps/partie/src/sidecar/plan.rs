@@ -7,7 +7,7 @@ use partie_mesh::check_path;
 use partie_mesh::discovery::{Registry, RegistryUrl, RegistryUrlError};
 
 use super::address::is_service;
-use crate::config::Config;
+use crate::config::{CONNECT_ONLY, Config};
 
 /// What a sidecar is to do.
 pub(crate) struct Plan {
@@ -90,8 +90,9 @@ impl Plan {
 fn check_health(config: &Config) -> Result<(), PlanError> {
     let health = &config.health;
     let path = health.path.split('?').next().unwrap_or_default();
-    if check_path(path).is_err() || health.path.parse::<http::uri::PathAndQuery>().is_err() {
-        return Err(wrong("--health", &health.path, "it has to be a path like /health"));
+    let asked = health.path != CONNECT_ONLY;
+    if asked && (check_path(path).is_err() || health.path.parse::<http::uri::PathAndQuery>().is_err()) {
+        return Err(wrong("--health", &health.path, "it has to be a path like /health, or tcp"));
     }
     for (setting, time) in [
         ("--health-interval", health.interval),

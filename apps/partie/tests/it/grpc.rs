@@ -41,7 +41,7 @@ async fn a_path_of_grpc_finds_its_service_by_the_routes() {
         answer
     });
     let routes = file("grpc.toml", "[routes]\n\"food.Menu\" = \"menu\"\n");
-    let _beside = Beside::start("menu", menu.address, &registry, &[]).await;
+    let _beside = Beside::start("menu", menu.address, &registry, &["--health", "tcp"]).await;
     let caller = App::start(|_| async { http::Response::default() });
     let caller =
         Beside::start("caller", caller.address, &registry, &["--config", routes.to_str().unwrap()]).await;

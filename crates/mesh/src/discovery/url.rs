@@ -22,7 +22,7 @@ const FIXED: &str = "static:NAME=ADDR,ADDR;NAME=ADDR";
 ///
 /// | text | engine |
 /// |---|---|
-/// | `http://HOST:PORT` | our own registry, by the Consul API it serves |
+/// | `http://HOST:PORT` | our own registry (`partie registry`), by the Consul API it serves |
 /// | `consul://HOST:PORT` | a Consul agent |
 /// | `etcd://HOST:PORT,HOST:PORT` | the members of an etcd cluster |
 /// | `dns:DOMAIN` | the SRV records `_NAME._tcp.DOMAIN`, asked of the system's servers |
