@@ -8,4 +8,5 @@ mod flask;
 mod grpc;
 mod life;
 mod refusals;
+mod registries;
 mod support;
