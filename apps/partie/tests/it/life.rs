@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::support::{App, Beside, eventually, get, listed, registry, status, text, within};
@@ -33,6 +34,7 @@ async fn a_drain_withdraws_first_and_answers_what_is_under_way() {
     within(began.notified()).await;
     beside.program.terminate().await;
     eventually("it is withdrawn", || async { listed(at, "product").await == 0 }).await;
+    eventually("nobody new is let in", || async { TcpStream::connect(beside.inbound).await.is_err() }).await;
     // The program may still call others for what it is about to answer.
     assert_eq!(get(beside.outgoing, "/other/").await.body, "other");
     assert!(!call.is_finished());

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -34,9 +35,21 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut so: imp
     assert!(tokio::time::timeout(FOREVER, asking).await.is_ok(), "never: {what}");
 }
 
-/// An address nobody listens at.
+/// Any free port of this machine.
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// An address nobody listens at, for somebody who will: no connection of another test gets it meanwhile, since it is below
+/// the ports the system gives out.
 pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 10_000 + u16::try_from(std::process::id() % 200).unwrap() * 100;
+    loop {
+        let port = base + NEXT.fetch_add(1, Ordering::SeqCst);
+        let address = SocketAddr::new(ANY.ip(), port);
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// A process of `partie`, killed with the test.
@@ -135,7 +148,7 @@ impl App {
         F: Fn(Request) -> A + Send + Sync + 'static,
         A: Future<Output = Response> + Send + 'static,
     {
-        Self::start_at(free(), answer)
+        Self::start_at(ANY, answer)
     }
 
     pub(crate) fn start_at<F, A>(address: SocketAddr, answer: F) -> Self
@@ -144,6 +157,7 @@ impl App {
         A: Future<Output = Response> + Send + 'static,
     {
         let listener = Listener::bind(address, Limits::default(), 0, Handles::default()).unwrap();
+        let address = listener.local_addr();
         let run = tokio::spawn(listener.run(Arc::new(Answers(answer)), Stop::default()));
         Self { address, run }
     }
