@@ -1,4 +1,4 @@
-//! The repository's own commands: all of what CI runs, the house rules, the OpenAPI files, the benchmarks.
+//! The repository's own commands: all of what CI runs, the house rules, the OpenAPI files, the gRPC code, the benchmarks.
 //!
 //! It depends on no crate of Partie, so that it builds and explains when one of them does not.
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ mod bench;
 mod openapi;
 mod policy;
 mod process;
+mod proto;
 mod setup;
 mod suite;
 mod tidy;
@@ -42,6 +43,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--check]",
         does: "rewrite the committed OpenAPI files, or only check them",
         run: openapi::command,
+    },
+    Command {
+        name: "proto",
+        arguments: "[--check]",
+        does: "rewrite the checked-in gRPC code, or only check it",
+        run: proto::command,
     },
     Command {
         name: "bench",

@@ -12,7 +12,10 @@ struct Source {
     dir: &'static str,
 }
 
-const SOURCES: &[Source] = &[Source { package: "food", dir: "systems/food/openapi" }];
+const SOURCES: &[Source] = &[
+    Source { package: "food", dir: "systems/food/openapi" },
+    Source { package: "ncr", dir: "systems/ncr/openapi" },
+];
 
 /// File name to content.
 type Documents = BTreeMap<String, String>;

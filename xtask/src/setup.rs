@@ -23,7 +23,7 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "python3 with venv",
-        why: "outside programs validate the OpenAPI files and use the registry",
+        why: "outside programs validate the OpenAPI files, use the registry and call gRPC",
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
     },
@@ -62,6 +62,8 @@ const VALIDATOR: Venv =
     Venv { dir: "openapi-validator", package: "openapi-spec-validator", version: "0.9.0" };
 /// The client of Consul that programs in Python have. The mesh's tests look for it there.
 const CONSUL: Venv = Venv { dir: "python-consul", package: "python-consul", version: "1.1.0" };
+/// The tutorial's gRPC client, with what makes its stub; grpcio comes along. The nCr system's tests look for it there.
+const GRPCIO: Venv = Venv { dir: "grpcio", package: "grpcio-tools", version: "1.85.1" };
 
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
@@ -76,7 +78,7 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in [&VALIDATOR, &CONSUL] {
+    for venv in [&VALIDATOR, &CONSUL, &GRPCIO] {
         if python_of(venv).is_err() {
             install_venv(venv)?;
             installed.push(venv.package);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::process::{Result, cargo, follow, run, timed};
-use crate::{openapi, policy, setup, tidy};
+use crate::{openapi, policy, proto, setup, tidy};
 
 /// A step gives a short note for the summary. One whose preconditions are not met fails; none is ever skipped.
 struct Step {
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     Step { name: "setup", does: "the outside tools the steps need", run: setup::step },
     Step { name: "fmt", does: "formatting", run: fmt },
     Step { name: "tidy", does: "the rules of the house", run: tidy::step },
+    Step { name: "proto", does: "checked-in gRPC code is what its .proto files say", run: proto::step },
     Step { name: "clippy", does: "lints of every target, warnings are errors", run: clippy },
     Step { name: "test", does: "all tests, doctests included", run: test },
     Step { name: "doc", does: "rustdoc, warnings are errors", run: doc },

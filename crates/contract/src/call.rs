@@ -31,6 +31,7 @@ pub struct Call {
     request_id: Arc<str>,
     key: Option<IdempotencyKey>,
     attempt: u32,
+    once: bool,
     if_match: Option<IfMatch>,
     last_event_id: Option<Arc<str>>,
     wait: Duration,
@@ -90,6 +91,7 @@ impl Call {
             request_id,
             key: None,
             attempt: 1,
+            once: false,
             if_match: None,
             last_event_id: None,
             wait: Duration::ZERO,
@@ -156,7 +158,9 @@ impl Call {
         if self.attempt > 1 {
             set(headers, wire::ATTEMPT, &self.attempt.to_string());
         }
-        set(headers, wire::TRACEPARENT, &self.trace.to_string());
+        if let Ok(value) = HeaderValue::from_bytes(&self.trace.to_bytes()) {
+            headers.insert(wire::TRACEPARENT, value);
+        }
         set(headers, wire::REQUEST_ID, &self.request_id);
         set(headers, wire::TIMEOUT_MS, &self.deadline.remaining().as_millis().to_string());
         Ok(())
@@ -318,6 +322,19 @@ impl Call {
     pub fn with_trace(mut self, trace: Trace) -> Self {
         self.trace = trace;
         self
+    }
+
+    /// The same call, to be made once: whoever makes it tries it again himself, as sagas and jobs do, and of all layers
+    /// only one may.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Whether it is to be made once.
+    pub fn is_once(&self) -> bool {
+        self.once
     }
 
     /// The same call, its attempt counted by whoever retries.

@@ -39,6 +39,14 @@ pub trait OutcomeExt<T, E>: Sized {
     /// The platform fault.
     fn split(self) -> Result<Result<T, E>, Platform>;
 
+    /// Tells a service that cannot be asked now from all other answers: `None` when it could not be reached, was too slow
+    /// or had too much to do. What follows then is the caller's to say: a value it has, or the same work as a job that is
+    /// done when the service is back.
+    ///
+    /// # Errors
+    /// Any other platform fault.
+    fn available(self) -> Result<Option<Result<T, E>>, Platform>;
+
     /// Treats every domain answer as a failure of the called service (502).
     ///
     /// # Errors
@@ -66,6 +74,14 @@ impl<T, E> OutcomeExt<T, E> for Outcome<T, E> {
             Ok(value) => Ok(Ok(value)),
             Err(Fault::Domain(error)) => Ok(Err(error)),
             Err(Fault::Platform(fault)) => Err(fault),
+        }
+    }
+
+    fn available(self) -> Result<Option<Result<T, E>>, Platform> {
+        match self.split() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(fault) if fault.kind().is_absence() => Ok(None),
+            Err(fault) => Err(fault),
         }
     }
 

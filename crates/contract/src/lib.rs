@@ -55,7 +55,7 @@
 //! a [`Channel`]) and `Menu::routes()`. It compiles without a server, a runtime or a database.
 //!
 //! Layout: `operation` is the table; `argument`, `inbound` and `reply` bind arguments and answers; `routes` is the
-//! server's face, `client` the caller's; `fault`, `platform` and `problem` are what goes wrong; `call` is the context;
+//! server's face, `client` the caller's; `fault`, `platform` and `problem` are what goes wrong, `grpc` the same in gRPC's words; `call` is the context;
 //! `openapi` reads the table; the rest are the types contracts are written in.
 #![forbid(unsafe_code)]
 
@@ -67,6 +67,7 @@ mod client;
 mod deadline;
 mod event;
 mod fault;
+pub mod grpc;
 mod id;
 mod inbound;
 mod json;

@@ -144,6 +144,18 @@ impl FaultKind {
         }
     }
 
+    /// Whether a called service was not there, for this call: not to be reached, too slow, or with too much to do.
+    pub const fn is_absence(self) -> bool {
+        matches!(
+            self,
+            Self::UpstreamFailed
+                | Self::UpstreamUnavailable
+                | Self::Overloaded
+                | Self::Degraded
+                | Self::UpstreamTimeout
+        )
+    }
+
     /// Whether the same request may succeed later without anybody changing it.
     pub const fn is_transient(self) -> bool {
         matches!(

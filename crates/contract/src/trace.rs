@@ -43,11 +43,29 @@ impl Trace {
     pub const fn span_id(self) -> u64 {
         self.span_id
     }
+
+    /// The header's value, in ASCII.
+    pub fn to_bytes(self) -> [u8; 55] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        write_hex(self.trace_id, &mut text[3..35]);
+        write_hex(self.span_id.into(), &mut text[36..52]);
+        write_hex(u128::from(self.sampled), &mut text[53..]);
+        text
+    }
 }
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+        // It is ASCII.
+        f.write_str(std::str::from_utf8(&self.to_bytes()).unwrap_or_default())
+    }
+}
+
+/// Writes a number in lower-case hexadecimal, as many digits as there is room for.
+fn write_hex(mut number: u128, room: &mut [u8]) {
+    for digit in room.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Parts {
     pub title: String,
     /// What is served behind it.
     pub contracts: Vec<&'static Contract>,
+    /// The gRPC services behind it by their full names, `math.v1.Factorial`, and the services they belong to.
+    pub grpc: Vec<(&'static str, &'static str)>,
     /// The way to the services.
     pub mesh: Mesh,
     /// Who judges tokens.
@@ -70,6 +72,16 @@ pub enum BuildError {
         /// Why.
         reason: String,
     },
+    /// Two services with a gRPC service of the same name.
+    #[error("{first} and {second} both serve {name}: give one of them another package")]
+    Grpc {
+        /// The full name.
+        name: &'static str,
+        /// The service that came first.
+        first: &'static str,
+        /// The service that came second.
+        second: &'static str,
+    },
     /// A template on one of the gateway's own addresses.
     #[error("{operation} is at {path}, which is the gateway's own: give it another address")]
     Own {
@@ -88,7 +100,7 @@ impl Gateway {
     /// # Errors
     /// When two operations have the same address, or one has an impossible one.
     pub fn build(&self, parts: Parts) -> Result<Edge, BuildError> {
-        let routes = Routes::new(&parts.contracts, &parts.mesh)?;
+        let routes = Routes::new(&parts.contracts, &parts.mesh)?.with_grpc(&parts.grpc, &parts.mesh)?;
         let document = openapi(&parts.title, &parts.contracts).to_string();
         Ok(Edge::new(self.clone(), routes, document, parts))
     }

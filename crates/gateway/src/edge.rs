@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri, header};
 use http_body::Body as _;
-use partie_contract::{Body, BoxFuture, Deadline, FaultKind, Operation, Platform, Request, Response, wire};
-use partie_identity::Verifier;
-use partie_mesh::{Peer, Serve, check_path, request_id};
+use partie_contract::{
+    Body, BoxFuture, Deadline, FaultKind, Operation, Platform, Request, Response, grpc, wire,
+};
+use partie_identity::{Verifier, bearer};
+use partie_mesh::{Peer, Serve, Target, check_path, request_id};
 use partie_runtime::Ids;
 use serde_json::{Map, Value};
 
@@ -54,9 +56,10 @@ impl Edge {
     async fn answer(&self, peer: Peer, request: Request) -> Response {
         let request_id = request_id(request.headers(), &self.ids);
         let mut entry = Entry::begin(request.method().clone(), request_id);
-        let uri = request.uri().clone();
+        let (uri, is_grpc) = (request.uri().clone(), grpc::is_call(request.headers()));
         let mut answer = match self.road(peer, request, &mut entry).await {
             Ok(answer) => answer,
+            Err(fault) if is_grpc => fault.into_grpc_response(),
             Err(fault) => self.explain(fault, &uri, &entry),
         };
         // Who failed is for our own hops.
@@ -78,6 +81,11 @@ impl Edge {
         // The gateway's own addresses ask nobody.
         if let Some(own) = Own::find(request.uri().path()) {
             return self.own(own, request.uri().path(), entry);
+        }
+
+        // gRPC has addresses of its own, and judges its calls itself.
+        if let Some(target) = self.routes.grpc(request.uri().path()) {
+            return self.grpc(target, peer, request, entry).await;
         }
 
         // The operation, by the tables of the contracts.
@@ -111,6 +119,23 @@ impl Edge {
 
         // The mesh does the rest, until the deadline.
         route.target.forward(peer, Some(route.operation), request, deadline).await
+    }
+
+    async fn grpc(
+        &self,
+        target: &Target,
+        peer: Peer,
+        mut request: Request,
+        entry: &mut Entry,
+    ) -> Result<Response, Platform> {
+        entry.route = "grpc";
+        let token = bearer(request.headers(), false)?;
+        let who = token.map(|token| self.verifier.verify(token)).transpose()?;
+        // A stream may take as long as anything may.
+        let longest = self.config.longest_timeout;
+        let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));
+        headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
+        target.forward(peer, None, request, Deadline::after(limit)).await
     }
 
     fn own(&self, own: Own, path: &str, entry: &mut Entry) -> Result<Response, Platform> {

@@ -19,6 +19,7 @@
 //! let edge = gateway.build(Parts {
 //!     title: "food".into(),
 //!     contracts: vec![], // &ORDERS, &MENU
+//!     grpc: vec![],
 //!     mesh: Mesh::new(MeshConfig::default(), handles),
 //!     verifier: Arc::new(signer.verifier("food")),
 //!     jwks: signer.jwks(),

@@ -16,6 +16,8 @@ pub(crate) struct Routes {
     tree: matchit::Router<Resource>,
     /// The first segments after `/api/` of compat routes: what the tutorials call services.
     compat_services: Vec<&'static str>,
+    /// gRPC services by their full names.
+    grpc: BTreeMap<&'static str, Target>,
 }
 
 /// Everything at one address.
@@ -87,7 +89,31 @@ impl Routes {
         let paths = compat.flat_map(|contract| contract.operations).map(|operation| operation.path);
         let compat_services =
             paths.filter_map(|path| path.strip_prefix("/api/")?.split('/').next()).collect();
-        Ok(Self { tree, compat_services })
+        Ok(Self { tree, compat_services, grpc: BTreeMap::new() })
+    }
+
+    /// Adds gRPC services. What every service has, such as its health, is behind the door only if one service has it:
+    /// nobody could say whose is meant.
+    pub(crate) fn with_grpc(
+        mut self,
+        services: &[(&'static str, &'static str)],
+        mesh: &Mesh,
+    ) -> Result<Self, BuildError> {
+        for (place, (name, service)) in services.iter().enumerate() {
+            let mut others = services[..place].iter().chain(&services[place + 1..]);
+            match others.find(|(other, _)| other == name) {
+                None => drop(self.grpc.insert(name, mesh.target(service))),
+                Some(_) if name.starts_with("grpc.") => {}
+                Some((_, first)) => return Err(BuildError::Grpc { name, first, second: service }),
+            }
+        }
+        Ok(self)
+    }
+
+    /// The gRPC service of an address, `/math.v1.Factorial/Factorial`.
+    pub(crate) fn grpc(&self, path: &str) -> Option<&Target> {
+        let (service, _) = path.strip_prefix('/')?.split_once('/')?;
+        self.grpc.get(service)
     }
 
     /// What is at that address.

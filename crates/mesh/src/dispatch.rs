@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use http::{HeaderValue, Uri};
-use partie_contract::{BoxFuture, FaultKind, Platform, Request, Response, wire};
+use partie_contract::{BoxFuture, FaultKind, Platform, Request, Response, grpc, wire};
 
 use crate::handles::Handles;
 use crate::in_flight::InFlight;
 use crate::limited::{Limit, Limited};
 use crate::serve::{Peer, Serve};
-use crate::stack::{is_grpc, is_read};
+use crate::stack::is_read;
 
 /// Answers the request, by the limit. Dropping the future cancels a read or a gRPC call; other methods go on, and count as work,
 /// until they end or the limit is reached.
@@ -31,7 +31,8 @@ pub(crate) async fn dispatch(
     about: &About,
 ) -> Result<Response, Platform> {
     let in_flight = InFlight::of(&mut request, &handles.activity);
-    let ends_with_caller = is_read(request.method()) || is_grpc(request.headers());
+    // In gRPC, going away is how one cancels.
+    let ends_with_caller = about.is_grpc || is_read(request.method());
     let work = match catch_unwind(AssertUnwindSafe(|| serve.serve(peer, request))) {
         Ok(work) => Limited::new(limit, Caught { work, _in_flight: in_flight }),
         Err(panic) => return Ok(about.answer(panic.as_ref())),
@@ -68,17 +69,27 @@ impl Future for Caught {
 pub(crate) struct About {
     pub(crate) uri: Uri,
     pub(crate) request_id: Option<HeaderValue>,
+    /// Whether its sender reads gRPC's statuses instead of HTTP's.
+    pub(crate) is_grpc: bool,
 }
 
 // === impl About ===
 
 impl About {
     pub(crate) fn of(request: &Request) -> Self {
-        Self { uri: request.uri().clone(), request_id: request.headers().get(wire::REQUEST_ID).cloned() }
+        let headers = request.headers();
+        Self {
+            uri: request.uri().clone(),
+            request_id: headers.get(wire::REQUEST_ID).cloned(),
+            is_grpc: grpc::is_call(headers),
+        }
     }
 
     /// The answer instead of one.
     pub(crate) fn problem(&self, fault: Platform) -> Response {
+        if self.is_grpc {
+            return fault.into_grpc_response();
+        }
         let request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
         fault.into_response(Some(self.uri.path().to_owned()), request_id)
     }

@@ -15,7 +15,7 @@ use crate::origin::Origin;
 use crate::resilience::MeshConfig;
 use crate::serve::{Peer, Serve};
 use crate::service::MeshService;
-use crate::stack;
+use crate::stack::{self, Once};
 use crate::target::{Target, Way};
 
 /// The one client stack of a program. Cheap to clone.
@@ -53,7 +53,14 @@ impl Mesh {
 
     /// Calls to the service go to that address from now on.
     pub fn connect(&self, service: &str, address: SocketAddr) {
-        self.target(service).lead_to(&[Instance::new(address.to_string(), address)]);
+        self.connect_all(service, &[address]);
+    }
+
+    /// Calls to the service go to one or the other of those addresses from now on.
+    pub fn connect_all(&self, service: &str, addresses: &[SocketAddr]) {
+        let instances: Vec<Instance> =
+            addresses.iter().map(|address| Instance::new(address.to_string(), *address)).collect();
+        self.target(service).lead_to(&instances);
     }
 
     /// Services that are neither attached nor connected are found in that registry from now on, each when it is first
@@ -161,10 +168,13 @@ impl Transport for Line {
         &self,
         call: Call,
         operation: &'static Operation,
-        request: Request,
+        mut request: Request,
     ) -> BoxFuture<'static, Result<Response, Platform>> {
         let (origin, target) = (self.origin.clone(), self.target.clone());
         let from = Peer::InProcess(Arc::clone(origin.service()));
+        if call.is_once() {
+            request.extensions_mut().insert(Once);
+        }
         Box::pin(async move {
             let sent = stack::call(&target.0, from, Some(&origin), Some(operation), request, call.deadline());
             sent.await

@@ -3,12 +3,13 @@
 mod attempts;
 mod body;
 mod bulkhead;
+mod circuit;
 mod deadline;
 mod judge;
 mod replay;
 mod trace;
 
-use http::{HeaderMap, Method, header};
+use http::{Method, header};
 use partie_contract::{Deadline, Operation, Platform, Request, Response, wire};
 
 use crate::hop::strip_hop_by_hop;
@@ -18,12 +19,19 @@ use crate::target::{TargetState, Way};
 use crate::ticks::Ticks;
 use crate::transport;
 
+pub(crate) use self::attempts::Answer;
+pub(crate) use self::body::SMALL;
 pub(crate) use self::bulkhead::Bulkhead;
+pub(crate) use self::circuit::Circuit;
 pub(crate) use self::deadline::late;
 
 /// A mark on a request: making it twice is the same as making it once, although neither its method nor a key says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetrySafe;
+
+/// A mark on a request: whoever made it tries it again himself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Once;
 
 /// Takes one request to the service and its answer back.
 pub(crate) async fn call(
@@ -71,7 +79,11 @@ pub(crate) async fn call(
             if let Some(token) = origin.and_then(Origin::token) {
                 request.headers_mut().insert(wire::SERVICE_TOKEN, token);
             }
-            let (answer, under_way) = attempts::run(target, &policy, request, deadline, chance, now).await?;
+            // A service that has failed again and again may be left alone as a whole, if the table says so.
+            target.circuit.admit(&target.service, deadline, now)?;
+            let answered = attempts::run(target, &policy, request, deadline, chance, now).await;
+            target.circuit.record(&answered, chance);
+            let (answer, under_way) = answered?;
             (answer, Some(under_way))
         }
     };
@@ -85,11 +97,6 @@ pub(crate) async fn call(
 /// Whether a request only reads, so that dropping it may cancel it.
 pub(crate) fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-}
-
-/// Whether it is a gRPC call, which ends with its caller: in that protocol going away is how one cancels.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// Whether sending it twice is the same as sending it once: by its method, its idempotency key, or because whoever made

@@ -16,7 +16,7 @@ use crate::discovery::{Following, Instance};
 use crate::handles::Handles;
 use crate::resilience::{Budget, MeshConfig, Throttle};
 use crate::serve::{Peer, Serve};
-use crate::stack::{self, Bulkhead};
+use crate::stack::{self, Bulkhead, Circuit};
 use crate::ticks::Ticks;
 use crate::transport::Remote;
 
@@ -31,6 +31,7 @@ pub(crate) struct TargetState {
     pub(crate) bulkhead: Arc<Bulkhead>,
     pub(crate) budget: Budget,
     pub(crate) throttle: Throttle,
+    pub(crate) circuit: Circuit,
     /// Ranks instances for this process.
     process: u64,
     way: ArcSwap<Way>,
@@ -75,6 +76,7 @@ impl Target {
             bulkhead: Bulkhead::new(Arc::clone(&service), config.in_flight(&service)),
             budget: Budget::new(config.budget),
             throttle: Throttle::new(),
+            circuit: Circuit::new(config.services.get(&*service).and_then(|own| own.breaker.as_ref())),
             service,
             config,
             handles,

@@ -3,6 +3,7 @@
 mod config;
 mod openapi;
 mod out;
+mod policies;
 mod routes;
 mod token;
 mod up;
@@ -38,6 +39,8 @@ pub(crate) fn main(mut system: System) -> ExitCode {
         Some(("openapi", flags)) => openapi::main(&system, flags),
         Some(("token", flags)) => token::main(&system, flags),
         Some(("config", flags)) => config::main(&system, flags),
+        Some(("policies", flags)) => policies::main(&system, flags),
+        Some(("check", flags)) => policies::check(&system, flags),
         Some((name, flags)) => match commands.into_iter().find(|own| own.command.get_name() == name) {
             Some(own) => (own.run)(system, flags),
             None => refuse(&format!("there is no command {name}")),
@@ -55,6 +58,11 @@ fn command(system: &System) -> clap::Command {
         .subcommand(openapi::command())
         .subcommand(token::command())
         .subcommand(own(clap::Command::new("config")).about("Print every setting and where it comes from"))
+        .subcommand(
+            own(clap::Command::new("policies"))
+                .about("Print every call between services, and what holds for it"),
+        )
+        .subcommand(own(clap::Command::new("check")).about("Prove that the calls between services can work"))
 }
 
 fn up_flags(system: &System) -> Vec<Arg> {

@@ -15,6 +15,8 @@
 //!
 //! * [`messaging`]: events, timers, jobs and sagas, each tied to the commits of a service's store.
 //!
+//! * `grpc`, with the feature of that name: plain tonic services beside contracts, and channels to them.
+//!
 //! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside
 //! a service and `background` what it does besides; `platform` is what the platform itself answers; `system` launches and
 //! drains; `config` merges the layers of settings; `cli` is the command line.
@@ -23,8 +25,11 @@
 mod background;
 mod cli;
 mod config;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 mod live;
 pub mod platform;
+mod policies;
 mod server;
 mod service;
 mod system;
@@ -39,6 +44,7 @@ pub use partie_messaging as messaging;
 pub use partie_runtime as runtime;
 pub use partie_store as store;
 pub use partie_telemetry as telemetry;
+pub use policies::Finding;
 pub use service::{Service, Serving, Start};
 pub use system::{EdgeError, Ended, Environment, Running, StartError, System};
 

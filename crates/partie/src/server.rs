@@ -1,6 +1,7 @@
 //! The server of one service: every request goes through the same steps, whoever sends it and however it came.
 
 mod authorise;
+mod beside;
 mod endpoint;
 mod keyed;
 mod router;
@@ -14,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use partie_contract::{
     Body, BoxFuture, Call, Deadline, FaultKind, IfMatch, Inbound, Operation, Platform, Request, Response,
-    Verb, wire,
+    Verb, grpc, wire,
 };
 use partie_identity::Verifier;
 use partie_mesh::{InFlight, Limit, Limited, Peer, Serve};
@@ -22,13 +23,15 @@ use partie_messaging::Worker;
 use partie_runtime::{Activity, Ids};
 use partie_store::{Replay, Store};
 
+pub(crate) use self::authorise::identify;
+pub(crate) use self::beside::Beside;
 pub(crate) use self::endpoint::{Endpoint, Endpoints};
 use self::router::{Found, Router};
 
 /// The largest body a service reads, in bytes (`contract.md`).
 const LARGEST_BODY: usize = 1 << 20;
 /// How long a call may take that carries no deadline and whose operation names none.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name under which the gateway hands over requests: users' requests, to be read strictly.
 pub(crate) const GATEWAY: &str = "gateway";
 
@@ -36,6 +39,8 @@ pub(crate) const GATEWAY: &str = "gateway";
 pub(crate) struct Server {
     service: &'static str,
     router: Router,
+    /// Other protocols beside the contracts.
+    beside: Vec<Box<dyn Beside>>,
     /// Plain axum routes beside the contracts.
     fallback: Option<axum::Router>,
     shared: Shared,
@@ -57,18 +62,18 @@ impl Server {
     pub(crate) fn new(
         service: &'static str,
         endpoints: Endpoints,
+        beside: Vec<Box<dyn Beside>>,
         fallback: Option<axum::Router>,
         shared: Shared,
     ) -> Result<Self, router::Conflict> {
-        Ok(Self { service, router: Router::new(endpoints)?, fallback, shared })
+        Ok(Self { service, router: Router::new(endpoints)?, beside, fallback, shared })
     }
 
     async fn answer(&self, peer: Peer, mut request: Request) -> Response {
         let presence = InFlight::of(&mut request, &self.shared.activity);
         let (endpoint, params) = match self.router.find(request.method(), request.uri().path()) {
             Found::Operation(endpoint, params) => (endpoint, params),
-            Found::Nothing if self.fallback.is_some() => return self.fall_back(request).await,
-            Found::Nothing => return self.refuse(Platform::new(FaultKind::NotFound), &request),
+            Found::Nothing => return self.look_beside(peer, request, presence).await,
             Found::Refused(fault) => return self.refuse(fault, &request),
         };
         let mut measured = endpoint.metrics.begin();
@@ -109,7 +114,7 @@ impl Server {
     ) -> Result<Response, Platform> {
         let operation = endpoint.operation;
         // Who asks, and may they? Services verify tokens themselves, whoever forwarded them.
-        let call = authorise::identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call)?;
+        let call = identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call)?;
         authorise::authorise(operation, call.caller())?;
         // Complaints about the form come before the body is read.
         check_content(operation, &head.headers)?;
@@ -132,8 +137,17 @@ impl Server {
         Ok(if replayed { keyed::mark_replayed(response) } else { response })
     }
 
-    async fn fall_back(&self, request: Request) -> Response {
-        let Some(router) = self.fallback.clone() else { return Response::default() };
+    /// No contract has the address.
+    async fn look_beside(&self, peer: Peer, request: Request, presence: Arc<InFlight>) -> Response {
+        if let Some(beside) = self.beside.iter().find(|beside| beside.has(request.uri().path())) {
+            return beside.answer(peer, request, presence, &self.shared).await;
+        }
+        if grpc::is_call(request.headers()) {
+            return Platform::new(FaultKind::NotFound).into_grpc_response();
+        }
+        let Some(router) = self.fallback.clone() else {
+            return self.refuse(Platform::new(FaultKind::NotFound), &request);
+        };
         let request = request.map(axum::body::Body::new);
         let response =
             tower::ServiceExt::oneshot(router, request).await.unwrap_or_else(|never| match never {});

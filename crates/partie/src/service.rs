@@ -1,13 +1,14 @@
 //! A service: contracts, a store and plain routes, declared first and started later.
 
 use std::any::type_name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use partie_contract::{Abort, BoxError, Call, Client, Contract, Deadline, Event, Routes};
@@ -21,11 +22,11 @@ use partie_store::{Migration, Store, Tx};
 use serde::de::DeserializeOwned;
 
 use crate::background::Background;
-use crate::server::{Endpoint, Endpoints};
+use crate::server::{Beside, Endpoint, Endpoints};
 use crate::system::System;
 
 /// How long work of a service's own may take that nobody gave a deadline.
-const OWN_WORK: Duration = Duration::from_secs(30);
+pub(crate) const OWN_WORK: Duration = Duration::from_secs(30);
 
 /// A service of a system, declared: everything about it but its state is known without starting it.
 ///
@@ -44,9 +45,10 @@ pub struct Service {
 
 /// A service whose state is known, ready to take what works on it.
 pub struct Serving<S: 'static> {
-    declared: Declared,
+    pub(crate) declared: Declared,
     start: Box<dyn FnOnce(Start) -> LocalFuture<Result<S, BoxError>>>,
     mounts: Vec<Mount<S>>,
+    pub(crate) beside: Vec<BesideMount<S>>,
     fallback: Option<Box<dyn FnOnce(Arc<S>) -> axum::Router>>,
     handlers: Handlers<S>,
 }
@@ -58,6 +60,12 @@ pub(crate) struct Declared {
     pub(crate) contracts: Vec<&'static Contract>,
     /// The services it calls.
     pub(crate) calls: BTreeMap<&'static str, &'static Contract>,
+    /// What becomes of calls that cannot be made, by service and operation.
+    pub(crate) fallbacks: BTreeMap<(&'static str, &'static str), &'static str>,
+    /// The services it calls by gRPC.
+    pub(crate) grpc_calls: BTreeSet<&'static str>,
+    /// The gRPC services it serves, by their full names.
+    pub(crate) grpc: Vec<&'static str>,
     /// Its own settings, with their defaults.
     pub(crate) settings: toml::Table,
 }
@@ -67,6 +75,14 @@ pub(crate) struct Declared {
 pub struct Start {
     pub(crate) service: &'static str,
     pub(crate) calls: Arc<BTreeMap<&'static str, &'static Contract>>,
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "for the channels of `grpc`"))]
+    pub(crate) grpc_calls: Arc<BTreeSet<&'static str>>,
+    /// The gRPC services it serves, by their full names.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "for the health of `grpc`"))]
+    pub(crate) grpc: Arc<[&'static str]>,
+    /// Whether the system has started and does not drain.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "for the health of `grpc`"))]
+    pub(crate) ready: Arc<AtomicBool>,
     pub(crate) store: Option<Store>,
     pub(crate) background: Background,
     pub(crate) data: Arc<Path>,
@@ -82,6 +98,7 @@ pub struct Start {
 /// A service that was started.
 pub(crate) struct Started {
     pub(crate) endpoints: Endpoints,
+    pub(crate) beside: Vec<Box<dyn Beside>>,
     pub(crate) fallback: Option<axum::Router>,
     /// What runs in the background; a service without a store has nothing that could.
     pub(crate) worker: Option<Worker>,
@@ -90,6 +107,7 @@ pub(crate) struct Started {
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 type Starter = Box<dyn FnOnce(Start) -> LocalFuture<Result<Started, BoxError>>>;
 type Mount<S> = Box<dyn FnOnce(&Arc<S>) -> Endpoints>;
+pub(crate) type BesideMount<S> = Box<dyn FnOnce(&Arc<S>, &Start) -> Result<Box<dyn Beside>, BoxError>>;
 
 // === impl Service ===
 
@@ -101,9 +119,12 @@ impl Service {
             migrations: None,
             contracts: Vec::new(),
             calls: BTreeMap::new(),
+            fallbacks: BTreeMap::new(),
+            grpc_calls: BTreeSet::new(),
+            grpc: Vec::new(),
             settings: toml::Table::new(),
         };
-        let nothing = || Started { endpoints: vec![], fallback: None, worker: None };
+        let nothing = || Started { endpoints: vec![], beside: vec![], fallback: None, worker: None };
         Self { declared, starter: Box::new(move |_| Box::pin(async move { Ok(nothing()) })) }
     }
 
@@ -118,6 +139,16 @@ impl Service {
     #[must_use]
     pub fn calls<C: Client>(mut self) -> Self {
         self.declared.calls.insert(C::CONTRACT.service, C::CONTRACT);
+        self
+    }
+
+    /// Declares what becomes of a call of that client's operation when its service cannot be asked: `"queued as a job"`.
+    ///
+    /// The handler does it, where [`available`](partie_contract::OutcomeExt::available) says `None`; the declaration lets
+    /// `policies` show it and `check` see that what is made up for later may be done twice.
+    #[must_use]
+    pub fn falls_back<C: Client>(mut self, operation: &'static str, to: &'static str) -> Self {
+        self.declared.fallbacks.insert((C::CONTRACT.service, operation), to);
         self
     }
 
@@ -144,6 +175,7 @@ impl Service {
             declared: self.declared,
             start: Box::new(|given| Box::pin(start(given))),
             mounts: Vec::new(),
+            beside: Vec::new(),
             fallback: None,
             handlers: Handlers::new(),
         }
@@ -276,14 +308,16 @@ impl<S: Send + Sync + 'static> Serving<S> {
 
 impl<S: Send + Sync + 'static> From<Serving<S>> for Service {
     fn from(serving: Serving<S>) -> Self {
-        let Serving { declared, start, mounts, fallback, handlers } = serving;
+        let Serving { declared, start, mounts, beside, fallback, handlers } = serving;
         let starter: Starter = Box::new(move |given| {
             Box::pin(async move {
                 let state = Arc::new(start(given.clone()).await?);
                 let endpoints = mounts.into_iter().flat_map(|mount| mount(&state)).collect();
+                let beside =
+                    beside.into_iter().map(|mount| mount(&state, &given)).collect::<Result<_, _>>()?;
                 let fallback = fallback.map(|router| router(Arc::clone(&state)));
                 let worker = given.background.clone().run(given, handlers, state)?;
-                Ok(Started { endpoints, fallback, worker })
+                Ok(Started { endpoints, beside, fallback, worker })
             })
         });
         Self { declared, starter }

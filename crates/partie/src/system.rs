@@ -14,6 +14,7 @@ use partie_contract::{BoxFuture, Contract};
 use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
+pub(crate) use self::edges::check as check_edges;
 pub use self::launch::{Environment, StartError};
 pub use self::running::{Ended, Running};
 use crate::cli;
@@ -136,6 +137,12 @@ impl System {
         let own = self.services.iter().flat_map(|service| service.declared.contracts.iter().copied());
         let platform = if self.has_platform() { platform::CONTRACTS } else { &[] };
         own.chain(platform.iter().copied()).collect()
+    }
+
+    /// All gRPC services by their full names, and whose they are.
+    pub(crate) fn grpc(&self) -> Vec<(&'static str, &'static str)> {
+        let services = self.services.iter().map(|service| &service.declared);
+        services.flat_map(|service| service.grpc.iter().map(|grpc| (*grpc, service.name))).collect()
     }
 
     /// Whether the platform itself has something to answer.

@@ -19,6 +19,8 @@ pub(crate) struct Package {
     pub(crate) in_repository: bool,
     /// Relative to the repository where it lies inside.
     pub(crate) manifest: String,
+    /// The names of what it depends on only with a feature.
+    optional: BTreeSet<String>,
 }
 
 impl Package {
@@ -59,7 +61,10 @@ impl Graph {
         for package in json["packages"].as_array().into_iter().flatten() {
             let path = text(package, "manifest_path");
             let inside = Path::new(&path).strip_prefix(root).ok().map(|p| p.to_string_lossy().into_owned());
+            let dependencies = package["dependencies"].as_array().into_iter().flatten();
+            let optional = dependencies.filter(|dependency| dependency["optional"] == true);
             packages.push(Package {
+                optional: optional.map(|dependency| text(dependency, "name")).collect(),
                 id: text(package, "id"),
                 name: text(package, "name"),
                 version: text(package, "version"),
@@ -106,13 +111,15 @@ impl Graph {
         self.packages.iter().filter(uses).map(|p| p.name.as_str()).collect()
     }
 
-    /// The names of all packages that end up in a normal build of this one.
+    /// The names of all packages that end up in a normal build of this one, without features of its own.
     pub(crate) fn reached_from(&self, package: &Package) -> BTreeSet<&str> {
+        let left_out =
+            |id: &str| self.packages.iter().any(|p| p.id == id && package.optional.contains(&p.name));
         let mut seen = BTreeSet::from([package.id.as_str()]);
         let mut open = vec![package.id.as_str()];
         while let Some(id) = open.pop() {
             for edge in self.edges.get(id).into_iter().flatten().filter(|e| e.normal) {
-                if seen.insert(&edge.to) {
+                if !(id == package.id && left_out(&edge.to)) && seen.insert(&edge.to) {
                     open.push(&edge.to);
                 }
             }

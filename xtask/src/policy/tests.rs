@@ -28,9 +28,13 @@ fn graph(packages: &[(&str, &str, &str, &[&str])]) -> Graph {
         listed.push(serde_json::json!({
             "id": name, "name": name.split('@').next(), "version": name.split('@').nth(1).unwrap_or("1.0.0"),
             "license": licence, "source": source, "manifest_path": format!("{dir}/{name}/Cargo.toml"),
+            "dependencies": uses.iter().filter_map(|to| to.strip_prefix("optional:")).map(|to| {
+                serde_json::json!({ "name": to, "optional": true })
+            }).collect::<Vec<_>>(),
         }));
-        let deps = uses.iter().map(|to| match to.strip_prefix("dev:") {
-            Some(to) => serde_json::json!({ "pkg": to, "dep_kinds": [{ "kind": "dev" }] }),
+        let deps = uses.iter().map(|to| match to.split_once(':') {
+            Some(("dev", to)) => serde_json::json!({ "pkg": to, "dep_kinds": [{ "kind": "dev" }] }),
+            Some((_, to)) => serde_json::json!({ "pkg": to, "dep_kinds": [{ "kind": null }] }),
             None => serde_json::json!({ "pkg": to, "dep_kinds": [{ "kind": null }] }),
         });
         nodes.push(serde_json::json!({ "id": name, "deps": deps.collect::<Vec<_>>() }));
@@ -93,6 +97,19 @@ fn a_contract_that_reaches_a_runtime_is_found_however_deep() {
         ("tokio", "MIT", REGISTRY, &[]),
     ]);
     assert_eq!(contracts_stay_small(&in_tests_only), []);
+    // Generated code that one may ask for, but only the contract's own.
+    let with_a_feature = graph(&[
+        ("food-contracts", "MIT", "path", &["optional:tonic"]),
+        ("tonic", "MIT", REGISTRY, &["tokio"]),
+        ("tokio", "MIT", REGISTRY, &[]),
+    ]);
+    assert_eq!(contracts_stay_small(&with_a_feature), []);
+    let with_its_feature = graph(&[
+        ("food-contracts", "MIT", "path", &["middle"]),
+        ("middle", "MIT", REGISTRY, &["optional:tokio"]),
+        ("tokio", "MIT", REGISTRY, &[]),
+    ]);
+    assert_eq!(contracts_stay_small(&with_its_feature).len(), 1);
 }
 
 #[test]

@@ -2,25 +2,23 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use partie_contract::{FaultKind, Platform, wire};
+use http::{HeaderMap, HeaderName};
+use partie_contract::{FaultKind, Platform, grpc, wire};
 use partie_runtime::duration;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
 /// A time with its unit, `500ms` or `2s`: for programs that know nothing of Partie.
 static X_REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
-static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 type Read = fn(&str) -> Option<Duration>;
 
 /// The shortest time any header asks for; nothing if none does.
 pub(super) fn wished(headers: &HeaderMap) -> Result<Option<Duration>, Platform> {
-    let mut wished: Option<Duration> = None;
-    let table: [(&HeaderName, Read, &str); 3] = [
+    let mut wished = grpc::timeout(headers)?;
+    let table: [(&HeaderName, Read, &str); 2] = [
         (&wire::TIMEOUT_MS, millis, "a number of milliseconds"),
         (&X_REQUEST_TIMEOUT, with_unit, "a time with its unit, like 500ms or 2s"),
-        (&GRPC_TIMEOUT, grpc, "at most eight digits and a unit, like 500m"),
     ];
     for (name, read, form) in table {
         for value in headers.get_all(name) {
@@ -36,17 +34,6 @@ pub(super) fn left(headers: &HeaderMap) -> Option<Duration> {
     headers.get(wire::TIMEOUT_MS).and_then(|value| value.to_str().ok()).and_then(millis)
 }
 
-/// Writes what counts where gRPC reads it; the mesh writes it where our own hops do.
-pub(super) fn replace_grpc(headers: &mut HeaderMap, time: Duration) {
-    if headers.contains_key(&GRPC_TIMEOUT) {
-        // At most eight digits (gRPC over HTTP/2).
-        let millis = time.as_millis().min(99_999_999);
-        if let Ok(value) = HeaderValue::from_str(&format!("{millis}m")) {
-            headers.insert(&GRPC_TIMEOUT, value);
-        }
-    }
-}
-
 fn millis(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
 }
@@ -54,22 +41,6 @@ fn millis(text: &str) -> Option<Duration> {
 fn with_unit(text: &str) -> Option<Duration> {
     let text: StrDeserializer<'_, Error> = text.into_deserializer();
     duration::deserialize(text).ok()
-}
-
-/// At most eight digits and a unit.
-fn grpc(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let digits = (1..=8).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u64 = number.parse().ok().filter(|_| digits)?;
-    Some(match unit {
-        "H" => Duration::from_secs(number * 3600),
-        "M" => Duration::from_secs(number * 60),
-        "S" => Duration::from_secs(number),
-        "m" => Duration::from_millis(number),
-        "u" => Duration::from_micros(number),
-        "n" => Duration::from_nanos(number),
-        _ => return None,
-    })
 }
 
 fn unreadable(name: &HeaderName, form: &str) -> Platform {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, wire};
+use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, grpc, wire};
 use partie_mesh::{Peer, Serve, Target, check_path};
 use partie_telemetry::HttpServerMetrics;
 
@@ -38,20 +38,27 @@ impl Inbound {
         let active = self.metrics.begin();
         let path = request.uri().path().to_owned();
         let id = request.headers().get(wire::REQUEST_ID).cloned();
+        let is_grpc = grpc::is_call(request.headers());
         let answer = self.road(peer, request).await.unwrap_or_else(|fault| {
             let id = id.as_ref().and_then(|id| id.to_str().ok());
             if fault.kind().status() >= 500 {
                 tracing::warn!(request_id = id, %fault, "a call to the program failed");
             }
-            fault.into_response(Some(path), id)
+            if is_grpc { fault.into_grpc_response() } else { fault.into_response(Some(path), id) }
         });
         active.finish(answer.status().as_u16());
         answer
     }
 
-    async fn road(&self, peer: Peer, request: Request) -> Result<Response, Platform> {
+    async fn road(&self, peer: Peer, mut request: Request) -> Result<Response, Platform> {
         check_path(request.uri().path())?;
-        let time = deadline::left(request.headers()).unwrap_or(self.timeout).min(self.longest);
+        let is_grpc = grpc::is_call(request.headers());
+        let usual = if is_grpc { self.longest } else { self.timeout };
+        let time = deadline::left(request.headers()).unwrap_or(usual).min(self.longest);
+        if is_grpc {
+            // What is left is told where the program reads it.
+            grpc::write_timeout(time, request.headers_mut());
+        }
         let answer = self.app.forward(peer, None, request, Deadline::after(time)).await;
         answer.map_err(|fault| {
             if fault.kind() == FaultKind::UpstreamUnavailable {

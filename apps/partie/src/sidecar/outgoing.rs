@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, header};
-use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, wire};
+use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, grpc, wire};
 use partie_mesh::{Known, Mesh, Peer, Serve, check_local};
 use partie_telemetry::{HttpServerMetrics, Metrics};
 use serde_json::json;
@@ -63,13 +63,14 @@ impl Outgoing {
     async fn answer(&self, peer: &Peer, request: Request) -> Response {
         let path = request.uri().path().to_owned();
         let id = request.headers().get(wire::REQUEST_ID).cloned();
+        let is_grpc = grpc::is_call(request.headers());
         self.road(peer, request).await.unwrap_or_else(|fault| {
             let id = id.as_ref().and_then(|id| id.to_str().ok());
             if fault.outward_kind().status() >= 500 {
                 let cause = std::error::Error::source(&fault).map(ToString::to_string);
                 tracing::warn!(path, request_id = id, %fault, cause, "a call of the program failed");
             }
-            fault.into_response(Some(path), id)
+            if is_grpc { fault.into_grpc_response() } else { fault.into_response(Some(path), id) }
         })
     }
 
@@ -89,9 +90,10 @@ impl Outgoing {
         let Destination { service, uri } = destination(request.uri(), &self.routes)?;
         *request.uri_mut() = uri;
 
-        // How long.
-        let time = deadline::wished(request.headers())?.unwrap_or(self.timeout).min(self.longest);
-        deadline::replace_grpc(request.headers_mut(), time);
+        // How long. A stream of gRPC may take as long as anything may.
+        let is_grpc = grpc::is_call(request.headers());
+        let usual = || if is_grpc { self.longest } else { self.timeout.min(self.longest) };
+        let time = deadline::wished(request.headers())?.map_or_else(usual, |wish| wish.min(self.longest));
         let deadline = Deadline::after(time);
 
         // Somebody has to have heard of it. A name that was made up is not asked for any longer than that.

@@ -32,7 +32,8 @@ async fn a_path_of_grpc_finds_its_service_by_the_routes() {
     let (_registry, at) = registry().await;
     let registry = format!("http://{at}");
     let menu = App::start(|request| async move {
-        let answer = format!("{:?} {}", request.version(), request.uri().path());
+        let left = &request.headers()["grpc-timeout"];
+        let answer = format!("{:?} {} {}", request.version(), request.uri().path(), left.len());
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "0".parse().unwrap());
         let frames = vec![Frame::data(answer.into_bytes().into()), Frame::trailers(trailers)];
@@ -49,10 +50,10 @@ async fn a_path_of_grpc_finds_its_service_by_the_routes() {
     // The mesh speaks HTTP/2 for gRPC, so it is the client here.
     let mesh = Mesh::new(MeshConfig::default(), Handles::default());
     mesh.connect("sidecar", caller.outgoing);
-    let request = || {
+    let request = |path: &str| {
         let mut request = Request::new(Body::from("call"));
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = "/food.Menu/List".parse().unwrap();
+        *request.uri_mut() = path.parse().unwrap();
         *request.version_mut() = Version::HTTP_2;
         let headers = request.headers_mut();
         headers.insert("content-type", "application/grpc".parse().unwrap());
@@ -61,7 +62,9 @@ async fn a_path_of_grpc_finds_its_service_by_the_routes() {
         request
     };
     let deadline = Deadline::after(Duration::from_secs(20));
-    let answer = mesh.forward("sidecar", Peer::InProcess("test".into()), request(), deadline).await.unwrap();
+    let answer =
+        mesh.forward("sidecar", Peer::InProcess("test".into()), request("/food.Menu/List"), deadline);
+    let answer = answer.await.unwrap();
     assert_eq!(answer.status(), 200);
     let mut body = answer.into_body();
     let (mut data, mut trailers) = (Vec::new(), None);
@@ -73,6 +76,15 @@ async fn a_path_of_grpc_finds_its_service_by_the_routes() {
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
     }
-    assert_eq!(String::from_utf8(data).unwrap(), "HTTP/2.0 /food.Menu/List");
+    assert_eq!(String::from_utf8(data).unwrap(), "HTTP/2.0 /food.Menu/List 5", "four digits and a unit");
     assert_eq!(trailers.unwrap()["grpc-status"], "0");
+
+    // What the sidecar itself says is said in the words of gRPC.
+    let unknown =
+        mesh.forward("sidecar", Peer::InProcess("test".into()), request("/food.Nobody/List"), deadline);
+    let unknown = unknown.await.unwrap();
+    assert_eq!(
+        (unknown.status().as_u16(), &unknown.headers()["partie-code"]),
+        (200, &"not-found".parse().unwrap())
+    );
 }

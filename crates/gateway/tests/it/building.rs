@@ -74,3 +74,11 @@ fn settings_are_read_strictly() {
     let written = serde_json::to_string(&Gateway::default()).unwrap();
     assert_eq!(read(&written).unwrap(), Gateway::default());
 }
+
+#[test]
+fn two_services_cannot_have_one_grpc_service() {
+    let mut parts = parts(Mesh::new(MeshConfig::default(), Handles::default()));
+    parts.grpc = vec![("kitchen.v1.Orders", "orders"), ("kitchen.v1.Orders", "archive")];
+    let error = Gateway::default().build(parts).map(drop).unwrap_err();
+    assert!(matches!(&error, BuildError::Grpc { name: "kitchen.v1.Orders", .. }), "{error}");
+}

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod building;
+mod grpc;
 mod identity;
 mod own;
 mod requests;

@@ -139,6 +139,11 @@ pub(crate) fn parts(mesh: Mesh) -> Parts {
     Parts {
         title: "food".into(),
         contracts: vec![&ORDERS, &TUTORIAL, &MENU],
+        grpc: vec![
+            ("kitchen.v1.Orders", "orders"),
+            ("kitchen.v1.Menu", "menu"),
+            ("grpc.health.v1.Health", "orders"),
+        ],
         mesh,
         verifier: Arc::new(signer().verifier("food")),
         jwks: signer().jwks(),

@@ -110,6 +110,7 @@ impl http_body::Body for Outgoing {
                 polled
             }
         };
+        exchange.asked(polled.is_ready());
         if matches!(polled, Poll::Ready(None)) {
             *in_flight = None;
             exchange.answer_ended();

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use partie_contract::wire;
+use partie_contract::{grpc, wire};
 use tokio::net::TcpStream;
 
 use super::answer::Outgoing;
@@ -107,7 +107,8 @@ impl Connection {
         exchange: Exchange,
     ) -> http::Response<Outgoing> {
         let id = request_id(request.headers(), &self.handles.ids);
-        let about = About { uri: request.uri().clone(), request_id: Some(id.clone()) };
+        let is_grpc = grpc::is_call(request.headers());
+        let about = About { uri: request.uri().clone(), request_id: Some(id.clone()), is_grpc };
         let admitted = request::admit(request, &self.limits, exchange.phase());
         let admitted = admitted.and_then(|request| Ok((self.pressure.admit(&request)?, request)));
         let (mut answer, in_flight) = match admitted {

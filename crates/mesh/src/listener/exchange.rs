@@ -24,6 +24,14 @@ impl Exchange {
         }
     }
 
+    /// The answer was asked for its next piece, and had one or not.
+    pub(super) fn asked(&self, handed: bool) {
+        // On HTTP/1.1 the socket sees how its one answer goes.
+        if self.is_http2() {
+            Stream::asked(handed);
+        }
+    }
+
     /// All of the answer was handed to the wire.
     pub(super) fn answer_ended(&mut self) {
         match self {

@@ -52,7 +52,7 @@ pub struct Limits {
     pub stream_window: u32,
     /// HTTP/2: the same for all bodies of a connection together.
     pub connection_window: u32,
-    /// HTTP/2: requests a client may take back within a second. Then the connection is closed.
+    /// HTTP/2: requests a client may begin and at once take back within a second. Then the connection is closed.
     pub resets: usize,
     /// HTTP/2: how often a client is asked whether it is still there, and how long it may take to say so.
     #[serde(with = "duration")]

@@ -9,14 +9,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-use partie_contract::{Body, BoxError, FaultKind, Platform, Request};
+use partie_contract::{Body, BoxError, FaultKind, Platform, Request, grpc};
 use partie_runtime::Ids;
 use tokio::time::Sleep;
 
 use super::limits::Limits;
 use super::socket::Phase;
 use crate::request_id::request_id;
-use crate::stack::is_grpc;
 
 /// What the parser lets through and the rules do not: addresses and `Host` (RFC 9112 section 3).
 pub(super) fn admit(
@@ -67,7 +66,7 @@ fn from_http2(head: &mut http::request::Parts, limits: &Limits) -> Result<(), Pl
         head.headers.insert(header::HOST, named);
     }
     // How a request came is its connection's affair. Only gRPC needs HTTP/2 all the way.
-    if !is_grpc(&head.headers) {
+    if !grpc::is_call(&head.headers) {
         head.version = Version::HTTP_11;
     }
     Ok(())

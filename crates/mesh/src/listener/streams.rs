@@ -1,5 +1,6 @@
 //! A connection that speaks HTTP/2: requests side by side, and one end for all of them.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -19,8 +20,12 @@ use super::socket::Phase;
 
 /// Frames are as small as the protocol allows, so that small answers are not held up by large ones.
 const FRAME: u32 = 16 << 10;
+/// How many bytes of one answer may wait to be sent.
+const UNSENT: usize = 64 << 10;
 /// So long resets are counted together.
 const WINDOW: Duration = Duration::from_secs(1);
+/// A request that is taken back within this was hardly meant.
+const RAPID: Duration = Duration::from_millis(100);
 /// How long a client may take to leave after it was told to.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -45,6 +50,7 @@ struct Resets {
 /// One request, until its answer is gone.
 pub(super) struct Stream {
     streams: Streams,
+    since: Instant,
     answered: bool,
 }
 
@@ -58,7 +64,16 @@ struct Idle {
 
 /// The tasks of streams run where their connection does, and end with it: each is told that its stream is reset.
 #[derive(Clone)]
-struct Spawn;
+struct Spawn {
+    /// How long a reader may take nothing of an answer.
+    stall: Duration,
+}
+
+thread_local! {
+    /// Whether the answer whose task is being polled handed out a piece, rather than having none; nothing if it was not
+    /// asked. The parser owns both task and answer and lets nobody else in between.
+    static HANDED: Cell<Option<bool>> = const { Cell::new(None) };
+}
 
 // === impl Streams ===
 
@@ -72,17 +87,21 @@ impl Streams {
     /// A request begins.
     pub(super) fn begin(&self) -> Stream {
         self.0.open.fetch_add(1, Ordering::AcqRel);
-        Stream { streams: self.clone(), answered: false }
+        Stream { streams: self.clone(), since: monotonic(), answered: false }
     }
 
     fn is_unused(&self) -> bool {
         self.0.open.load(Ordering::Acquire) == 0
     }
 
-    /// Starting work and taking it back costs a client nothing and us everything, so it is bounded.
-    fn reset(&self) {
-        let mut resets = self.0.resets.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Starting work and taking it back at once costs a client nothing and us everything, and goes round the bound on
+    /// what is under way. Whoever waits a while first is bound by that, and may only have run out of time.
+    fn reset(&self, begun: Instant) {
         let now = monotonic();
+        if now.duration_since(begun) > RAPID {
+            return;
+        }
+        let mut resets = self.0.resets.lock().unwrap_or_else(PoisonError::into_inner);
         if now.duration_since(resets.since) > WINDOW {
             *resets = Resets { since: now, count: 0 };
         }
@@ -99,13 +118,18 @@ impl Stream {
     pub(super) fn answered(&mut self) {
         self.answered = true;
     }
+
+    /// The answer was asked for its next piece, and had one or not.
+    pub(super) fn asked(handed: bool) {
+        HANDED.set(Some(handed));
+    }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
         self.streams.0.open.fetch_sub(1, Ordering::AcqRel);
         if !self.answered {
-            self.streams.reset();
+            self.streams.reset(self.since);
         }
     }
 }
@@ -130,13 +154,14 @@ pub(super) async fn run<I, S, B>(
         >,
     B: http_body::Body<Data: Send, Error: Into<partie_contract::BoxError>> + Send + 'static,
 {
-    let mut builder = http2::Builder::new(Spawn);
+    let mut builder = http2::Builder::new(Spawn { stall: limits.write_stall });
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
         .max_frame_size(FRAME)
+        .max_send_buf_size(UNSENT)
         .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
         // Who does not answer is gone, whatever the kernel still believes.
         .keep_alive_interval(limits.ping)
@@ -209,6 +234,25 @@ impl Idle {
 
 impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Spawn {
     fn execute(&self, future: F) {
-        tokio::spawn(future);
+        let stall = self.stall;
+        tokio::spawn(async move {
+            let mut work = pin!(future);
+            let mut patience: Option<Pin<Box<Sleep>>> = None;
+            poll_fn(|cx| {
+                HANDED.set(None);
+                if work.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                match HANDED.take() {
+                    // What was handed out waits for its reader from now on.
+                    Some(true) => patience = Some(Box::pin(tokio::time::sleep(stall))),
+                    Some(false) => patience = None,
+                    None => {}
+                }
+                // Giving up resets the stream. Others on the connection are not concerned.
+                patience.as_mut().map_or(Poll::Pending, |patience| patience.as_mut().poll(cx))
+            })
+            .await;
+        });
     }
 }

@@ -92,6 +92,10 @@ pub struct ServicePolicy {
     /// After how long without an answer a read is sent to a second instance as well.
     #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Duration>,
+    /// When the service as a whole is left alone: calls then fail at once, for a caller that has something better to do
+    /// than to wait. Without it single instances are left alone, never all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerConfig>,
     /// What its operations have otherwise, by name: `place`, or `tickets.accept` in a contract with a name of its own.
     pub operations: BTreeMap<String, Overrides>,
 }

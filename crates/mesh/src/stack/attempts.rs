@@ -11,7 +11,7 @@ use partie_contract::{Deadline, FaultKind, Platform, Request, Response, wire};
 use self::leg::{Ended, Leg};
 use super::deadline::late;
 use super::replay::Replay;
-use super::{is_read, is_retry_safe};
+use super::{Once, is_read, is_retry_safe};
 use crate::balance::{EndpointSet, UnderWay};
 use crate::limited::{Limit, Limited};
 use crate::resilience::Policy;
@@ -19,7 +19,7 @@ use crate::target::{TargetState, Way};
 use crate::ticks::Ticks;
 
 /// An answer, and what counts the call at its instance until the body ends.
-pub(super) type Answer = (Response, UnderWay);
+pub(crate) type Answer = (Response, UnderWay);
 
 /// What all attempts of one call have in common.
 struct Attempts<'a> {
@@ -64,7 +64,8 @@ pub(super) async fn run(
     // Exactly one hop tries again: work that is itself a second attempt is done once.
     let first = request.headers().get(wire::ATTEMPT).and_then(|number| number.to_str().ok()?.parse().ok());
     let first: u32 = first.unwrap_or(1);
-    let retries = if safe && first == 1 { policy.retries } else { 0 };
+    let once = first > 1 || request.extensions().get::<Once>().is_some();
+    let retries = if safe && !once { policy.retries } else { 0 };
     let read = is_read(request.method());
     let waits = request.headers().contains_key(wire::PREFER);
     // The request stays in its place until it is sent: it is large, and the way there is long.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use partie_contract::{Body, BoxError, Deadline, FaultKind, Platform, Response};
+use partie_contract::{Body, BoxError, Deadline, FaultKind, Platform, Response, grpc};
 use tokio::time::Sleep;
 
 use super::bulkhead::Permit;
@@ -16,7 +16,7 @@ use crate::limited::{Limit, Limited};
 
 /// Up to this size, in bytes, a body of known length is awaited together with the head: no timer of its own, and the
 /// connection is free again before the caller looks at the answer.
-const SMALL: u64 = 64 << 10;
+pub(crate) const SMALL: u64 = 64 << 10;
 
 /// The call's place at the service, and at its instance.
 type Held = (Permit, Option<UnderWay>);
@@ -27,8 +27,11 @@ pub(super) async fn cover(answer: Response, deadline: Deadline, held: Held) -> R
         return Ok(answer);
     }
     let (head, body) = answer.into_parts();
+    let body = match body.try_into_whole() {
+        Ok(whole) => return Ok(Response::from_parts(head, whole.into())),
+        Err(body) => body,
+    };
     let body = match body.size_hint().exact() {
-        Some(0) => body,
         Some(length) if length <= SMALL => {
             let whole = Limited::new(Limit::At(deadline), pin!(BodyExt::collect(body))).await;
             let whole = whole.ok_or_else(too_late)?.map_err(broken_off)?;
@@ -36,7 +39,8 @@ pub(super) async fn cover(answer: Response, deadline: Deadline, held: Held) -> R
         }
         _ => {
             let sleep = Box::pin(tokio::time::sleep_until(deadline.instant().into()));
-            Body::stream(Covered { body, sleep, _held: held })
+            let is_grpc = grpc::is_call(&head.headers);
+            Body::stream(Covered { body: Some(body), sleep, is_grpc, _held: held })
         }
     };
     Ok(Response::from_parts(head, body))
@@ -44,8 +48,11 @@ pub(super) async fn cover(answer: Response, deadline: Deadline, held: Held) -> R
 
 /// A body that fails when the deadline passes before its end.
 struct Covered {
-    body: Body,
+    /// Gone when there is nothing more to come.
+    body: Option<Body>,
     sleep: Pin<Box<Sleep>>,
+    /// Whether its reader learns in the trailers what became of it. Without them nobody could tell why it broke off.
+    is_grpc: bool,
     /// The call is under way until the body is.
     _held: Held,
 }
@@ -58,20 +65,25 @@ impl http_body::Body for Covered {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Pending if self.sleep.as_mut().poll(cx).is_ready() => {
-                Poll::Ready(Some(Err(too_late().into())))
-            }
-            polled => polled,
-        }
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let fault = match Pin::new(body).poll_frame(cx) {
+            Poll::Pending if self.sleep.as_mut().poll(cx).is_ready() => too_late(),
+            Poll::Ready(Some(Err(error))) if self.is_grpc => broken_off(error),
+            polled => return polled,
+        };
+        self.body = None;
+        Poll::Ready(Some(match self.is_grpc {
+            true => Ok(Frame::trailers(fault.into_grpc_trailers())),
+            false => Err(fault.into()),
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
     }
 }
 

@@ -27,10 +27,10 @@ pub(super) fn judge(answer: &Response, took: Duration) -> Judgement {
     let headers = answer.headers();
     let well = Judgement { outcome: Outcome::Answered(took), again: false };
     match answer.status() {
-        StatusCode::OK => grpc(headers).unwrap_or(well),
+        StatusCode::OK => grpc(headers, took).unwrap_or(well),
         status if status.as_u16() < 500 => well,
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            if headers.get(wire::FAULT).is_some_and(|fault| fault == wire::UPSTREAM) {
+            if is_beyond(headers) {
                 return Judgement { outcome: Outcome::Beyond(took), again: false };
             }
             let busy = answer.status() == StatusCode::SERVICE_UNAVAILABLE
@@ -44,21 +44,31 @@ pub(super) fn judge(answer: &Response, took: Duration) -> Judgement {
 
 /// A gRPC call that fails at once says so in its head; later it is in the trailers, which nobody waits for here.
 ///
-/// `UNAVAILABLE` (14) may be tried again; `RESOURCE_EXHAUSTED` (8) says that there is too much to do; `UNKNOWN` (2),
-/// `DEADLINE_EXCEEDED` (4), `INTERNAL` (13) and `DATA_LOSS` (15) are failures. A negative or unreadable pushback forbids
+/// `UNAVAILABLE` (14) may be tried again, and with a pushback it is how our services say that they have too much to do;
+/// `RESOURCE_EXHAUSTED` (8) says the same; `UNKNOWN` (2), `DEADLINE_EXCEEDED` (4), `INTERNAL` (13) and `DATA_LOSS` (15) are
+/// failures, unless of somebody behind the instance. A negative or unreadable pushback forbids
 /// to try again (gRPC's A6).
-fn grpc(headers: &HeaderMap) -> Option<Judgement> {
+fn grpc(headers: &HeaderMap, took: Duration) -> Option<Judgement> {
     let status = headers.get("grpc-status")?.to_str().ok()?;
     let pushback =
         headers.get("grpc-retry-pushback-ms").map(|value| value.to_str().ok()?.parse::<u64>().ok());
     let forbidden = matches!(pushback, Some(None));
     let wait = pushback.flatten().map(Duration::from_millis);
     match status {
+        "2" | "4" | "13" | "14" | "15" if is_beyond(headers) => {
+            Some(Judgement { outcome: Outcome::Beyond(took), again: false })
+        }
+        "14" if wait.is_some() => Some(Judgement { outcome: Outcome::Busy(wait), again: true }),
         "14" => Some(Judgement { outcome: Outcome::Failed, again: !forbidden }),
         "8" => Some(Judgement { outcome: Outcome::Busy(wait), again: !forbidden }),
         "2" | "4" | "13" | "15" => Some(Judgement { outcome: Outcome::Failed, again: false }),
         _ => None,
     }
+}
+
+/// Whether it was somebody behind the instance who failed.
+fn is_beyond(headers: &HeaderMap) -> bool {
+    headers.get(wire::FAULT).is_some_and(|fault| fault == wire::UPSTREAM)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -93,6 +103,13 @@ mod tests {
             (200, &[("grpc-status", "13")], Outcome::Failed, false),
             (200, &[("grpc-status", "14")], Outcome::Failed, true),
             (200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "-1")], Outcome::Failed, false),
+            (
+                200,
+                &[("grpc-status", "14"), ("grpc-retry-pushback-ms", "5")],
+                Outcome::Busy(Some(took * 5)),
+                true,
+            ),
+            (200, &[("grpc-status", "14"), ("partie-fault", "upstream")], Outcome::Beyond(took), false),
             (
                 200,
                 &[("grpc-status", "8"), ("grpc-retry-pushback-ms", "5")],

@@ -10,7 +10,7 @@ pub(super) fn next_span(headers: &mut HeaderMap, ids: &Ids) -> u64 {
     let fresh = ids.trace();
     let caller = headers.get(wire::TRACEPARENT).and_then(|value| value.to_str().ok()?.parse::<Trace>().ok());
     let next = caller.map_or(fresh, |caller| caller.child(fresh.span_id()));
-    if let Ok(value) = HeaderValue::from_str(&next.to_string()) {
+    if let Ok(value) = HeaderValue::from_bytes(&next.to_bytes()) {
         headers.insert(wire::TRACEPARENT, value);
     }
     fresh.span_id()

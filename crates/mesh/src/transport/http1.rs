@@ -1,12 +1,13 @@
 //! Over HTTP/1.1 to one instance of a service: one call at a time on a connection.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Uri, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 
 use super::failed::Failed;
 use super::pool::Pool;
+use crate::stack::SMALL;
 
 /// One instance, with its unused connections.
 pub(super) struct Http1 {
@@ -73,6 +75,11 @@ impl Http1 {
                 let body = if body.is_end_stream() {
                     self.pool.put(connection);
                     Body::empty()
+                } else if body.size_hint().exact().is_some_and(|length| length <= SMALL) {
+                    // A short body of known length comes with its head: what breaks off in it is no answer yet.
+                    let whole = collect(body).await.map_err(|error| Failed::of(error, false))?;
+                    self.pool.put(connection);
+                    whole.into()
                 } else {
                     Body::stream(Answer { body, back: Some((Arc::clone(&self.pool), connection)) })
                 };
@@ -100,6 +107,22 @@ impl Http1 {
             request.headers_mut().insert(header::HOST, authority.clone());
         }
     }
+}
+
+/// All of a body of known length. It has no trailers, which only chunks have.
+async fn collect(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(data) = frame?.into_data() else { continue };
+        // Most come in one piece, which is not worth a copy.
+        if first.is_empty() && more.is_empty() {
+            first = data;
+        } else {
+            more.extend_from_slice(&std::mem::take(&mut first));
+            more.extend_from_slice(&data);
+        }
+    }
+    Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
 async fn http1_handshake(stream: TcpStream) -> Result<SendRequest<Body>, BoxError> {

@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{Request, Response};
+use partie_contract::{Request, Response, grpc};
 
 use super::failed::Failed;
 use super::http1::Http1;
 use super::http2::Http2;
-use crate::stack::is_grpc;
 
 /// One instance, with its connections. Cheap to clone.
 #[derive(Clone)]
@@ -34,7 +33,7 @@ impl Remote {
     pub(crate) async fn send(&self, request: &mut Option<Request>, fresh: bool) -> Result<Response, Failed> {
         // On one machine a connection for each call under way costs less than streams that share one; gRPC knows only
         // the latter.
-        if request.as_ref().is_some_and(|request| is_grpc(request.headers())) {
+        if request.as_ref().is_some_and(|request| grpc::is_call(request.headers())) {
             self.0.http2.send(request).await
         } else {
             self.0.http1.send(request, fresh).await

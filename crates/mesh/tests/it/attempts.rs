@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance, Registry};
-use partie_mesh::{BudgetConfig, Handles, Mesh, MeshConfig, Overrides, ServicePolicy};
+use partie_mesh::{BreakerConfig, BudgetConfig, Handles, Mesh, MeshConfig, Overrides, ServicePolicy};
 use partie_runtime::Ids;
 
 use crate::fleet::{Fleet, Manner};
@@ -206,4 +206,31 @@ async fn a_service_that_stays_away_is_soon_not_waited_for() {
     assert_eq!(within(fleet.get()).await, Err("upstream-unavailable".to_owned()));
     let now = futures_util::FutureExt::now_or_never(fleet.get());
     assert_eq!(now, Some(Err("upstream-unavailable".to_owned())), "at once");
+}
+
+#[tokio::test]
+async fn a_service_that_fails_again_and_again_is_left_alone_if_the_table_says_so() {
+    let mut config = MeshConfig { retries: 0, ..config() };
+    let breaker =
+        BreakerConfig { failures: 5, first: Duration::from_millis(300), ..BreakerConfig::default() };
+    let policy = ServicePolicy { breaker: Some(breaker), ..ServicePolicy::default() };
+    config.services.insert("orders".to_owned(), policy);
+    let fleet = Fleet::with(&[BAD], config, &[]);
+    for _ in 0..5 {
+        assert_eq!(fleet.get().await, Err("502".to_owned()));
+    }
+    for _ in 0..20 {
+        assert_eq!(fleet.get().await, Err("upstream-unavailable".to_owned()));
+    }
+    assert_eq!(asked(&fleet), 5, "nobody asks it");
+    fleet.members[0].is(Manner::Well);
+    // One call finds out that it is well again, when the time has come.
+    let well = async {
+        while fleet.get().await.is_err() {
+            tokio::task::yield_now().await
+        }
+    };
+    within(well).await;
+    assert_eq!(asked(&fleet), 6);
+    assert!(fleet.get().await.is_ok());
 }

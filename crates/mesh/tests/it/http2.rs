@@ -261,6 +261,30 @@ async fn who_takes_back_too_many_requests_is_sent_away() {
 }
 
 #[tokio::test]
+async fn an_answer_nobody_reads_is_given_up_and_others_are_not() {
+    let serve = fake(|_, request: Request| async move {
+        let size = if request.uri().path() == "/" { 300_000 } else { 5 };
+        // In pieces, as large answers come.
+        let pieces = (0..size / 5).map(|_| Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"piece"))));
+        Response::new(Body::stream(StreamBody::new(futures_util::stream::iter(pieces))))
+    });
+    let server = Server::start(Limits { write_stall: SHORT, ..Limits::default() }, serve);
+    let mut raw = Raw::connect(&server).await;
+    raw.stream.write_all(PREFACE).await.unwrap();
+    // Room for ten bytes of each answer.
+    raw.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 10]).await;
+    raw.get(1).await;
+    let given_up = raw.until(RST_STREAM).await;
+    assert_eq!((given_up.stream, &given_up.payload[..]), (1, &8_u32.to_be_bytes()[..]), "CANCEL");
+    // The literal path `/a`: index 4 is the name `:path`.
+    raw.send(HEADERS, END, 3, b"\x82\x86\x04\x02/a\x01\x01a").await;
+    let answer = raw.until(DATA).await;
+    assert_eq!((answer.stream, &answer.payload[..]), (3, &b"piece"[..]));
+    drop(raw);
+    server.stopped().await;
+}
+
+#[tokio::test]
 async fn a_connection_nobody_uses_is_told_and_closed() {
     let server = Server::start(Limits { idle: SHORT, ..Limits::default() }, echo());
     let (connection, driver) = connect(&server).await;

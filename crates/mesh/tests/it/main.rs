@@ -5,6 +5,7 @@ mod attempts;
 mod balance;
 mod bulkhead;
 mod calls;
+mod chain;
 mod clocks;
 #[cfg(feature = "consul")]
 mod consul;
@@ -18,10 +19,13 @@ mod drain;
 mod engines;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod faults;
 mod fleet;
 mod http2;
+mod overload;
 mod parity;
 mod pool;
+mod restarts;
 mod service;
 mod sockets;
 mod streams;

@@ -92,6 +92,11 @@ impl Server {
         client.rest().await
     }
 
+    /// Ends it in the middle of everything.
+    pub(crate) fn kill(&self) {
+        self.run.abort();
+    }
+
     pub(crate) async fn stopped(self) {
         self.stop.stop();
         within(self.run).await.unwrap().unwrap();

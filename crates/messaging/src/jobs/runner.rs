@@ -260,7 +260,7 @@ impl JobRunner {
     ) -> Result<T, JobError> {
         let cx = task
             .cause
-            .call((self.calls)(), self.store.ids())
+            .call((self.calls)().once(), self.store.ids())
             .within(self.config.timeout)
             .with_key(task.id.to_string())
             .with_attempt(task.attempts);

@@ -222,7 +222,7 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
         drop(turn);
         let cx = errand
             .cause
-            .call((self.calls)(), self.store.ids())
+            .call((self.calls)().once(), self.store.ids())
             .within(self.config.timeout)
             .with_key(key)
             .with_attempt(errand.attempts + 1);

@@ -47,7 +47,7 @@ pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<
         if RESERVED.contains(&service.name) {
             return Err(EdgeError::Reserved { name: service.name });
         }
-        if calls.insert(service.name, service.calls.keys().copied().collect()).is_some() {
+        if calls.insert(service.name, callees(service).collect()).is_some() {
             return Err(EdgeError::Twice { name: service.name });
         }
     }
@@ -65,7 +65,7 @@ pub(crate) fn callees_first(mut services: Vec<Service>) -> Vec<Service> {
     let mut ordered: Vec<Service> = Vec::with_capacity(services.len());
     while !services.is_empty() {
         let (ready, waiting): (Vec<_>, Vec<_>) = services.into_iter().partition(|service| {
-            service.declared.calls.keys().all(|to| ordered.iter().any(|started| started.declared.name == *to))
+            callees(&service.declared).all(|to| ordered.iter().any(|started| started.declared.name == to))
         });
         // Unchecked edges could go round for ever.
         if ready.is_empty() {
@@ -76,6 +76,11 @@ pub(crate) fn callees_first(mut services: Vec<Service>) -> Vec<Service> {
         services = waiting;
     }
     ordered
+}
+
+/// Whom a service calls, in whatever protocol.
+fn callees(service: &Declared) -> impl Iterator<Item = &'static str> {
+    service.calls.keys().chain(&service.grpc_calls).copied()
 }
 
 /// Follows every path from the last service of `path`, until one comes back to its first.
@@ -115,6 +120,9 @@ mod tests {
                 migrations: None,
                 contracts: Vec::new(),
                 calls: calls.iter().map(|to| (*to, &CONTRACT)).collect(),
+                fallbacks: BTreeMap::new(),
+                grpc_calls: [].into(),
+                grpc: Vec::new(),
                 settings: toml::Table::new(),
             })
             .collect();

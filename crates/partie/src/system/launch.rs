@@ -125,8 +125,10 @@ impl System {
             DataDir::keep(&config.data)?
         };
 
+        let ready = Arc::new(AtomicBool::new(false));
         let launch = Launch {
             audience: self.name,
+            ready: Arc::clone(&ready),
             signer: Signer::development(data.path())?,
             mesh: Mesh::new(config.mesh.clone(), handles.clone()),
             compute: compute()?,
@@ -136,7 +138,7 @@ impl System {
         };
         let verifier = Arc::new(launch.signer.verifier(self.name));
         let contracts = self.contracts();
-        let ready = Arc::new(AtomicBool::new(false));
+        let grpc = self.grpc();
         let has_platform = self.has_platform();
 
         // What carries the events, then the services, callees first, then what looks at them.
@@ -172,7 +174,7 @@ impl System {
 
         // One door, or the one service itself.
         let door: Arc<dyn Serve> = if self.has_gateway {
-            let parts = launch.parts(contracts.clone(), &members, broker.as_ref(), &ready, &verifier);
+            let parts = launch.parts(contracts.clone(), grpc, &members, broker.as_ref(), &verifier);
             Arc::new(config.gateway.build(parts)?)
         } else {
             members.values().next().map(|member| Arc::clone(&member.server)).ok_or(StartError::Service {
@@ -202,6 +204,7 @@ struct Member {
 struct Launch<'l> {
     /// Tokens are for this system.
     audience: &'static str,
+    ready: Arc<AtomicBool>,
     signer: Signer,
     mesh: Mesh,
     compute: Compute,
@@ -226,6 +229,9 @@ impl Launch<'_> {
         let start = Start {
             service: name,
             calls: Arc::new(declared.calls),
+            grpc_calls: Arc::new(declared.grpc_calls),
+            grpc: declared.grpc.into(),
+            ready: Arc::clone(&self.ready),
             store: store.clone(),
             background: background.clone(),
             data: self.data.path().into(),
@@ -237,7 +243,7 @@ impl Launch<'_> {
             tokens: tokens.map_err(|error| failed(error.into()))?,
             settings: settings.unwrap_or_default(),
         };
-        let Started { endpoints, fallback, worker } = starter(start).await.map_err(failed)?;
+        let Started { endpoints, beside, fallback, worker } = starter(start).await.map_err(failed)?;
         let shared = Shared {
             verifier: Arc::clone(verifier),
             store: store.clone(),
@@ -245,7 +251,8 @@ impl Launch<'_> {
             activity: self.environment.activity.clone(),
             ids: self.environment.ids.clone(),
         };
-        let server = Server::new(name, endpoints, fallback, shared).map_err(|error| failed(error.into()))?;
+        let server =
+            Server::new(name, endpoints, beside, fallback, shared).map_err(|error| failed(error.into()))?;
         Ok(Member { server: Arc::new(server), store, worker })
     }
 
@@ -277,9 +284,9 @@ impl Launch<'_> {
     fn parts(
         &self,
         contracts: Vec<&'static partie_contract::Contract>,
+        grpc: Vec<(&'static str, &'static str)>,
         members: &BTreeMap<&'static str, Member>,
         broker: Option<&EmbeddedBroker>,
-        ready: &Arc<AtomicBool>,
         verifier: &Arc<Verifier>,
     ) -> Parts {
         let mut dependencies: Vec<Dependency> = members.iter().map(Dependency::of).collect();
@@ -288,7 +295,7 @@ impl Launch<'_> {
             store: Some(broker.store().clone()),
             worker: None,
         }));
-        let (ready, metrics) = (Arc::clone(ready), Metrics::install());
+        let (ready, metrics) = (Arc::clone(&self.ready), Metrics::install());
         let (signer, demo_verifier, audience) = (self.signer.clone(), Arc::clone(verifier), self.audience);
         let demo = move || {
             let grant = Grant::new(audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
@@ -298,6 +305,7 @@ impl Launch<'_> {
         Parts {
             title: self.audience.to_owned(),
             contracts,
+            grpc,
             mesh: self.mesh.clone(),
             verifier: Arc::clone(verifier),
             jwks: self.signer.jwks(),

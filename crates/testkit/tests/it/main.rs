@@ -4,6 +4,7 @@
 mod backstage;
 mod conforming;
 mod deviating;
+mod fallback;
 mod keys;
 mod menu;
 mod running;

@@ -7,6 +7,7 @@ mod demo;
 mod faults;
 mod journeys;
 mod orders;
+mod policies;
 mod program;
 mod refusals;
 mod replay;

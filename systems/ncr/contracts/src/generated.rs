@@ -1,0 +1,4 @@
+//! What `cargo xtask proto` writes.
+
+pub mod math_v1;
+pub mod no_package;
