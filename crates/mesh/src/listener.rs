@@ -84,6 +84,37 @@ impl Listener {
         Ok(Self { sockets, address, limits: Arc::new(limits), on_this_runtime: workers == 0, handles })
     }
 
+    /// Serves a socket that somebody else has bound, and that may outlive this process: workers share it.
+    ///
+    /// # Errors
+    /// [`BindError::Io`] when it cannot be used.
+    pub fn adopt(
+        socket: std::net::TcpListener,
+        limits: Limits,
+        workers: usize,
+        handles: Handles,
+    ) -> Result<Self, BindError> {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let address = socket.local_addr().map_err(|source| BindError::Io { address: nowhere, source })?;
+        let failed = |source| BindError::Io { address, source };
+        socket.set_nonblocking(true).map_err(failed)?;
+        let copies = (1..workers.max(1)).map(|_| socket.try_clone());
+        let mut sockets = copies.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+        sockets.push(socket);
+        Ok(Self { sockets, address, limits: Arc::new(limits), on_this_runtime: workers == 0, handles })
+    }
+
+    /// A handle to its first socket, for a process that is to take it over.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub fn socket(&self) -> io::Result<std::net::TcpListener> {
+        match self.sockets.first() {
+            Some(socket) => socket.try_clone(),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     /// Where it listens, the port in numbers.
     pub fn local_addr(&self) -> SocketAddr {
         self.address

@@ -1,6 +1,9 @@
 //! What a broker does, whoever makes it.
 
+mod desk;
 mod embedded;
+mod remote;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +15,10 @@ use uuid::Uuid;
 
 use partie_runtime::Backoff;
 
+pub use desk::BrokerDesk;
 pub use embedded::{BrokerConfig, EmbeddedBroker};
+pub use remote::RemoteBroker;
+pub use wire::{BrokerWire, BrokerWireClient};
 
 /// Carries messages from the outbox of one service to the groups of others.
 ///

@@ -11,7 +11,7 @@ use partie_contract::{Abort, Outcome};
 use partie_runtime::{Busy, Stop, failpoint, monotonic};
 use partie_store::{Store, Tx};
 use partie_telemetry::Counter;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 use uuid::Uuid;
 
 use crate::broker::{Broker, Delivery, Group, Message, Subscription, Verdict};
@@ -99,7 +99,7 @@ impl Consumer {
                     deliveries = &mut next => match deliveries {
                         Ok(deliveries) => break deliveries,
                         Err(error) => {
-                            warn!(group = self.group.name, %error, "the subscription ended");
+                            debug!(group = self.group.name, %error, "the subscription ended; there will be another one");
                             break Vec::new();
                         }
                     },

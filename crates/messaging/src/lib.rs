@@ -63,8 +63,8 @@ mod wake;
 mod worker;
 
 pub use broker::{
-    Broker, BrokerConfig, BrokerError, Delivery, EmbeddedBroker, Group, Message, Parked, Refused, Settle,
-    Skip, Skipped, Subscription, Verdict,
+    Broker, BrokerConfig, BrokerDesk, BrokerError, BrokerWire, BrokerWireClient, Delivery, EmbeddedBroker,
+    Group, Message, Parked, Refused, RemoteBroker, Settle, Skip, Skipped, Subscription, Verdict,
 };
 pub use config::{Config, ConsumerConfig, JobConfig, RelayConfig, SagaConfig, TimerConfig};
 pub use handlers::{HandlerError, Handlers};

@@ -1,10 +1,13 @@
 //! The command line every system has.
 
 mod config;
+mod life;
 mod openapi;
-mod out;
+pub(crate) mod out;
 mod policies;
+mod processes;
 mod routes;
+mod serve;
 mod token;
 mod up;
 
@@ -33,8 +36,12 @@ pub(crate) fn main(mut system: System) -> ExitCode {
         Err(error) => error.exit(),
     };
     match matches.subcommand() {
+        None if matches.get_flag("processes") => processes::main(system, &matches),
         None => up::main(system, &matches),
+        Some(("up", flags)) if flags.get_flag("processes") => processes::main(system, flags),
         Some(("up", flags)) => up::main(system, flags),
+        Some(("restart", flags)) => processes::restart(&system, flags),
+        Some(("serve", flags)) => serve::main(system, flags),
         Some(("routes", _)) => routes::main(&system),
         Some(("openapi", flags)) => openapi::main(&system, flags),
         Some(("token", flags)) => token::main(&system, flags),
@@ -51,9 +58,12 @@ pub(crate) fn main(mut system: System) -> ExitCode {
 fn command(system: &System) -> clap::Command {
     let own = |command: clap::Command| command.args(up_flags(system));
     own(clap::Command::new(system.name))
+        .args(processes::flags())
         .about(format!("The {} system. Without a command it starts: the same as `up`.", system.name))
         .args_conflicts_with_subcommands(true)
-        .subcommand(own(clap::Command::new("up")).about("Start the whole system in this process"))
+        .subcommand(own(clap::Command::new("up")).args(processes::flags()).about("Start the whole system"))
+        .subcommand(processes::restart_command(system))
+        .subcommand(serve::command(system))
         .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
         .subcommand(openapi::command())
         .subcommand(token::command())

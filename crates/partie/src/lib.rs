@@ -19,7 +19,7 @@
 //!
 //! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside
 //! a service and `background` what it does besides; `platform` is what the platform itself answers; `system` launches and
-//! drains; `config` merges the layers of settings; `cli` is the command line.
+//! drains; `wire` is how the processes of a system meet; `config` merges the layers of settings; `cli` is the command line.
 #![forbid(unsafe_code)]
 
 mod background;
@@ -32,7 +32,9 @@ pub mod platform;
 mod policies;
 mod server;
 mod service;
+mod supervisor;
 mod system;
+pub mod wire;
 
 /// The command-line library of [`System::command`].
 pub use clap;

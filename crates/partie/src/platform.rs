@@ -1,20 +1,22 @@
 //! What the platform itself answers, beside the services: a look at what runs in the background, for those who run the
 //! system.
 
+mod backstage;
 mod dead_letters;
 mod sagas;
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use partie_contract::{Client, Contract};
-use partie_messaging::{Broker, Worker};
 
+pub(crate) use self::backstage::{Backstage, Front, Hand};
+pub use self::backstage::{Behind, BehindClient, BehindError};
 pub use self::dead_letters::{
     DeadLetter, DeadLetterError, DeadLetterId, DeadLetterKind, DeadLetterList, DeadLetters,
     DeadLettersClient, SkipEvent,
 };
 pub use self::sagas::{SagaError, SagaId, Sagas, SagasClient};
+use crate::server::{Endpoint, Endpoints};
 use crate::service::Service;
 
 /// The name under which the platform answers.
@@ -23,35 +25,6 @@ pub(crate) const NAME: &str = "platform";
 pub(crate) const CONTRACTS: &[&Contract] =
     &[<SagasClient as Client>::CONTRACT, <DeadLettersClient as Client>::CONTRACT];
 
-/// The background work of all services, as it is started.
-#[derive(Clone)]
-pub(crate) struct Backstage {
-    broker: Option<Arc<dyn Broker>>,
-    workers: Arc<Mutex<Vec<(&'static str, Worker)>>>,
-}
-
-// === impl Backstage ===
-
-impl Backstage {
-    pub(crate) fn new(broker: Option<Arc<dyn Broker>>) -> Self {
-        Self { broker, workers: Arc::default() }
-    }
-
-    pub(crate) fn add(&self, service: &'static str, worker: Worker) {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner).push((service, worker));
-    }
-
-    fn workers(&self) -> Vec<(&'static str, Worker)> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl fmt::Debug for Backstage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Backstage({} services)", self.workers().len())
-    }
-}
-
 /// The platform's own service.
 pub(crate) fn service(backstage: Backstage) -> Service {
     Service::new(NAME)
@@ -59,4 +32,12 @@ pub(crate) fn service(backstage: Backstage) -> Service {
         .serve(Sagas::routes())
         .serve(DeadLetters::routes())
         .into()
+}
+
+/// The same for a process that serves more than that.
+pub(crate) fn endpoints(backstage: Backstage) -> Endpoints {
+    let backstage = Arc::new(backstage);
+    let mut endpoints = Endpoint::all(Sagas::routes(), &backstage);
+    endpoints.extend(Endpoint::all(DeadLetters::routes(), &backstage));
+    endpoints
 }

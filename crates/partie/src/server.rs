@@ -4,6 +4,7 @@ mod authorise;
 mod beside;
 mod endpoint;
 mod keyed;
+mod lane;
 mod router;
 
 use std::fmt;
@@ -20,16 +21,18 @@ use partie_contract::{
 use partie_identity::Verifier;
 use partie_mesh::{InFlight, Limit, Limited, Peer, Serve};
 use partie_messaging::Worker;
-use partie_runtime::{Activity, Ids};
+use partie_runtime::{Activity, Ids, Stop};
 use partie_store::{Replay, Store};
+use partie_telemetry::SlowPolls;
 
 pub(crate) use self::authorise::identify;
 pub(crate) use self::beside::Beside;
 pub(crate) use self::endpoint::{Endpoint, Endpoints};
+pub(crate) use self::lane::SlowLane;
 use self::router::{Found, Router};
 
 /// The largest body a service reads, in bytes (`contract.md`).
-const LARGEST_BODY: usize = 1 << 20;
+pub(crate) const LARGEST_BODY: usize = 1 << 20;
 /// How long a call may take that carries no deadline and whose operation names none.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name under which the gateway hands over requests: users' requests, to be read strictly.
@@ -54,6 +57,12 @@ pub(crate) struct Shared {
     pub(crate) worker: Option<Worker>,
     pub(crate) activity: Activity,
     pub(crate) ids: Ids,
+    /// The largest body, in bytes.
+    pub(crate) largest_body: usize,
+    /// Stopped when nobody may wait for news here any more.
+    pub(crate) closing: Stop,
+    /// For operations that hold up their thread.
+    pub(crate) lane: Arc<SlowLane>,
 }
 
 // === impl Server ===
@@ -67,6 +76,15 @@ impl Server {
         shared: Shared,
     ) -> Result<Self, router::Conflict> {
         Ok(Self { service, router: Router::new(endpoints)?, beside, fallback, shared })
+    }
+
+    /// Whether the operation has lately held up its thread: others must not wait for it again.
+    fn stalls(&self, request: &Request) -> bool {
+        SlowPolls::any_stalls()
+            && match self.router.find(request.method(), request.uri().path()) {
+                Found::Operation(endpoint, _) => endpoint.polls.stalls(),
+                Found::Nothing | Found::Refused(_) => false,
+            }
     }
 
     async fn answer(&self, peer: Peer, mut request: Request) -> Response {
@@ -84,13 +102,19 @@ impl Server {
             Ok(call) => {
                 let request_id = call.request_id_shared();
                 let (head, body) = request.into_parts();
+                let waits = !call.wait().is_zero();
                 let steps = pin!(self.run(endpoint, params, peer, call, &head, body));
                 // One timer for everything: the deadline covers reading the body as well as the work. A poll of any
                 // step that holds up its thread is counted.
                 let steps = Limited::new(Limit::At(deadline), steps);
                 // A passed deadline is not worth a token's verification.
                 let late = deadline.instant() <= measured.since();
-                let ran = if late { None } else { measured.watch(&endpoint.polls, steps).await };
+                let steps = measured.watch(&endpoint.polls, steps);
+                let ran = match (late, waits) {
+                    (true, _) => None,
+                    (false, false) => steps.await,
+                    (false, true) => self.unless_closing(steps).await,
+                };
                 ran.unwrap_or_else(|| Err(Platform::new(FaultKind::UpstreamTimeout))).unwrap_or_else(
                     |fault| fault.into_response(Some(head.uri.path().to_owned()), Some(&request_id)),
                 )
@@ -100,6 +124,21 @@ impl Server {
         self.log(&response, endpoint.operation);
         measured.finish(response.status().as_u16());
         response
+    }
+
+    /// Ends what waits for news when the service is about to go, so that it is asked of the next one: only reads wait.
+    async fn unless_closing(
+        &self,
+        steps: impl Future<Output = Option<Result<Response, Platform>>>,
+    ) -> Option<Result<Response, Platform>> {
+        tokio::select! {
+            biased;
+            ran = steps => ran,
+            () = self.shared.closing.stopped() => {
+                let going = Platform::new(FaultKind::Degraded).with_detail("the service is about to restart");
+                Some(Err(going.retry_after(Duration::from_secs(1))))
+            }
+        }
     }
 
     /// The road of a request to its operation. Nothing has an effect before the last step.
@@ -119,7 +158,7 @@ impl Server {
         // Complaints about the form come before the body is read.
         check_content(operation, &head.headers)?;
         check_precondition(operation, &call)?;
-        let body = body.collect(LARGEST_BODY).await?;
+        let body = body.collect(self.shared.largest_body).await?;
         let (path, query) = (head.uri.path().to_owned(), head.uri.query().map(str::to_owned));
         let mut inbound = Inbound { call, operation, path, params, query, body };
         // A known key answers from the store, before the handler looks at a world that has moved on.
@@ -173,7 +212,13 @@ impl Server {
 
 impl Serve for Server {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move { self.answer(peer, request).await })
+        Box::pin(async move {
+            if self.stalls(&request) {
+                let this = Arc::clone(&self);
+                return self.shared.lane.answer(async move { this.answer(peer, request).await }).await;
+            }
+            self.answer(peer, request).await
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod edges;
 mod launch;
+mod part;
 mod prepare;
 mod running;
 
@@ -16,6 +17,7 @@ use partie_gateway::Gateway;
 pub use self::edges::EdgeError;
 pub(crate) use self::edges::check as check_edges;
 pub use self::launch::{Environment, StartError};
+pub(crate) use self::part::{Listen, Place};
 pub use self::running::{Ended, Running};
 use crate::cli;
 use crate::config::Config;
@@ -155,7 +157,7 @@ impl System {
         &self.defaults
     }
 
-    /// Runs the program: `up` (the default), `routes`, `openapi`, `token`, `config`, and the system's own commands.
+    /// Runs the program: `up` (the default), `serve`, `restart`, `routes`, `openapi`, `token`, `config`, and the system's own commands.
     pub fn main(self) -> ExitCode {
         cli::main(self)
     }
@@ -164,6 +166,11 @@ impl System {
 /// The guide of a system that has none of its own.
 fn paste(path: &'static str) -> Guide {
     Arc::new(move |running| Box::pin(async move { vec![format!("curl {}{path}", running.url())] }))
+}
+
+/// Whether the services go together.
+pub(crate) fn check(system: &System) -> Result<(), EdgeError> {
+    edges::check(system.services.iter().map(|service| &service.declared))
 }
 
 impl fmt::Debug for System {

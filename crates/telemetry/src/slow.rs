@@ -1,8 +1,8 @@
 //! Notices polls that hold up the worker they run on.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Unit};
@@ -11,6 +11,14 @@ use crate::metrics::Definition;
 
 /// A poll longer than this keeps every other request of the worker waiting.
 const SLOW: Duration = Duration::from_millis(10);
+
+/// A poll longer than this is no accident of a busy machine.
+const STALL: Duration = Duration::from_millis(100);
+/// How long an operation is remembered for it.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// Whether any operation of this process has ever stalled: nearly always the answer, and cheap.
+static EVER: AtomicBool = AtomicBool::new(false);
 
 const POLLS: Definition =
     Definition::new("partie.polls.slow", Unit::Count, "Polls that held up their worker for over 10 ms");
@@ -27,6 +35,8 @@ struct Handles {
     name: Box<str>,
     counter: Counter,
     seen: AtomicU64,
+    /// When a poll last took very long.
+    stalled: Mutex<Option<Instant>>,
 }
 
 /// What is measured here is this thread's real time, under a virtual clock too.
@@ -46,12 +56,23 @@ impl SlowPolls {
         let version = version.to_string();
         let counter = POLLS.counter(&[("service", service), ("version", &version), ("operation", operation)]);
         let name = format!("{service}.{operation} v{version}").into();
-        Self(Arc::new(Handles { name, counter, seen: AtomicU64::new(0) }))
+        Self(Arc::new(Handles { name, counter, seen: AtomicU64::new(0), stalled: Mutex::default() }))
     }
 
     /// How many there were in this process.
     pub fn seen(&self) -> u64 {
         self.0.seen.load(Ordering::Relaxed)
+    }
+
+    /// Whether any operation of this process has held up its worker for over 100 ms.
+    pub fn any_stalls() -> bool {
+        EVER.load(Ordering::Relaxed)
+    }
+
+    /// Whether this operation has, in the last minute.
+    pub fn stalls(&self) -> bool {
+        let stalled = self.0.stalled.lock().unwrap_or_else(PoisonError::into_inner);
+        stalled.is_some_and(|at| now().duration_since(at) < REMEMBERED)
     }
 
     /// Counts a poll if it was slow.
@@ -65,6 +86,10 @@ impl SlowPolls {
     #[cold]
     fn note(&self, took: Duration) {
         self.0.counter.increment(1);
+        if took > STALL {
+            *self.0.stalled.lock().unwrap_or_else(PoisonError::into_inner) = Some(now());
+            EVER.store(true, Ordering::Relaxed);
+        }
         let seen = self.0.seen.fetch_add(1, Ordering::Relaxed) + 1;
         if seen.is_power_of_two() {
             tracing::warn!(

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::{HeaderValue, header};
 use hyper::body::Incoming;
@@ -14,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use partie_contract::{grpc, wire};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
 use super::answer::Outgoing;
 use super::drain::{Drain, Watch};
@@ -32,6 +34,9 @@ use crate::limited::Limit;
 use crate::request_id::request_id;
 use crate::serve::{Peer, Serve};
 use crate::stack::is_event_stream;
+
+/// In a drain: how long a connection that is new may take to say something.
+const GRACE: Duration = Duration::from_millis(500);
 
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
@@ -68,14 +73,18 @@ impl Connection {
             async move { Ok::<_, Infallible>(this.answer(request, exchange).await) }
         });
         let mut connection = builder.serve_connection(TokioIo::new(socket), service);
-        let mut told = false;
+        let (mut told, mut patience) = (false, None::<Pin<Box<Sleep>>>);
         let ended = poll_fn(|cx| {
             if watch.is_cut(cx) {
                 return Poll::Ready(None);
             }
             if !told && watch.is_closing(cx) {
-                told = true;
-                Pin::new(&mut connection).graceful_shutdown();
+                // Who has only just come is about to say something, and has nobody else to say it to.
+                let grace = || Box::pin(tokio::time::sleep(GRACE));
+                if !phase.is_fresh() || patience.get_or_insert_with(grace).as_mut().poll(cx).is_ready() {
+                    told = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
             }
             Pin::new(&mut connection).poll(cx).map(Some)
         });

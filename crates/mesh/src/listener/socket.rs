@@ -25,6 +25,8 @@ pub(super) struct Phase(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     phase: AtomicU8,
+    /// Whether there ever was a request.
+    begun: AtomicBool,
     /// Whether the client may still be sending what nobody will read.
     unread: AtomicBool,
     /// Whether the client has worn out our patience with its streams.
@@ -85,7 +87,13 @@ struct Clocks {
 
 impl Phase {
     pub(super) fn request_began(&self) {
+        self.0.begun.store(true, Ordering::Release);
         self.set(ANSWERING);
+    }
+
+    /// Whether it has not seen a request yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.0.begun.load(Ordering::Acquire)
     }
 
     pub(super) fn answer_ended(&self) {

@@ -33,7 +33,7 @@ impl Agent {
             Stop::default(),
             ConsulApiConfig { least_interval: Duration::from_millis(50), ..ConsulApiConfig::default() },
         );
-        let reserved = Reserved::new(["orders"], |token| token == "join");
+        let reserved = Reserved::new(["orders"], |name, token| (name, token) == ("orders", "join"));
         let api = ConsulApi::start(registry.clone(), reserved, config, Ids::seeded(1), stop.clone());
         let listener = Listener::bind(address, ConsulApi::limits(), 0, Handles::default()).unwrap();
         let address = listener.local_addr();

@@ -38,7 +38,7 @@ impl Api {
 
     fn with(bounds: EmbeddedRegistryConfig) -> Self {
         let (registry, stop) = (EmbeddedRegistry::start(bounds), Stop::default());
-        let reserved = Reserved::new(["orders"], |token| token == "join");
+        let reserved = Reserved::new(["orders"], |name, token| (name, token) == ("orders", "join"));
         let config =
             ConsulApiConfig { least_interval: Duration::from_millis(50), ..ConsulApiConfig::default() };
         let api = ConsulApi::start(registry.clone(), reserved, config, Ids::seeded(1), stop.clone());

@@ -97,3 +97,17 @@ async fn dropping_the_run_cuts_everything_off() {
     run.abort();
     assert!(client.is_closed_silently().await);
 }
+
+#[tokio::test]
+async fn who_has_only_just_come_is_still_answered() {
+    let server = Server::start(quick(), echo());
+    let (mut came, mut silent) = (server.connect().await, server.connect().await);
+    // A greeting by the kernel is all they have had so far.
+    server.stop.stop();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    came.send(REQUEST).await;
+    let answer = came.rest().await;
+    assert!(answer.contains("connection: close\r\n") && answer.ends_with("GET /a "), "{answer}");
+    assert!(silent.is_closed_silently().await, "nobody is waited for for long");
+    server.stopped().await;
+}

@@ -8,6 +8,7 @@ use partie_identity::{Grant, Signer};
 
 use super::{configure, out, refuse};
 use crate::system::System;
+use crate::wire::join_grant;
 
 /// How long such a token is good for.
 const LIFETIME: Duration = Duration::from_hours(24);
@@ -20,16 +21,23 @@ pub(super) fn command() -> clap::Command {
             Arg::new("sub")
                 .long("sub")
                 .value_name("S")
-                .required(true)
+                .required_unless_present("join")
                 .help("Whom it speaks for: 1 to 255 characters"),
         )
         .arg(
             Arg::new("role")
                 .long("role")
                 .value_name("R")
-                .required(true)
+                .required_unless_present("join")
                 .action(ArgAction::Append)
                 .help("What they may do; may be repeated"),
+        )
+        .arg(
+            Arg::new("join")
+                .long("join")
+                .value_name("NAME")
+                .conflicts_with_all(["sub", "role"])
+                .help("Instead: a token with which a process may become that service, good for ten minutes"),
         )
         .arg(super::config_flag())
 }
@@ -50,8 +58,12 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
     };
     let subject = flags.get_one::<String>("sub").map_or("", String::as_str);
     let roles = flags.get_many::<String>("role").into_iter().flatten();
-    let grant =
-        roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str()));
+    let grant = match flags.get_one::<String>("join") {
+        Some(service) => join_grant(system.name, service),
+        None => {
+            roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str()))
+        }
+    };
     match signer.issue(&grant) {
         Ok(token) => {
             out::line(&token);

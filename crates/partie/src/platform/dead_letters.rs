@@ -1,7 +1,7 @@
 //! The contract `DeadLetters`.
 
 use partie_contract::{Call, FaultKind, Id, NoContent, Outcome, Platform, Problem, Timestamp, contract, id};
-use partie_messaging::{BrokerError, JobId, Skip, TimerId};
+use partie_messaging::{BrokerError, Skip};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,29 +95,8 @@ pub struct SkipEvent {
 impl DeadLetters for Backstage {
     async fn list(&self, _: &Call) -> Outcome<DeadLetterList, DeadLetterError> {
         let mut data = self.events().await?;
-        for (service, worker) in self.workers() {
-            data.extend(worker.parked_timers().await?.into_iter().map(|timer| DeadLetter {
-                id: DeadLetterId::from_uuid(timer.id.as_uuid()),
-                kind: DeadLetterKind::Timer,
-                service: service.to_owned(),
-                handler: timer.kind,
-                key: Some(timer.key),
-                attempts: timer.attempts,
-                error: timer.error,
-                since: timer.since,
-                waiting: None,
-            }));
-            data.extend(worker.dead_jobs().await?.into_iter().map(|job| DeadLetter {
-                id: DeadLetterId::from_uuid(job.id.as_uuid()),
-                kind: DeadLetterKind::Job,
-                service: service.to_owned(),
-                handler: job.kind,
-                key: None,
-                attempts: job.attempts,
-                error: job.error,
-                since: job.since,
-                waiting: None,
-            }));
+        for (service, hand) in self.hands() {
+            data.extend(hand.dead_letters(service).await?);
         }
         data.sort_by_key(|letter| (letter.since, letter.id));
         Ok(DeadLetterList { data })
@@ -130,9 +109,8 @@ impl DeadLetters for Backstage {
                 found |= broker.requeue(&letter.handler, key).await.map_err(unavailable)?;
             }
         }
-        for (_, worker) in self.workers() {
-            found |= worker.requeue_timer(TimerId::from_uuid(id.as_uuid())).await?;
-            found |= worker.requeue_job(JobId::from_uuid(id.as_uuid())).await?;
+        for (_, hand) in self.hands() {
+            found |= hand.requeue(id).await?;
         }
         if found { Ok(NoContent) } else { Err(DeadLetterError::NotFound.into()) }
     }
@@ -160,9 +138,9 @@ impl Backstage {
     async fn events(&self) -> Result<Vec<DeadLetter>, Platform> {
         let mut data = Vec::new();
         let Some(broker) = &self.broker else { return Ok(data) };
-        for (service, worker) in self.workers() {
-            for group in worker.groups() {
-                let parked = broker.parked(group).await.map_err(unavailable)?;
+        for (service, hand) in self.hands() {
+            for group in hand.groups().await? {
+                let parked = broker.parked(&group).await.map_err(unavailable)?;
                 data.extend(parked.into_iter().map(|parked| DeadLetter {
                     id: DeadLetterId::from_uuid(parked.message.id),
                     kind: DeadLetterKind::Event,

@@ -28,8 +28,8 @@ pub enum SagaError {
 
 impl Sagas for Backstage {
     async fn saga(&self, _: &Call, id: SagaId) -> Outcome<SagaView, SagaError> {
-        for (_, worker) in self.workers() {
-            if let Some(view) = worker.saga(id).await? {
+        for (_, hand) in self.hands() {
+            if let Some(view) = hand.saga(id).await? {
                 return Ok(view);
             }
         }

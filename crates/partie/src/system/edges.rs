@@ -6,7 +6,7 @@ use crate::service::{Declared, Service};
 use crate::{platform, server};
 
 /// Names that the parts of the platform have, and their files in the data directory.
-const RESERVED: &[&str] = &[server::GATEWAY, platform::NAME, "broker"];
+const RESERVED: &[&str] = &[server::GATEWAY, platform::NAME, "broker", "registry"];
 
 /// Edges a system cannot run with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,12 @@ pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<
         }
     }
     calls.keys().try_for_each(|start| follow(&calls, &mut vec![*start]))
+}
+
+/// Checks the names of services that may call others elsewhere.
+pub(crate) fn check_part<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<(), EdgeError> {
+    let reserved = services.map(|service| service.name).find(|name| RESERVED.contains(name));
+    reserved.map_or(Ok(()), |name| Err(EdgeError::Reserved { name }))
 }
 
 /// The order to start services in: whoever is called is there before those who call, so that what was interrupted can go

@@ -10,18 +10,18 @@ use partie_gateway::{BuildError, Parts, Readiness};
 use partie_identity::{DevelopmentKeyOffLoopback, Grant, KeyError, ServiceTokens, Signer, Verifier};
 use partie_mesh::{BindError, Handles, Mesh, Serve};
 use partie_messaging::{Broker, EmbeddedBroker, Stages, Worker};
-use partie_runtime::{Activity, Clock, Compute, Ids, Stop};
+use partie_runtime::{Activity, Clock, Compute, Ids, Stop, monotonic};
 use partie_store::{Durability, Health, Migration, MigrationSet, OpenError, Store};
 use partie_telemetry::Metrics;
 
 use super::System;
 use super::edges::{self, EdgeError};
 use super::prepare::{DataDir, DataDirError};
-use super::running::{Kept, Running};
+use super::running::{Kept, Leaving, Running};
 use crate::background::Background;
 use crate::config::Config;
-use crate::platform::{self, Backstage};
-use crate::server::{Server, Shared};
+use crate::platform::{self, Backstage, Behind, Front, Hand};
+use crate::server::{Endpoint, LARGEST_BODY, Server, Shared, SlowLane};
 use crate::service::{Service, Start, Started};
 
 /// Who an anonymous write on a tutorial's route is by, in development.
@@ -30,6 +30,8 @@ const DEMO_CUSTOMER: &str = "demo-customer";
 const DEMO_LIFETIME: Duration = Duration::from_hours(1);
 /// Tasks that may wait for the compute pool.
 const COMPUTE_QUEUE: usize = 64;
+/// How long to wait before a lock that is held is tried again.
+const LOCK_AGAIN: Duration = Duration::from_millis(20);
 /// How often idempotency keys that are old enough are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
@@ -77,6 +79,22 @@ pub enum StartError {
         /// Why.
         reason: BoxError,
     },
+    /// There is no such part of the system.
+    #[error("there is no service {name}; there are {}", known.join(", "))]
+    UnknownPart {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+    /// The registry does not let the process be that service.
+    #[error("the registry refuses {service}: {reason}")]
+    Join {
+        /// Which service it wanted to be.
+        service: String,
+        /// Why not.
+        reason: String,
+    },
     /// Settings for a service that is not there.
     #[error("[services.{0}]: there is no such service, or it has no settings")]
     UnknownService(String),
@@ -91,7 +109,7 @@ impl Default for Environment {
 }
 
 impl Environment {
-    fn mesh_handles(&self) -> Handles {
+    pub(super) fn mesh_handles(&self) -> Handles {
         Handles { activity: self.activity.clone(), ids: self.ids.clone(), ..Handles::default() }
     }
 }
@@ -135,6 +153,11 @@ impl System {
             config: &config,
             environment: &environment,
             data: &data,
+            patience: Duration::ZERO,
+            waits: || {},
+            closing: Stop::default(),
+            alone: false,
+            lane: Arc::default(),
         };
         let verifier = Arc::new(launch.signer.verifier(self.name));
         let contracts = self.contracts();
@@ -162,7 +185,7 @@ impl System {
             let name = service.declared.name;
             let member = launch.service(service, &background, &verifier).await?;
             launch.mesh.attach(name, Arc::clone(&member.server));
-            member.worker.iter().for_each(|worker| backstage.add(name, worker.clone()));
+            member.worker.iter().for_each(|worker| backstage.add(name, Hand::Here(worker.clone())));
             members.insert(name, member);
         }
         let stores: BTreeMap<_, _> =
@@ -187,34 +210,58 @@ impl System {
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         ready.store(true, Ordering::Release);
         let stages = background.stages;
-        let kept =
-            Kept { data, signer, mesh, contracts, stores, broker, stages, serving, stop, handles, ready };
+        let left = Leaving::default();
+        let kept = Kept {
+            data,
+            signer,
+            mesh,
+            contracts,
+            stores,
+            broker,
+            stages,
+            serving,
+            stop,
+            handles,
+            ready,
+            left,
+        };
         Ok(Arc::new(Running::new(self.name, address, environment, kept)))
     }
 }
 
 /// A service that runs.
-struct Member {
-    server: Arc<dyn Serve>,
-    store: Option<Store>,
-    worker: Option<Worker>,
+pub(super) struct Member {
+    pub(super) server: Arc<dyn Serve>,
+    pub(super) store: Option<Store>,
+    pub(super) worker: Option<Worker>,
 }
 
 /// What every service is started with.
-struct Launch<'l> {
+pub(super) struct Launch<'l> {
     /// Tokens are for this system.
-    audience: &'static str,
-    ready: Arc<AtomicBool>,
-    signer: Signer,
-    mesh: Mesh,
-    compute: Compute,
-    config: &'l Config,
-    environment: &'l Environment,
-    data: &'l DataDir,
+    pub(super) audience: &'l str,
+    /// Whether it serves, and nothing drains.
+    pub(super) ready: Arc<AtomicBool>,
+    pub(super) signer: Signer,
+    pub(super) mesh: Mesh,
+    pub(super) compute: Compute,
+    pub(super) config: &'l Config,
+    pub(super) environment: &'l Environment,
+    pub(super) data: &'l DataDir,
+    /// How long to wait for a store that another process owns.
+    pub(super) patience: Duration,
+    /// Told when it has to wait.
+    pub(super) waits: fn(),
+    /// Stopped when nobody may wait for news any more.
+    pub(super) closing: Stop,
+    /// Whether the platform is in another process.
+    pub(super) alone: bool,
+    /// For operations of all services that hold up their thread.
+    pub(super) lane: Arc<SlowLane>,
 }
 
 impl Launch<'_> {
-    async fn service(
+    pub(super) async fn service(
         &self,
         service: Service,
         background: &Background,
@@ -223,7 +270,10 @@ impl Launch<'_> {
         let Service { declared, starter } = service;
         let name = declared.name;
         let failed = |reason: BoxError| StartError::Service { service: name, reason };
-        let store = declared.migrations.map(|migrations| self.store(name, migrations)).transpose()?;
+        let store = match declared.migrations {
+            Some(migrations) => Some(self.patiently(|| self.store(name, migrations)).await?),
+            None => None,
+        };
         let tokens = ServiceTokens::new(self.signer.clone(), self.audience, name);
         let settings = self.config.services.get(name).and_then(|value| value.as_table().cloned());
         let start = Start {
@@ -243,13 +293,19 @@ impl Launch<'_> {
             tokens: tokens.map_err(|error| failed(error.into()))?,
             settings: settings.unwrap_or_default(),
         };
-        let Started { endpoints, beside, fallback, worker } = starter(start).await.map_err(failed)?;
+        let Started { mut endpoints, beside, fallback, worker } = starter(start).await.map_err(failed)?;
+        if let (true, Some(worker)) = (self.alone, worker.clone()) {
+            endpoints.extend(Endpoint::all(Behind::routes(), &Arc::new(Front { service: name, worker })));
+        }
         let shared = Shared {
             verifier: Arc::clone(verifier),
             store: store.clone(),
             worker: worker.clone(),
             activity: self.environment.activity.clone(),
             ids: self.environment.ids.clone(),
+            largest_body: LARGEST_BODY,
+            closing: self.closing.clone(),
+            lane: Arc::clone(&self.lane),
         };
         let server =
             Server::new(name, endpoints, beside, fallback, shared).map_err(|error| failed(error.into()))?;
@@ -262,7 +318,26 @@ impl Launch<'_> {
         Store::open(self.data.path(), name, &sets, self.store_handles(), config)
     }
 
-    fn broker(&self) -> Result<EmbeddedBroker, OpenError> {
+    /// Opens a store. One that another process owns is waited for as long as this start may wait: in a rolling restart
+    /// that process is about to go.
+    pub(super) async fn patiently<T>(&self, open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
+        let until = monotonic() + self.patience;
+        let mut told = false;
+        loop {
+            match open() {
+                Err(locked @ OpenError::Locked { .. }) if monotonic() < until => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::info!(reason = %locked, "waiting for the store");
+                        (self.waits)();
+                    }
+                    tokio::time::sleep(LOCK_AGAIN).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    pub(super) fn broker(&self) -> Result<EmbeddedBroker, OpenError> {
         let mut config = self.config.broker.clone();
         config.store = self.durable(config.store);
         EmbeddedBroker::open(self.data.path(), self.store_handles(), config)
@@ -281,7 +356,7 @@ impl Launch<'_> {
         config
     }
 
-    fn parts(
+    pub(super) fn parts(
         &self,
         contracts: Vec<&'static partie_contract::Contract>,
         grpc: Vec<(&'static str, &'static str)>,
@@ -296,9 +371,10 @@ impl Launch<'_> {
             worker: None,
         }));
         let (ready, metrics) = (Arc::clone(&self.ready), Metrics::install());
-        let (signer, demo_verifier, audience) = (self.signer.clone(), Arc::clone(verifier), self.audience);
+        let (signer, demo_verifier, audience) =
+            (self.signer.clone(), Arc::clone(verifier), self.audience.to_owned());
         let demo = move || {
-            let grant = Grant::new(audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
+            let grant = Grant::new(&*audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
             // Verified like any other token, so that nothing but tokens makes an identity.
             signer.issue(&grant).ok().and_then(|token| demo_verifier.verify(&token).ok())
         };
@@ -345,7 +421,7 @@ impl Dependency {
 }
 
 /// Removes idempotency keys that are old enough.
-async fn prune(stores: Vec<Store>, stop: Stop) {
+pub(super) async fn prune(stores: Vec<Store>, stop: Stop) {
     let stopped = stop.stopped();
     tokio::pin!(stopped);
     loop {
@@ -359,7 +435,7 @@ async fn prune(stores: Vec<Store>, stop: Stop) {
 }
 
 /// One thread for each core: the pool is for computing, not for waiting.
-fn compute() -> Result<Compute, StartError> {
+pub(super) fn compute() -> Result<Compute, StartError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     Compute::start(cores, COMPUTE_QUEUE)
         .map_err(|error| StartError::Service { service: "compute", reason: error.into() })

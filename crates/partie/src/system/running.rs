@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use partie_contract::{Call, Client, Contract, Deadline};
 use partie_identity::{Grant, IssueError, Signer};
+use partie_mesh::discovery::Announcement;
 use partie_mesh::{Handles, Mesh, Origin, RunError};
 use partie_messaging::{EmbeddedBroker, Stages};
 use partie_runtime::{Activity, Clock, Stop};
@@ -27,6 +28,9 @@ const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 /// How long a call from here may take.
 const CALL: Duration = Duration::from_secs(30);
 
+/// How long the registry may take to take an announcement back.
+const WITHDRAW: Duration = Duration::from_secs(1);
+
 /// A running system, for demo actors, tests and commands.
 pub struct Running {
     name: &'static str,
@@ -41,6 +45,8 @@ pub struct Running {
     stop: Stop,
     handles: Handles,
     ready: Arc<AtomicBool>,
+    /// What a process that is one of several leaves.
+    left: Mutex<Leaving>,
     /// Held by whoever waits for the end; gone once it has come.
     serving: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
     /// Removed last, when nothing writes to it any more.
@@ -77,14 +83,40 @@ pub(crate) struct Kept {
     pub(crate) stop: Stop,
     pub(crate) handles: Handles,
     pub(crate) ready: Arc<AtomicBool>,
+    pub(crate) left: Leaving,
+}
+
+/// What ties a process to the others of its system.
+#[derive(Debug, Default)]
+pub(crate) struct Leaving {
+    /// Taken back first, so that callers turn to others.
+    pub(crate) announced: Option<Announcement>,
+    /// Stopped when nothing new is taken any more: whoever waits here for news is to ask again, elsewhere.
+    pub(crate) polls: Stop,
+    /// How long after the stop that is.
+    pub(crate) lame_duck: Duration,
+    /// Ended last: what serves the other processes.
+    pub(crate) desks: Stop,
 }
 
 // === impl Running ===
 
 impl Running {
     pub(crate) fn new(name: &'static str, address: SocketAddr, environment: Environment, kept: Kept) -> Self {
-        let Kept { data, signer, mesh, contracts, stores, broker, stages, serving, stop, handles, ready } =
-            kept;
+        let Kept {
+            data,
+            signer,
+            mesh,
+            contracts,
+            stores,
+            broker,
+            stages,
+            serving,
+            stop,
+            handles,
+            ready,
+            left,
+        } = kept;
         let serving = Mutex::new(Some(serving));
         Self {
             name,
@@ -99,6 +131,7 @@ impl Running {
             stop,
             handles,
             ready,
+            left: Mutex::new(left),
             serving,
             _data: data,
         }
@@ -178,13 +211,29 @@ impl Running {
     /// # Errors
     /// [`Ended`], when it had ended by itself before.
     pub async fn stop(&self) -> Result<(), Ended> {
+        let left = std::mem::take(&mut *self.left.lock().await);
+        if let Some(announced) = left.announced {
+            match tokio::time::timeout(WITHDRAW, announced.withdraw()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::info!(%error, "the announcement ends with its lease"),
+                Err(_) => {
+                    tracing::info!("the announcement ends with its lease: the registry does not answer")
+                }
+            }
+        }
         self.ready.store(false, Ordering::Release);
         self.stop.stop();
+        let (polls, lame_duck) = (left.polls.clone(), left.lame_duck);
+        tokio::spawn(async move {
+            tokio::time::sleep(lame_duck).await;
+            polls.stop();
+        });
         let ended = self.ended().await;
         self.handles.detached.finished().await;
         self.stages.consumers.finish().await;
         self.stages.work.finish().await;
         self.stages.relay.finish().await;
+        left.desks.finish().await;
         if let Some(broker) = &self.broker {
             broker.close().await;
         }

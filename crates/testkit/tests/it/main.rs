@@ -8,3 +8,4 @@ mod fallback;
 mod keys;
 mod menu;
 mod running;
+mod stalls;

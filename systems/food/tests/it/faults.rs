@@ -5,13 +5,13 @@
 //! at any moment under load, `provider` while nobody can be told anything, and `durability` watches its system calls.
 
 mod anytime;
-mod audit;
+pub(crate) mod audit;
 mod caller;
 #[cfg(target_os = "linux")]
 mod durability;
 mod failpoints;
-mod play;
+pub(crate) mod play;
 mod provider;
-mod stage;
+pub(crate) mod stage;
 mod states;
-mod wish;
+pub(crate) mod wish;

@@ -8,6 +8,7 @@ mod faults;
 mod journeys;
 mod orders;
 mod policies;
+mod processes;
 mod program;
 mod refusals;
 mod replay;

@@ -66,7 +66,8 @@ impl<'s> Caller<'s> {
                         }
                         return answer;
                     }
-                    503 | 504 => format!("{answer:?}"),
+                    // Somebody on the way broke off, is not there, or is too late.
+                    502..=504 => format!("{answer:?}"),
                     409 if answer.code() == "idempotency-in-progress" => format!("{answer:?}"),
                     400..500 => return answer,
                     _ => panic!("{method} {path}: {answer:?}"),

@@ -1,0 +1,344 @@
+//! One part of a system, alone in a process: a service, the gateway, or the platform they meet at.
+
+mod doors;
+mod pass;
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use partie_contract::{Contract, Fault, FaultKind};
+use partie_gateway::{Parts, Readiness};
+use partie_identity::{Signer, Verifier};
+use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance};
+use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
+use partie_messaging::{Broker, BrokerDesk, BrokerWire, Stages};
+use partie_runtime::Stop;
+use partie_telemetry::Metrics;
+
+use self::doors::Doors;
+use self::pass::Pass;
+use super::launch::{Environment, Launch, Member, StartError, compute, prune};
+use super::prepare::DataDir;
+use super::running::{Kept, Leaving, Running};
+use super::{System, edges};
+use crate::background::Background;
+use crate::config::Config;
+use crate::platform::{self, Backstage};
+use crate::server::{Endpoint, GATEWAY, Server, Shared};
+use crate::wire::{RegistryDesk, RegistryWire, RegistryWireError, RemoteRegistry};
+
+/// The names under which the mesh knows the platform's doors.
+const REGISTRY: &str = "registry";
+const BROKER: &str = "broker";
+/// The largest request to the platform, in bytes: batches of events.
+const LARGEST_BATCH: usize = 16 << 20;
+/// How long a process waits for a store whose owner is about to go.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a start waits until its announcement stands.
+const STANDS: Duration = Duration::from_secs(2);
+
+/// Where and as what one process of a system runs.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The service, `gateway` or `platform`.
+    pub(crate) part: String,
+    /// The system it is part of: whom tokens are for.
+    pub(crate) system: String,
+    /// Where to listen.
+    pub(crate) listen: Listen,
+    /// Where the registry is. The platform needs none.
+    pub(crate) registry: Option<SocketAddr>,
+    /// Where the broker is.
+    pub(crate) broker: Option<SocketAddr>,
+    /// What lets it be that service. Who has the key needs none.
+    pub(crate) join: Option<String>,
+    /// The key of the system, if it is not the development key.
+    pub(crate) key: Option<PathBuf>,
+    /// Told when all that is missing is a store that another process owns.
+    pub(crate) waits: fn(),
+}
+
+/// Where a process listens.
+#[derive(Debug)]
+pub(crate) enum Listen {
+    /// On sockets of its own.
+    At(SocketAddr),
+    /// On one that outlives it.
+    Inherited(TcpListener),
+}
+
+impl System {
+    /// Starts one part of the system in this process.
+    pub(crate) async fn launch_part(
+        mut self,
+        place: Place,
+        config: Config,
+        environment: Environment,
+    ) -> Result<Arc<Running>, StartError> {
+        edges::check_part(self.services.iter().map(|service| &service.declared))?;
+        Metrics::install();
+        let known: Vec<&'static str> = self.parts();
+        if !known.contains(&&*place.part) {
+            return Err(StartError::UnknownPart { name: place.part, known });
+        }
+        let (contracts, grpc) = (self.contracts(), self.grpc());
+        let service = self.services.iter().position(|service| service.declared.name == place.part);
+        let service = service.map(|at| self.services.swap_remove(at));
+
+        let handles = environment.mesh_handles();
+        let listener = place.listen.bind(&place.part, &config, handles.clone())?;
+        let address = listener.local_addr();
+        let data = if config.ephemeral {
+            DataDir::temporary(self.name, environment.ids.below(u64::MAX))?
+        } else {
+            DataDir::keep(&config.data)?
+        };
+        let signer = match &place.key {
+            Some(path) => pass::signer(path, &place.system)?,
+            None => Signer::development(data.path())?,
+        };
+        signer.check_listen(address)?;
+        let launch = Launch {
+            audience: &place.system,
+            ready: Arc::default(),
+            signer,
+            mesh: Mesh::new(config.mesh.clone(), handles.clone()),
+            compute: compute()?,
+            config: &config,
+            environment: &environment,
+            data: &data,
+            patience: PATIENCE,
+            waits: place.waits,
+            closing: Stop::default(),
+            alone: true,
+            lane: Arc::default(),
+        };
+        let pass = Pass::new(&place, &launch)?;
+        let mut parts = Assembly::new(pass.verifier(), Arc::clone(&launch.ready));
+        let door = match service {
+            Some(service) => parts.service(&launch, &pass, service).await?,
+            None if place.part == GATEWAY => {
+                let services = self.services.iter().map(|service| service.declared.name);
+                parts.gateway(&launch, contracts.clone(), grpc, services)?
+            }
+            None => {
+                let services = self.services.iter().filter(|service| service.declared.migrations.is_some());
+                let names = services.map(|service| service.declared.name);
+                parts.platform(&launch, &pass, names, &known).await?
+            }
+        };
+
+        let (signer, mesh) = (launch.signer.clone(), launch.mesh.clone());
+        let stop = Stop::default();
+        let serving = tokio::spawn(listener.run(door, stop.clone()));
+        parts.ready.store(true, Ordering::Release);
+        // Callers may come now.
+        let mut left = Leaving {
+            announced: None,
+            polls: launch.closing.clone(),
+            lame_duck: config.gateway.limits.lame_duck,
+            desks: parts.desks,
+        };
+        if let Some(registry) = pass.registry().filter(|_| place.part != GATEWAY) {
+            left.announced = Some(announce(registry, &place.part, address, &environment).await?);
+        }
+        let Assembly { ready, stores, broker, stages, .. } = parts;
+        let kept = Kept {
+            data,
+            signer,
+            mesh,
+            contracts,
+            stores,
+            broker,
+            stages,
+            serving,
+            stop,
+            handles,
+            ready,
+            left,
+        };
+        Ok(Arc::new(Running::new(self.name, address, environment, kept)))
+    }
+
+    /// Everything that can be a process of its own, in the order to start it.
+    pub(crate) fn parts(&self) -> Vec<&'static str> {
+        let mut parts = vec![platform::NAME];
+        parts.extend(self.services.iter().map(|service| service.declared.name));
+        if self.has_gateway {
+            parts.push(GATEWAY);
+        }
+        parts
+    }
+}
+
+/// Announces a service. What is refused now will be refused later; a registry that does not answer is tried again.
+async fn announce(
+    registry: &RemoteRegistry,
+    service: &str,
+    address: SocketAddr,
+    environment: &Environment,
+) -> Result<Announcement, StartError> {
+    let unique = environment.ids.below(u64::MAX);
+    let instance = Instance::new(format!("{service}-{}-{unique:016x}", std::process::id()), address);
+    let refused = match registry.announce(service, &instance).await {
+        Err(Fault::Domain(RegistryWireError::JoinRefused { reason })) => Some(reason),
+        Err(Fault::Platform(fault))
+            if matches!(fault.kind(), FaultKind::Unauthenticated | FaultKind::Forbidden) =>
+        {
+            Some(fault.detail().unwrap_or("it does not know the token").to_owned())
+        }
+        Ok(()) | Err(_) => None,
+    };
+    if let Some(reason) = refused {
+        return Err(StartError::Join { service: service.to_owned(), reason });
+    }
+    let ids = environment.ids.clone();
+    let announcement = Announcement::make(Arc::new(registry.clone()), service, instance, ids);
+    if tokio::time::timeout(STANDS, announcement.stands()).await.is_err() {
+        tracing::warn!(service, "the registry does not answer yet");
+    }
+    Ok(announcement)
+}
+
+/// A process in the making.
+struct Assembly {
+    verifier: Arc<Verifier>,
+    ready: Arc<AtomicBool>,
+    stores: BTreeMap<&'static str, partie_store::Store>,
+    broker: Option<partie_messaging::EmbeddedBroker>,
+    stages: Stages,
+    desks: Stop,
+}
+
+// === impl Assembly ===
+
+impl Assembly {
+    fn new(verifier: Arc<Verifier>, ready: Arc<AtomicBool>) -> Self {
+        Self {
+            verifier,
+            ready,
+            stores: BTreeMap::new(),
+            broker: None,
+            stages: Stages::default(),
+            desks: Stop::default(),
+        }
+    }
+
+    /// A service: its events go and come over the wire, and whom it calls is found in the registry.
+    async fn service(
+        &mut self,
+        launch: &Launch<'_>,
+        pass: &Pass,
+        service: crate::Service,
+    ) -> Result<Arc<dyn Serve>, StartError> {
+        let name = service.declared.name;
+        let broker: Option<Arc<dyn Broker>> = pass.broker(launch).map(|broker| Arc::new(broker) as _);
+        let background =
+            Background { broker, stages: self.stages.clone(), config: launch.config.messaging.clone() };
+        let Member { server, store, .. } = launch.service(service, &background, &self.verifier).await?;
+        if let Some(store) = store {
+            let work = &self.stages.work;
+            work.spawn(prune(vec![store.clone()], work.clone()));
+            self.stores.insert(name, store);
+        }
+        Ok(server)
+    }
+
+    /// The edge: every service is found in the registry.
+    fn gateway(
+        &self,
+        launch: &Launch<'_>,
+        contracts: Vec<&'static Contract>,
+        grpc: Vec<(&'static str, &'static str)>,
+        services: impl Iterator<Item = &'static str>,
+    ) -> Result<Arc<dyn Serve>, StartError> {
+        let found: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
+        let starting = Arc::clone(&self.ready);
+        let ready = move || {
+            let starting = !starting.load(Ordering::Acquire);
+            found.iter().map(|target| readiness(target, starting)).collect()
+        };
+        let parts = launch.parts(contracts, grpc, &BTreeMap::new(), None, &self.verifier);
+        let parts = Parts { ready: Arc::new(ready), ..parts };
+        Ok(Arc::new(launch.config.gateway.build(parts)?))
+    }
+
+    /// Registry and broker.
+    async fn platform(
+        &mut self,
+        launch: &Launch<'_>,
+        pass: &Pass,
+        services: impl Iterator<Item = &'static str>,
+        reserved: &[&'static str],
+    ) -> Result<Arc<dyn Serve>, StartError> {
+        let broker = launch.patiently(|| launch.broker()).await?;
+        let ids = &launch.environment.ids;
+        let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
+        launch.mesh.discover(Arc::new(registry.clone()));
+        let backstage = Backstage::new(Some(Arc::new(broker.clone())));
+        for service in services {
+            backstage.add(service, pass.hand(launch.mesh.clone(), service));
+        }
+        let consul = doors::consul(launch, &self.verifier, registry.clone(), reserved);
+        let registry =
+            RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
+        let desk =
+            BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), launch.closing.clone(), &self.desks);
+        let mut endpoints = Endpoint::all(RegistryWire::routes(), &Arc::new(registry));
+        endpoints.extend(Endpoint::all(BrokerWire::routes(), &Arc::new(desk)));
+        endpoints.extend(platform::endpoints(backstage));
+        let shared = Shared {
+            verifier: Arc::clone(&self.verifier),
+            store: None,
+            worker: None,
+            activity: launch.environment.activity.clone(),
+            ids: ids.clone(),
+            largest_body: LARGEST_BATCH,
+            closing: launch.closing.clone(),
+            lane: Arc::clone(&launch.lane),
+        };
+        self.broker = Some(broker);
+        let server = Server::new(platform::NAME, endpoints, Vec::new(), None, shared);
+        let server =
+            server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
+        Ok(Arc::new(Doors { consul: Arc::new(consul), server: Arc::new(server) }))
+    }
+}
+
+fn readiness(target: &Target, starting: bool) -> Readiness {
+    let problem = match target.is_known() {
+        _ if starting => Some("is starting or draining".to_owned()),
+        false => Some("no instance is announced".to_owned()),
+        true => None,
+    };
+    Readiness { service: target.service().to_owned(), problem }
+}
+
+// === impl Listen ===
+
+impl Listen {
+    fn bind(
+        &self,
+        part: &str,
+        config: &Config,
+        handles: partie_mesh::Handles,
+    ) -> Result<Listener, StartError> {
+        let limits = match part {
+            GATEWAY => config.gateway.limits.clone(),
+            _ => doors::limits(&config.gateway.limits),
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let workers = config.gateway.workers.unwrap_or_else(cores);
+        let failed = |source| BindError::Io { address: config.gateway.listen, source };
+        Ok(match self {
+            Self::At(address) => Listener::bind(*address, limits, workers, handles)?,
+            Self::Inherited(socket) => {
+                Listener::adopt(socket.try_clone().map_err(failed)?, limits, workers, handles)?
+            }
+        })
+    }
+}

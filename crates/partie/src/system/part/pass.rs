@@ -1,0 +1,120 @@
+//! What a process needs to speak with the others of its system.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use partie_contract::{BoxError, Call, Caller, Channel, Client as _, Deadline};
+use partie_identity::{KeyError, ServiceTokens, Signer, Verifier};
+use partie_mesh::{Mesh, Origin};
+use partie_messaging::{BrokerWireClient, RemoteBroker};
+use partie_runtime::Ids;
+
+use super::super::launch::{Launch, StartError};
+use super::{BROKER, Place, REGISTRY};
+use crate::platform::{self, BehindClient, Hand};
+use crate::wire::{RegistryWireClient, RemoteRegistry, join_grant};
+
+/// How long a call to the platform may take. Long polls are shorter.
+const CALL: Duration = Duration::from_secs(30);
+
+/// The process as the others know it.
+pub(super) struct Pass {
+    verifier: Arc<Verifier>,
+    registry: Option<RemoteRegistry>,
+    has_broker: bool,
+    calls: Arc<dyn Fn() -> Call + Send + Sync>,
+    origin: Origin,
+    ids: Ids,
+}
+
+/// The key in a file, which is the system's own: it may serve others.
+pub(super) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
+    let read = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
+    let document = std::fs::read(path).map_err(read)?;
+    Signer::from_pkcs8(&document, &format!("partie:{system}"))
+}
+
+// === impl Pass ===
+
+impl Pass {
+    /// Leads the mesh to the platform's doors.
+    pub(super) fn new(place: &Place, launch: &Launch<'_>) -> Result<Self, StartError> {
+        let verifier = Arc::new(launch.signer.verifier(&place.system));
+        let refused =
+            |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
+        let tokens = ServiceTokens::new(launch.signer.clone(), &place.system, &place.part);
+        let tokens = tokens.map_err(|error| refused(error.into()))?;
+        let ids = launch.environment.ids.clone();
+        let calls: Arc<dyn Fn() -> Call + Send + Sync> = Arc::new({
+            let (tokens, ids) = (tokens.clone(), ids.clone());
+            move || Call::new(Deadline::after(CALL), ids.trace()).with_caller(tokens.caller())
+        });
+        let origin = Origin::new(place.part.as_str())
+            .with_token(move || HeaderValue::from_str(&tokens.identity().token).ok());
+
+        // Who has the key may be anybody. Who was given a token is what that says.
+        let join = match &place.join {
+            Some(join) => join.clone(),
+            None => launch
+                .signer
+                .issue(&join_grant(&place.system, &place.part))
+                .map_err(|error| refused(error.into()))?,
+        };
+        let join = verifier.verify(join.trim()).map_err(|fault| {
+            refused(
+                format!("the join token is no good: {}", fault.detail().unwrap_or("it is of another system"))
+                    .into(),
+            )
+        })?;
+
+        if let Some(broker) = place.broker.or(place.registry) {
+            launch.mesh.connect(BROKER, broker);
+        }
+        let registry = place.registry.map(|address| {
+            for door in [REGISTRY, platform::NAME] {
+                launch.mesh.connect(door, address);
+            }
+            let client = RegistryWireClient::over(launch.mesh.channel(origin.clone(), REGISTRY));
+            let url = format!("http://{address}");
+            let pass = Caller::Verified(join);
+            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(&verifier), pass)
+        });
+        if let Some(registry) = &registry {
+            launch.mesh.discover(Arc::new(registry.clone()));
+        }
+        let has_broker = registry.is_some();
+        Ok(Self { verifier, registry, has_broker, calls, origin, ids })
+    }
+
+    pub(super) fn verifier(&self) -> Arc<Verifier> {
+        Arc::clone(&self.verifier)
+    }
+
+    pub(super) fn registry(&self) -> Option<&RemoteRegistry> {
+        self.registry.as_ref()
+    }
+
+    /// A channel to a service, under the name of this one.
+    pub(super) fn channel(&self, mesh: &Mesh, to: &str) -> Channel {
+        mesh.channel(self.origin.clone(), to)
+    }
+
+    /// The background work of a service in another process.
+    pub(super) fn hand(&self, mesh: Mesh, service: &'static str) -> Hand {
+        let origin = self.origin.clone();
+        // Found when it is asked for: the platform has nothing to do with services otherwise.
+        let client = move || BehindClient::over(mesh.channel(origin.clone(), service));
+        Hand::There(Arc::new(client), Arc::clone(&self.calls))
+    }
+
+    /// The system's broker.
+    pub(super) fn broker(&self, launch: &Launch<'_>) -> Option<RemoteBroker> {
+        self.has_broker.then(|| {
+            let client = BrokerWireClient::over(self.channel(&launch.mesh, BROKER));
+            let handles = (launch.environment.activity.clone(), self.ids.clone());
+            RemoteBroker::new(client, Arc::clone(&self.calls), handles, launch.config.broker.retention)
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! Between the processes of a system: the wire protocol of the registry, and who may speak it. That of the broker is in
+//! messaging.
+
+mod join;
+mod registry;
+mod registry_desk;
+mod remote_registry;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::join::Joined;
+pub use self::join::join_grant;
+pub use self::registry::{
+    Admitted, After, Announce, RegistryWire, RegistryWireClient, RegistryWireError, Which, WireInstance,
+    WireListing,
+};
+pub(crate) use self::registry_desk::RegistryDesk;
+pub use self::remote_registry::RemoteRegistry;

@@ -1,0 +1,132 @@
+//! Serves the embedded registry to other processes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use partie_contract::{Call, NoContent, Outcome, Platform};
+use partie_identity::Signer;
+use partie_mesh::discovery::{EmbeddedRegistry, Instance};
+use partie_runtime::{Ids, Stop};
+
+use super::join::{Joined, member_grant};
+use super::registry::{
+    Admitted, After, Announce, RegistryWire, RegistryWireError, Which, WireInstance, WireListing,
+};
+
+/// The bounds of a lease.
+const LEASE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+/// The longest name of a service or an instance.
+const LONGEST_NAME: usize = 128;
+
+/// The registry of a system, for its processes.
+#[derive(Debug, Clone)]
+pub(crate) struct RegistryDesk(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: EmbeddedRegistry,
+    system: String,
+    signer: Signer,
+    life: u64,
+    /// Stopped when polls are to end at once.
+    closing: Stop,
+}
+
+// === impl RegistryDesk ===
+
+impl RegistryDesk {
+    /// Serves that registry. Who is let in gets a token of that signer. Once `closing` is stopped, nobody waits for news
+    /// any more.
+    pub(crate) fn open(
+        registry: EmbeddedRegistry,
+        system: &str,
+        signer: Signer,
+        ids: &Ids,
+        closing: Stop,
+    ) -> Self {
+        let life = ids.below(u64::from(u32::MAX)) + 1;
+        Self(Arc::new(Inner { registry, system: system.to_owned(), signer, life, closing }))
+    }
+
+    fn admitted(&self, service: &str) -> Result<Admitted, Platform> {
+        let token = self.0.signer.issue(&member_grant(&self.0.system, service));
+        Ok(Admitted { token: token.map_err(Platform::internal)? })
+    }
+
+    fn listing(&self, service: &str) -> WireListing {
+        let listing = self.0.registry.list(service);
+        let instances = listing.instances.iter().map(|Instance { id, address, weight }| WireInstance {
+            id: id.to_string(),
+            address: address.to_string(),
+            weight: *weight,
+        });
+        WireListing {
+            life: self.0.life,
+            index: listing.index,
+            settling: listing.settling,
+            instances: instances.collect(),
+        }
+    }
+}
+
+impl RegistryWire for RegistryDesk {
+    async fn announce(&self, cx: &Call, announce: Announce) -> Outcome<Admitted, RegistryWireError> {
+        let Announce { service, id, address, weight, lease_ms } = announce;
+        check(cx, &service)?;
+        let refused = |reason: &str| RegistryWireError::JoinRefused { reason: reason.to_owned() };
+        if service.len() > LONGEST_NAME || id.is_empty() || id.len() > LONGEST_NAME {
+            return Err(refused("names have 1 to 128 bytes").into());
+        }
+        let address: SocketAddr =
+            address.parse().map_err(|_| refused("the address is not an IP address with a port"))?;
+        if address.ip().is_unspecified() {
+            return Err(
+                refused("nobody can call the address it listens on: listen on one of the machine's").into()
+            );
+        }
+        let lease = Duration::from_millis(lease_ms).clamp(*LEASE.start(), *LEASE.end());
+        let instance = Instance { id: id.into(), address, weight };
+        self.0.registry.put(&service, &instance, Some(lease)).map_err(|_| RegistryWireError::Full)?;
+        Ok(self.admitted(&service)?)
+    }
+
+    async fn renew(&self, cx: &Call, which: Which) -> Outcome<Admitted, RegistryWireError> {
+        check(cx, &which.service)?;
+        if !self.0.registry.renew(&which.service, &which.id) {
+            return Err(RegistryWireError::Unknown.into());
+        }
+        Ok(self.admitted(&which.service)?)
+    }
+
+    async fn withdraw(&self, cx: &Call, which: Which) -> Outcome<NoContent, RegistryWireError> {
+        check(cx, &which.service)?;
+        self.0.registry.remove(&which.service, &which.id);
+        Ok(NoContent)
+    }
+
+    async fn list(&self, cx: &Call, after: After) -> Outcome<WireListing, RegistryWireError> {
+        let After { service, life, index, settling } = after;
+        let news = async {
+            loop {
+                let listing = self.listing(&service);
+                let known = (life, index, settling) == (listing.life, listing.index, listing.settling);
+                if !known {
+                    return;
+                }
+                tokio::select! {
+                    () = self.0.registry.changed(&service, index) => {}
+                    () = self.0.registry.settled(), if settling => {}
+                    () = self.0.closing.stopped() => return,
+                }
+            }
+        };
+        // Without news until then the list is what it was.
+        _ = cx.parked(tokio::time::timeout(cx.wait(), news)).await;
+        Ok(self.listing(&service))
+    }
+}
+
+fn check(cx: &Call, service: &str) -> Result<(), RegistryWireError> {
+    Joined::check(cx.caller(), service).map_err(|reason| RegistryWireError::JoinRefused { reason })
+}
