@@ -204,3 +204,115 @@ fn scramble(seed: u64) -> u64 {
     let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
     mixed ^ mixed >> 31
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(seconds: u64) -> Ticks {
+        Ticks::from_nanos(1).after(SECOND * u32::try_from(seconds).unwrap())
+    }
+
+    fn instances(numbers: impl IntoIterator<Item = u16>) -> Vec<Instance> {
+        let instance = |port: u16| Instance::new(port.to_string(), SocketAddr::from(([127, 0, 0, 1], port)));
+        numbers.into_iter().map(instance).collect()
+    }
+
+    fn set(numbers: impl IntoIterator<Item = u16>, before: &EndpointSet, config: &MeshConfig) -> EndpointSet {
+        let remote = |address| Remote::new(address, SECOND, SECOND);
+        before.next(&instances(numbers), config, 7, at(0), remote)
+    }
+
+    fn wish(now: Ticks, random: u64) -> Wish<'static> {
+        Wish { now, random, not: None, probe: None, slow_start: SECOND }
+    }
+
+    fn fail(set: &EndpointSet, number: usize, now: Ticks, config: &BreakerConfig) {
+        for _ in 0..config.failures {
+            set.record(&set.endpoints[number], now, Outcome::Failed, config, 0);
+        }
+    }
+
+    /// Who gets one of many calls.
+    fn picked(set: &EndpointSet, now: Ticks) -> BTreeSet<String> {
+        let pick = |random| set.pick(&wish(now, random)).unwrap().endpoint().instance.id.to_string();
+        (0..500).map(pick).collect()
+    }
+
+    #[test]
+    fn whoever_fails_again_and_again_is_left_alone_but_never_too_many() {
+        let config = MeshConfig::default();
+        for (size, ejected) in [(1, 0), (2, 1), (3, 1), (4, 2), (10, 5)] {
+            let set = set(1..=size, &EndpointSet::default(), &config);
+            for number in 0..usize::from(size) {
+                fail(&set, number, at(0), &config.breaker);
+            }
+            let shut = set.iter().filter(|endpoint| !endpoint.breaker.is_closed()).count();
+            assert_eq!(shut, ejected, "of {size}");
+            assert!(!set.panic.load(Ordering::Relaxed));
+            let well = set.iter().filter(|endpoint| endpoint.breaker.is_closed());
+            let well: BTreeSet<_> = well.map(|endpoint| endpoint.instance.id.to_string()).collect();
+            assert!(picked(&set, at(0)).is_subset(&well), "of {size}");
+        }
+    }
+
+    #[test]
+    fn one_call_that_could_be_repeated_finds_out_when_the_time_has_come() {
+        let config = MeshConfig::default();
+        let set = set(1..=3, &EndpointSet::default(), &config);
+        fail(&set, 0, at(0), &config.breaker);
+        let probes = |now, probe| {
+            let picked: Vec<_> =
+                (0..50).map(|random| set.pick(&Wish { probe, ..wish(now, random) }).unwrap()).collect();
+            picked.iter().filter(|picked| &*picked.endpoint().instance.id == "1").count()
+        };
+        assert_eq!(probes(at(0), Some(SECOND)), 0);
+        assert_eq!(probes(at(2), None), 0, "none that could not be tried elsewhere");
+        assert_eq!(probes(at(2), Some(SECOND)), 1);
+        set.record(&set.endpoints[0], at(2), Outcome::Answered(SECOND / 1_000), &config.breaker, 0);
+        assert!(set.endpoints[0].breaker.is_closed());
+    }
+
+    #[test]
+    fn when_fewer_are_well_than_can_be_true_nobody_is_left_alone() {
+        let config = MeshConfig::default();
+        let all = set(1..=10, &EndpointSet::default(), &config);
+        for number in 0..5 {
+            fail(&all, number, at(0), &config.breaker);
+        }
+        // Of those that were well all but one go.
+        let rest = set(1..=6, &all, &config);
+        assert!(rest.panic.load(Ordering::Relaxed));
+        assert!(picked(&rest, at(0)).len() > 1, "the one that is left cannot carry all");
+    }
+
+    #[test]
+    fn a_new_list_forgets_nobody_who_stays() {
+        let config = MeshConfig::default();
+        let before = set(1..=3, &EndpointSet::default(), &config);
+        let after = set(2..=4, &before, &config);
+        let kept = |id: &str| {
+            let find = |set: &EndpointSet| set.iter().find(|endpoint| &*endpoint.instance.id == id).cloned();
+            Arc::ptr_eq(&find(&before).unwrap(), &find(&after).unwrap())
+        };
+        assert!(kept("2") && kept("3"));
+        assert_eq!(after.len(), 3);
+    }
+
+    #[test]
+    fn whoever_has_just_failed_the_call_does_not_get_it_again() {
+        let config = MeshConfig::default();
+        for size in [2, 3, 8] {
+            let set = set(1..=size, &EndpointSet::default(), &config);
+            let not = Some(&set.endpoints[0]);
+            for random in 0..200 {
+                let picked = set.pick(&Wish { not, ..wish(at(0), random) }).unwrap();
+                assert_ne!(&*picked.endpoint().instance.id, "1", "of {size}");
+            }
+        }
+    }
+}
