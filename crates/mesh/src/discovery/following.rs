@@ -100,7 +100,7 @@ impl Seen {
         instances.dedup_by(|a, b| a.id == b.id);
         self.instances.send_if_modified(|known| {
             if instances.is_empty() && !known.is_empty() {
-                tracing::warn!(service = %self.service, last = known.len(), "no instance is announced; the last list stays");
+                tracing::info!(service = %self.service, last = known.len(), "no instance is announced; the last list stays");
                 return false;
             }
             let changed = **known != *instances;
