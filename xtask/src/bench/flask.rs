@@ -1,4 +1,4 @@
-//! The Python that runs the tutorial's chain: a virtual environment with what `bench/flask/requirements.txt` pins.
+//! The Python that runs the tutorial's services: a virtual environment with what `bench/flask/requirements.txt` pins.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub(super) fn python() -> Result<PathBuf> {
     let mut probe = program("python3");
     probe.args(["-c", "import venv, ensurepip"]);
     if !succeeds(probe) {
-        return Err("the tutorial's chain needs Python: sudo apt-get install python3-venv".into());
+        return Err("the tutorial's services need Python: sudo apt-get install python3-venv".into());
     }
     let mut venv = program("python3");
     venv.args(["-m", "venv", "--clear"]).arg(&dir);
