@@ -204,3 +204,52 @@ impl http_body::Body for Answer {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use hyper::server::conn::http2::Builder;
+    use hyper::service::service_fn;
+    use tokio::net::TcpListener;
+    use tokio::sync::Barrier;
+
+    use super::*;
+
+    /// Calls this often from a thread of its own; all threads live until all have called.
+    async fn call(instance: Arc<Http2>, together: Arc<Barrier>, times: usize) {
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                for _ in 0..times {
+                    assert!(instance.send(&mut Some(Request::new(Body::empty()))).await.is_ok());
+                }
+                together.wait().await;
+            });
+        });
+        tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_thread_calls_on_connections_of_its_own() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                let empty = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+                tokio::spawn(
+                    Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), empty),
+                );
+            }
+        });
+        let instance = Arc::new(Http2::new(address, Duration::from_secs(5)));
+        let together = Arc::new(Barrier::new(3));
+        let calls = (0..3).map(|_| call(Arc::clone(&instance), Arc::clone(&together), 5));
+        let all = futures_util::future::join_all(calls);
+        tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+        assert_eq!(accepted.load(Ordering::Relaxed), 3);
+    }
+}
