@@ -26,6 +26,8 @@ pub enum End {
     Input,
     /// Nothing but a signal.
     Kill,
+    /// The signal that asks it to drain, which it does in a time of its own: it has processes that end with it.
+    Drain,
 }
 
 // === impl Child ===
@@ -77,6 +79,29 @@ impl Child {
         cpu_of(&self.process.id().to_string())
     }
 
+    /// User and system time of it and of all processes it has started so far, and these have, whether they still run or
+    /// have been waited for.
+    ///
+    /// # Errors
+    /// When `/proc` does not say.
+    pub fn cpu_of_all(&self) -> Result<Duration, Error> {
+        let mut stats = Vec::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let is_process = entry.as_ref().is_ok_and(|entry| {
+                entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            });
+            // One that has ended meanwhile is counted by its parent.
+            if let Some(stat) = entry
+                .ok()
+                .filter(|_| is_process)
+                .and_then(|entry| std::fs::read_to_string(entry.path().join("stat")).ok())
+            {
+                stats.push(stat);
+            }
+        }
+        Ok(TICK * family(self.process.id(), stats.iter().filter_map(|stat| Stat::of(stat))))
+    }
+
     /// Resident memory, in KiB.
     ///
     /// # Errors
@@ -94,6 +119,12 @@ impl Drop for Child {
             End::Input => drop(self.process.stdin.take()),
             // One that is gone already is what was wanted.
             End::Kill => self.process.kill().unwrap_or_default(),
+            End::Drain => {
+                let asked = Command::new("kill").arg(self.process.id().to_string()).status();
+                if !asked.is_ok_and(|status| status.success()) {
+                    self.process.kill().unwrap_or_default();
+                }
+            }
         }
         self.process.wait().ok();
     }
@@ -126,21 +157,55 @@ pub fn own_cpu() -> Result<Duration, Error> {
 
 fn cpu_of(process: &str) -> Result<Duration, Error> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let ticks = ticks(&stat).ok_or_else(|| format!("no CPU time in {stat:?}"))?;
-    Ok(TICK * ticks)
+    let stat = Stat::of(&stat).ok_or_else(|| format!("no CPU time in {stat:?}"))?;
+    Ok(TICK * stat.own)
+}
+
+/// What proc(5) says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    process: u32,
+    parent: u32,
+    /// Its own ticks.
+    own: u32,
+    /// Those of children it has waited for.
+    buried: u32,
+}
+
+// === impl Stat ===
+
+impl Stat {
+    /// The program's name is in parentheses and may hold anything.
+    fn of(stat: &str) -> Option<Self> {
+        let (process, rest) = stat.split_once(" (")?;
+        let (_, rest) = rest.rsplit_once(')')?;
+        // From the third field on, the state.
+        let fields: Vec<_> = rest.split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3)?.parse::<u32>().ok();
+        Some(Self {
+            process: process.parse().ok()?,
+            parent: field(4)?,
+            own: field(14)? + field(15)?,
+            buried: field(16)? + field(17)?,
+        })
+    }
+}
+
+/// The ticks of a process and of all that descend from it.
+fn family(eldest: u32, all: impl Iterator<Item = Stat>) -> u32 {
+    let all: Vec<_> = all.collect();
+    let (mut members, mut next) = (vec![eldest], 0);
+    while let Some(parent) = members.get(next).copied() {
+        members.extend(all.iter().filter(|stat| stat.parent == parent).map(|stat| stat.process));
+        next += 1;
+    }
+    all.iter().filter(|stat| members.contains(&stat.process)).map(|stat| stat.own + stat.buried).sum()
 }
 
 /// The address at the end of a line, with `http://` or without.
 fn address(line: &str) -> Option<SocketAddr> {
     let last = line.split_whitespace().last()?;
     last.strip_prefix("http://").unwrap_or(last).parse().ok()
-}
-
-/// Fields 14 and 15 of proc(5). The program's name before them is in parentheses and may hold anything.
-fn ticks(stat: &str) -> Option<u32> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11).map(str::parse::<u32>);
-    Some(fields.next()?.ok()? + fields.next()?.ok()?)
 }
 
 #[cfg(test)]
@@ -157,8 +222,22 @@ mod tests {
 
     #[test]
     fn cpu_time_is_found_behind_any_name() {
-        let stat = "7 (a b) c) S 1 7 7 0 -1 4194304 100 0 0 0 250 130 0 0 20 0 4 0 100 0 0";
-        assert_eq!(ticks(stat), Some(380));
-        assert_eq!(ticks("7 (x) S 1"), None);
+        let stat = "7 (a b) c) S 1 7 7 0 -1 4194304 100 0 0 0 250 130 4 2 20 0 4 0 100 0 0";
+        assert_eq!(Stat::of(stat), Some(Stat { process: 7, parent: 1, own: 380, buried: 6 }));
+        assert_eq!(Stat::of("7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn a_family_is_a_process_its_children_and_theirs() {
+        let stat = |process, parent, own, buried| Stat { process, parent, own, buried };
+        let all = [
+            stat(5, 2, 100, 0),
+            stat(2, 1, 10, 5),
+            stat(1, 0, 9_000, 0),
+            stat(9, 5, 1_000, 0),
+            stat(3, 1, 7, 0),
+        ];
+        assert_eq!(family(2, all.into_iter()), 1_115);
+        assert_eq!(family(4, all.into_iter()), 0);
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! Layout: `child` runs a server and reads its CPU time; `http` talks to it and `load` drives it; `rounds` has the
 //! arithmetic; `machine` the facts; `table` writes Markdown; `orders` is the endpoint that `contract` measures, in both of
-//! its forms; `mesh` has the callers that `mesh` compares; `food` is the whole system with its customers and kitchens, and the tutorial's chain beside it.
+//! its forms; `mesh` has the callers that `mesh` compares; `food` is the whole system with
+//! its customers and kitchens, and the tutorial's chain beside it; `ncr` the same for the nCr system and the tutorial's pair.
 #![forbid(unsafe_code)]
 
 mod child;
@@ -14,6 +15,7 @@ mod http;
 mod load;
 mod machine;
 pub mod mesh;
+pub mod ncr;
 pub mod orders;
 mod rounds;
 mod table;

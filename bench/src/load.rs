@@ -1,6 +1,7 @@
 //! A closed-loop load generator: so many keep-alive connections, each with one request under way at all times.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use partie::runtime::monotonic;
@@ -14,7 +15,7 @@ use crate::http::{self, Answer, Connection};
 #[derive(Debug)]
 pub struct Load {
     runtime: Runtime,
-    request: Vec<u8>,
+    requests: Arc<[Vec<u8>]>,
     connections: usize,
 }
 
@@ -35,8 +36,16 @@ impl Load {
     /// # Errors
     /// When the system gives no runtime.
     pub fn new(path: &str, body: &[u8], connections: usize) -> Result<Self, Error> {
+        Self::of(vec![http::request("POST", path, "", body)], connections)
+    }
+
+    /// These requests in a circle, on each of so many connections, which begin at different ones.
+    ///
+    /// # Errors
+    /// When the system gives no runtime.
+    pub fn of(requests: Vec<Vec<u8>>, connections: usize) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runtime, request: http::request("POST", path, "", body), connections })
+        Ok(Self { runtime, requests: requests.into(), connections })
     }
 
     /// One request with another body, on a connection of its own.
@@ -44,8 +53,15 @@ impl Load {
     /// # Errors
     /// When the server cannot be reached or breaks off.
     pub fn once(&self, to: SocketAddr, path: &str, body: &[u8]) -> Result<Answer, Error> {
-        let request = http::request("POST", path, "", body);
-        self.runtime.block_on(async { Connection::new(to).exchange(&request).await })
+        self.send(to, &http::request("POST", path, "", body))
+    }
+
+    /// Any one request, on a connection of its own.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or breaks off.
+    pub fn send(&self, to: SocketAddr, request: &[u8]) -> Result<Answer, Error> {
+        self.runtime.block_on(async { Connection::new(to).exchange(request).await })
     }
 
     /// Drives the server for that long. `begin` runs when all connections are open, before the first request.
@@ -69,12 +85,16 @@ impl Load {
             begin()?;
             let begun = monotonic();
             let mut tasks = JoinSet::new();
-            for mut connection in open {
-                let request = self.request.clone();
+            for (number, mut connection) in open.into_iter().enumerate() {
+                let requests = Arc::clone(&self.requests);
+                let first = number * requests.len() / self.connections;
                 tasks.spawn(async move {
                     let mut answers = 0_u64;
-                    while monotonic().duration_since(begun) < time {
-                        let answer = connection.exchange(&request).await?;
+                    for request in requests.iter().cycle().skip(first) {
+                        if monotonic().duration_since(begun) >= time {
+                            break;
+                        }
+                        let answer = connection.exchange(request).await?;
                         if answer.status != status {
                             return Err(format!("{} instead of {status}", answer.status).into());
                         }

@@ -7,8 +7,8 @@ mod running;
 
 use crate::process::{Result, cargo, root, run};
 
-/// The benchmark of the whole food system.
-const ORDERS: &str = "orders";
+/// Benchmarks of a whole system beside the tutorial's in Python: their name, their binary, and the system's program.
+const SYSTEMS: &[(&str, &str, &str)] = &[("orders", "orders", "food"), ("ncr", "bench-ncr", "ncr")];
 
 pub(crate) fn command(arguments: &[String]) -> Result {
     let names = names()?;
@@ -19,11 +19,13 @@ pub(crate) fn command(arguments: &[String]) -> Result {
     if name == "build" {
         return build::command(rest);
     }
-    let words = ["run", "--quiet", "--profile", "dist", "--package", "bench", "--bin", name, "--"];
+    let system = SYSTEMS.iter().find(|(of, ..)| of == name);
+    let binary = system.map_or(name.as_str(), |(_, binary, _)| binary);
+    let words = ["run", "--quiet", "--profile", "dist", "--package", "bench", "--bin", binary, "--"];
     let mut program = cargo(words.into_iter().chain(rest.iter().map(String::as_str)));
-    if name == ORDERS {
+    if let Some((.., system)) = system {
         // It measures the program as it ships, which it finds beside itself, and the tutorial's.
-        run(cargo(["build", "--quiet", "--profile", "dist", "--package", "food"]))?;
+        run(cargo(["build", "--quiet", "--profile", "dist", "--package", system]))?;
         program.env(flask::PYTHON, flask::python()?);
     }
     run(program)

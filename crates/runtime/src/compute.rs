@@ -8,6 +8,10 @@ use tokio::sync::oneshot;
 
 type Task = Box<dyn FnOnce() + Send>;
 
+/// How much the threads give way, in the nice values of setpriority(2): about a tenth of a core that others want too.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 /// Threads for computing. Cheap to clone; the threads end with the last clone.
 #[derive(Clone)]
 pub struct Compute(SyncSender<Task>);
@@ -54,6 +58,7 @@ impl Compute {
 }
 
 fn work(inbox: &Mutex<Receiver<Task>>) {
+    give_way();
     loop {
         let task = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match task {
@@ -61,6 +66,16 @@ fn work(inbox: &Mutex<Receiver<Task>>) {
             Ok(task) => drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(task))),
             Err(_) => return,
         }
+    }
+}
+
+/// Whoever answers requests goes first: what is computed takes long anyway. Only Linux has priorities of threads;
+/// elsewhere they are the whole process's and stay as they are.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    // One may always be nicer than before. Should the system refuse all the same, work is done, only less politely.
+    if let Ok(nice) = rustix::process::getpriority_process(None) {
+        rustix::process::setpriority_process(None, (nice + NICE).min(19)).ok();
     }
 }
 
@@ -81,6 +96,15 @@ impl std::error::Error for Saturated {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn computing_gives_way_and_its_caller_does_not() {
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        let (before, pool) = (nice(), Compute::start(1, 1).unwrap());
+        assert_eq!(pool.run(nice).await, Ok((before + NICE).min(19)));
+        assert_eq!(nice(), before);
+    }
 
     #[tokio::test]
     async fn a_full_queue_rejects_at_once_and_a_panic_kills_no_thread() {

@@ -14,21 +14,24 @@
 //! * [`TestSystem`] declares and starts, [`TestRun`] is what runs: typed clients, calls, tokens, the clock.
 //! * [`Http`] is a client that sends what it is told, broken requests included.
 //! * [`Conformance`] walks every operation of the system through every case its contract promises.
+//! * [`Processes`] are those of a supervisor, to be killed with [`signal`].
 //! * [`CallExt`] gives a call a fresh idempotency key.
 //!
 //! Layout: `system` starts and `run` is what runs; `client` binds typed clients to a caller over HTTP; `plain` is the
-//! HTTP client; `conformance` the walk.
+//! HTTP client; `conformance` the walk; `processes` looks at `up --processes` from outside.
 #![forbid(unsafe_code)]
 
 mod call;
 mod client;
 mod conformance;
 mod plain;
+mod processes;
 mod run;
 mod system;
 
 pub use call::{CallExt, fresh_key};
 pub use conformance::{Case, Conformance, Deviation, Example, NotConforming, Report};
 pub use plain::{Answer, Http, HttpRequest, Open, StreamEvent};
+pub use processes::{Processes, cpu_time, lives, signal, within};
 pub use run::TestRun;
 pub use system::TestSystem;

@@ -1,9 +1,9 @@
-//! Over HTTP/2 to one instance of a service: many calls at a time on a few connections.
+//! Over HTTP/2 to one instance of a service: many calls at a time on a few connections, of each thread its own.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,12 +19,13 @@ use tokio::net::TcpStream;
 
 use super::failed::Failed;
 use super::http1::{broken_off, connect};
+use super::pool::{STACKS, thread_number};
 
 /// How many calls share a connection; then another one is opened. Its one lock is what limits a connection
 /// (`h2`, and ztunnel's experience with it).
 const STREAMS: usize = 100;
-/// How many connections to one instance. Then they share more.
-const CONNECTIONS: usize = 8;
+/// How many connections of a thread to one instance. Then they share more.
+const CONNECTIONS: usize = 4;
 /// How much an instance may send of one answer, and of all on a connection, before it is read.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
@@ -36,6 +37,14 @@ pub(super) struct Http2 {
     address: SocketAddr,
     authority: Option<Authority>,
     connect: Duration,
+    /// A connection's driver runs on the thread that opened it. Calls of that thread then need no other one to be woken
+    /// for them, and what several have to send leaves in one write. Most instances are never called like this.
+    lanes: OnceLock<Box<[Lane; STACKS]>>,
+}
+
+/// The connections of one thread.
+#[derive(Default)]
+struct Lane {
     connections: Mutex<Vec<Arc<Shared>>>,
     /// Whoever opens a connection does it for all who wait.
     opening: tokio::sync::Mutex<()>,
@@ -55,13 +64,7 @@ struct Stream(Arc<Shared>);
 impl Http2 {
     pub(super) fn new(address: SocketAddr, connect: Duration) -> Self {
         let authority = address.to_string().parse().ok();
-        Self {
-            address,
-            authority,
-            connect,
-            connections: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
-        }
+        Self { address, authority, connect, lanes: OnceLock::new() }
     }
 
     /// Takes the request from its place, sends it, and awaits the head of the answer.
@@ -69,9 +72,10 @@ impl Http2 {
         if let Some(request) = request {
             self.address_to_us(request);
         }
+        let lane = self.lane();
         // A connection may end between the look at it and its use; a second one has just been opened.
         for _ in 0..2 {
-            let stream = match self.stream().await {
+            let stream = match self.stream(lane).await {
                 Ok(stream) => stream,
                 Err(error) => return Err(Failed::unreachable(error)),
             };
@@ -84,7 +88,7 @@ impl Http2 {
                 }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => {
-                        self.forget(&stream.0);
+                        lane.forget(&stream.0);
                         *request = Some(unsent);
                     }
                     // Whoever is refused gets the request back; of this one nobody knows what became of it.
@@ -96,20 +100,40 @@ impl Http2 {
     }
 
     /// A place on a connection: one that is there, or a new one.
-    async fn stream(&self) -> Result<Stream, BoxError> {
-        if let Some(stream) = self.free() {
+    async fn stream(&self, lane: &Lane) -> Result<Stream, BoxError> {
+        if let Some(stream) = lane.free() {
             return Ok(stream);
         }
-        let _opening = self.opening.lock().await;
-        if let Some(stream) = self.free() {
+        let _opening = lane.opening.lock().await;
+        if let Some(stream) = lane.free() {
             return Ok(stream);
         }
         let sender = connect(self.address, self.connect, handshake).await?;
         let shared = Arc::new(Shared { sender, streams: AtomicUsize::new(1) });
-        self.connections().push(Arc::clone(&shared));
+        lane.connections().push(Arc::clone(&shared));
         Ok(Stream(shared))
     }
 
+    fn lane(&self) -> &Lane {
+        &self.lanes.get_or_init(Box::default)[thread_number() % STACKS]
+    }
+
+    /// Absolute form, from which hyper makes the pseudo header fields.
+    fn address_to_us(&self, request: &mut Request) {
+        let path = request.uri().path_and_query().cloned();
+        let mut uri = http::uri::Parts::default();
+        uri.scheme = Some(Scheme::HTTP);
+        uri.authority.clone_from(&self.authority);
+        uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().remove(header::HOST);
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
     /// The connection with the fewest calls, if it has room for another or no more connections may be opened.
     fn free(&self) -> Option<Stream> {
         let mut connections = self.connections();
@@ -129,18 +153,6 @@ impl Http2 {
 
     fn connections(&self) -> MutexGuard<'_, Vec<Arc<Shared>>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Absolute form, from which hyper makes the pseudo header fields.
-    fn address_to_us(&self, request: &mut Request) {
-        let path = request.uri().path_and_query().cloned();
-        let mut uri = http::uri::Parts::default();
-        uri.scheme = Some(Scheme::HTTP);
-        uri.authority.clone_from(&self.authority);
-        uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
-        *request.version_mut() = Version::HTTP_2;
-        request.headers_mut().remove(header::HOST);
     }
 }
 
@@ -190,5 +202,54 @@ impl http_body::Body for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use hyper::server::conn::http2::Builder;
+    use hyper::service::service_fn;
+    use tokio::net::TcpListener;
+    use tokio::sync::Barrier;
+
+    use super::*;
+
+    /// Calls this often from a thread of its own; all threads live until all have called.
+    async fn call(instance: Arc<Http2>, together: Arc<Barrier>, times: usize) {
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                for _ in 0..times {
+                    assert!(instance.send(&mut Some(Request::new(Body::empty()))).await.is_ok());
+                }
+                together.wait().await;
+            });
+        });
+        tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_thread_calls_on_connections_of_its_own() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                let empty = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+                tokio::spawn(
+                    Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), empty),
+                );
+            }
+        });
+        let instance = Arc::new(Http2::new(address, Duration::from_secs(5)));
+        let together = Arc::new(Barrier::new(3));
+        let calls = (0..3).map(|_| call(Arc::clone(&instance), Arc::clone(&together), 5));
+        let all = futures_util::future::join_all(calls);
+        tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+        assert_eq!(accepted.load(Ordering::Relaxed), 3);
     }
 }

@@ -9,7 +9,7 @@ use partie_contract::Body;
 use partie_runtime::monotonic;
 
 /// Enough stacks that each worker of a usual machine has its own.
-const STACKS: usize = 16;
+pub(super) const STACKS: usize = 16;
 /// How many connections a stack keeps. More are closed when they come back.
 const KEPT: usize = 64;
 
@@ -68,7 +68,7 @@ impl Pool {
 }
 
 /// Numbers threads in the order in which they first ask.
-fn thread_number() -> usize {
+pub(super) fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -8,6 +8,7 @@ mod grpc;
 mod hops;
 mod latency;
 mod pipeline;
+mod processes;
 mod program;
 mod routes;
 mod seed_client;

@@ -4,20 +4,32 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use partie_testkit::Http;
+use partie_testkit::{Http, signal};
 
 /// A running `ncr`. Killed when dropped.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     out: BufReader<ChildStdout>,
 }
 
+/// `ncr`, not started, in an environment that says nothing of factorials.
+pub(crate) fn ncr() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ncr"));
+    command.env_remove("HOST").env_remove("PORT");
+    command
+}
+
 impl Program {
-    fn start(environment: &[(&str, String)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncr"));
-        command.args(["--listen", "127.0.0.1:0", "--ephemeral"]).env_remove("HOST").env_remove("PORT");
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
+    pub(crate) fn start(environment: &[(&str, String)]) -> Self {
+        let mut command = ncr();
+        command.arg("--ephemeral").envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::launch(command)
+    }
+
+    /// Starts it by that command, on a port of the system's choice, and waits until it answers.
+    pub(crate) fn launch(mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -33,7 +45,25 @@ impl Program {
         guide.take_while(|line| !line.is_empty()).map(|line| line.trim().to_owned()).collect()
     }
 
-    async fn value(&self, path: &str) -> String {
+    /// Where a supervisor says its registry is, on its second line.
+    pub(crate) fn registry(&mut self) -> SocketAddr {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim().strip_prefix("registry on http://").unwrap().parse().unwrap()
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Has it drain, and waits for that. Says how it ended.
+    pub(crate) fn drain(mut self) -> Option<i32> {
+        signal(self.id(), "-TERM");
+        self.child.wait().unwrap().code()
+    }
+
+    pub(crate) async fn value(&self, path: &str) -> String {
         let answer = Http::new(self.address).get(path).send().await.unwrap();
         answer.json()["value"].as_str().unwrap_or_default().to_owned()
     }
@@ -59,9 +89,7 @@ async fn what_it_prints_can_be_pasted_and_it_ends_when_asked_to() {
     for path in paths {
         assert_eq!(Http::new(program.address).get(format!("/{path}")).send().await.unwrap().status, 200);
     }
-    let asked = Command::new("kill").arg(program.child.id().to_string()).status().unwrap();
-    assert!(asked.success());
-    assert!(program.child.wait().unwrap().success(), "a drain is no failure");
+    assert_eq!(program.drain(), Some(0), "a drain is no failure");
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
 //! A supervisor and its processes, as the system sees them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
-use partie::runtime::monotonic;
+use partie_testkit::Processes;
+pub(crate) use partie_testkit::{lives, signal, within};
 
 use crate::faults::stage::Stage;
 use crate::program::{Food, food};
@@ -35,12 +33,7 @@ impl Company {
 
     /// The processes by what they serve.
     pub(crate) fn processes(&self) -> BTreeMap<String, u32> {
-        let own = self.0.id();
-        let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| {
-            let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            (parent(pid)? == own).then_some(pid)
-        });
-        pids.filter_map(|pid| Some((part(pid)?, pid))).collect()
+        Processes::of(self.0.id()).all().into_iter().collect()
     }
 
     /// `kill -9` of one process; gives it back.
@@ -73,41 +66,4 @@ impl Company {
 /// Waits for something.
 pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
     within(PATIENCE, what, is_so);
-}
-
-/// Waits for something, not longer than that.
-pub(crate) fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = monotonic() + patience;
-    while !is_so() {
-        assert!(monotonic() < until, "{what}: still waiting");
-        thread::sleep(A_MOMENT);
-    }
-}
-
-/// Whether a process runs.
-pub(crate) fn lives(pid: u32) -> bool {
-    parent(pid).is_some()
-}
-
-/// Sends it a signal.
-pub(crate) fn signal(pid: u32, signal: &str) {
-    let status = Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
-    assert!(status.success(), "kill {signal} {pid}");
-}
-
-/// The parent of a process that runs and is not only waiting to be buried; proc(5).
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    if fields.next()? == "Z" {
-        return None;
-    }
-    fields.next()?.parse().ok()
-}
-
-/// What a process serves.
-fn part(pid: u32) -> Option<String> {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut words = line.split(|byte| *byte == 0).skip_while(|word| *word != b"serve").skip(1);
-    Some(String::from_utf8_lossy(words.next()?).into_owned())
 }
