@@ -1,7 +1,7 @@
 //! `cargo xtask bench NAME`: runs a macro benchmark as it ships, with the facts of the machine above its figures.
 
 mod build;
-mod flask;
+pub(crate) mod flask;
 mod machine;
 mod running;
 

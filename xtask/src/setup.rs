@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::bench::flask;
 use crate::process::{Result, capture, cargo, program, run, succeeds, target_dir};
 
 /// A tool, why it is wanted, a command that succeeds when it is there, and the Debian package that brings it.
@@ -83,6 +84,8 @@ pub(crate) fn step() -> Result<String> {
             installed.push(venv.package);
         }
     }
+    // The sidecar's example runs beside Flask.
+    flask::python()?;
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
 }
 

@@ -10,7 +10,7 @@ use partie_contract::{
     Body, BoxFuture, Deadline, FaultKind, Operation, Platform, Request, Response, grpc, wire,
 };
 use partie_identity::{Verifier, bearer};
-use partie_mesh::{Peer, Serve, Target, request_id};
+use partie_mesh::{Peer, Serve, Target, check_path, request_id};
 use partie_runtime::Ids;
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ use crate::config::Gateway;
 use crate::log::Entry;
 use crate::own::{Own, Pages};
 use crate::routes::{Routes, method_not_allowed};
-use crate::{body, headers, identity, path};
+use crate::{body, headers, identity};
 
 /// The longest time a read may wait for news (`Prefer: wait=N`).
 const LONGEST_WAIT: u64 = 30;
@@ -76,7 +76,7 @@ impl Edge {
         }
 
         // An address that could be read in two ways is not read at all.
-        path::check(request.uri().path())?;
+        check_path(request.uri().path())?;
 
         // The gateway's own addresses ask nobody.
         if let Some(own) = Own::find(request.uri().path()) {

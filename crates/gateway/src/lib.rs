@@ -34,10 +34,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Layout: `edge` is the road of every request, as a list of steps; `routes` finds the operation, `path` decides what
-//! an address may look like, `identity` who calls, `headers` what goes on, `body` how much; `answer` is what
-//! the gateway says itself; `own` are the gateway's own addresses;
-//! `log` has the access log.
+//! Layout: `edge` is the road of every request, as a list of steps; `routes` finds the operation, `identity` who
+//! calls, `headers` what goes on, `body` how much; `answer` is what the gateway says itself; `own` are the gateway's own
+//! addresses; `log` has the access log.
 //!
 //! What the gateway promises to the services behind it: the address it routed by is the address they get, byte for
 //! byte; a header that claims an identity was written by the gateway or is not there; every request has an id, a trace
@@ -53,7 +52,6 @@ mod headers;
 mod identity;
 mod log;
 mod own;
-mod path;
 mod routes;
 
 pub use build::{BuildError, DemoIdentity, Parts, Readiness};

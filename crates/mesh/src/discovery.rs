@@ -12,7 +12,7 @@
 //! | `DnsRegistry` | `dns` | nobody | SRV records, asked for again when they are old |
 //! | `EtcdRegistry` | `etcd` | a key with a lease | a watch |
 //!
-//! [`ConsulApi`] serves the embedded registry to programs that know only Consul.
+//! [`RegistryUrl`] is how a command line names one of them. [`ConsulApi`] serves the embedded registry to programs that know only Consul.
 
 mod announcement;
 #[cfg(feature = "consul")]
@@ -27,6 +27,7 @@ mod fixed;
 mod following;
 mod http;
 mod misconfigured;
+mod url;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ pub use self::etcd::{EtcdConfig, EtcdRegistry};
 pub use self::fixed::FixedRegistry;
 pub use self::following::{Following, Seen};
 pub use self::misconfigured::Misconfigured;
+pub use self::url::{RegistryUrl, RegistryUrlError};
 
 /// The weight of an instance that says nothing else.
 pub const USUAL_WEIGHT: u32 = 100;

@@ -28,7 +28,8 @@
 //!
 //! Layout: `serve` is what can be called; `discovery` finds instances; `mesh` knows services by name; `stack` is the road of every call, as a list
 //! of steps; `transport` is its last step, in this process or over HTTP/1.1; `listener` is the other end of the wire;
-//! `dispatch` runs a request where it arrived; `limited` bounds how long work may take.
+//! `dispatch` runs a request where it arrived; `limited` bounds how long work may take; `path` and `local` say which
+//! addresses and which senders an edge takes; `service` is the mesh in somebody else's program.
 //!
 //! A caller's code does not change with where a service runs: both transports carry the same bytes, and a table of
 //! calls answered over both is a test.
@@ -42,11 +43,14 @@ mod hop;
 mod in_flight;
 mod limited;
 mod listener;
+mod local;
 mod mesh;
 mod origin;
+mod path;
 mod request_id;
 mod resilience;
 mod serve;
+mod service;
 mod stack;
 mod target;
 mod ticks;
@@ -57,10 +61,13 @@ pub use hop::strip_hop_by_hop;
 pub use in_flight::InFlight;
 pub use limited::{Limit, Limited};
 pub use listener::{BindError, Limits, Listener, RunError};
+pub use local::{NotLocal, check_local};
 pub use mesh::Mesh;
 pub use origin::Origin;
+pub use path::check_path;
 pub use request_id::request_id;
 pub use resilience::{BreakerConfig, BudgetConfig, MeshConfig, Overrides, Policy, ServicePolicy};
 pub use serve::{Peer, Serve};
+pub use service::MeshService;
 pub use stack::RetrySafe;
-pub use target::Target;
+pub use target::{Known, Target};

@@ -14,6 +14,7 @@ use crate::handles::Handles;
 use crate::origin::Origin;
 use crate::resilience::MeshConfig;
 use crate::serve::{Peer, Serve};
+use crate::service::MeshService;
 use crate::stack::{self, Once};
 use crate::target::{Target, Way};
 
@@ -101,6 +102,20 @@ impl Mesh {
             target
         });
         target.clone()
+    }
+
+    /// The service by that name, to be called with plain requests.
+    pub fn service(&self, name: &str) -> MeshService {
+        MeshService::new(self.target(name))
+    }
+
+    /// Forgets a service that was only asked for, and to which nobody knows a way: a registry is not asked about it any
+    /// longer. What holds on to it goes on as it is. For programs that are asked for names others make up.
+    pub fn forget_unknown(&self, service: &str) {
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.targets.get(service).is_some_and(|target| !target.is_known()) {
+            known.targets.remove(service);
+        }
     }
 
     /// Sends a request on to a service, as the gateway does.

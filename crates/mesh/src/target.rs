@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use partie_contract::{Deadline, FaultKind, Operation, Platform, Request, Response};
@@ -36,10 +37,23 @@ pub(crate) struct TargetState {
     way: ArcSwap<Way>,
     /// Takes over every new list of a registry.
     follower: Mutex<Option<AbortHandle>>,
+    /// Whether a registry has said anything about the service.
+    told: AtomicBool,
     /// Told of every new way.
     pub(crate) news: Notify,
     /// Since when nobody could be reached, in ticks; 0 if somebody could.
     outage: AtomicU64,
+}
+
+/// What is known of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// There is a way there.
+    Somewhere,
+    /// The registry says that there is no instance.
+    Nowhere,
+    /// Nobody says anything: there is no registry, or it does not answer.
+    Unsaid,
 }
 
 /// How a service is reached.
@@ -69,6 +83,7 @@ impl Target {
             process,
             way: ArcSwap::default(),
             follower: Mutex::default(),
+            told: AtomicBool::new(false),
             news: Notify::new(),
             outage: AtomicU64::new(0),
         }))
@@ -108,6 +123,23 @@ impl Target {
         }
     }
 
+    /// Waits until somebody knows a way there, no longer than that, and says what is known then.
+    pub async fn known_within(&self, wait: Duration) -> Known {
+        let known = async {
+            loop {
+                let news = self.0.news.notified();
+                if self.is_known() {
+                    return;
+                }
+                news.await;
+            }
+        };
+        if self.is_known() || tokio::time::timeout(wait, known).await.is_ok() {
+            return Known::Somewhere;
+        }
+        if self.0.told.load(Ordering::Relaxed) { Known::Nowhere } else { Known::Unsaid }
+    }
+
     /// Whether somebody said where it is, or where to look for it.
     pub(crate) fn is_led(&self) -> bool {
         !matches!(&**self.0.way.load(), Way::Nowhere)
@@ -135,7 +167,9 @@ impl Target {
         let mut follower = self.0.follower();
         let task = tokio::spawn(async move {
             let mut lists = following.watch();
+            let mut told = false;
             loop {
+                told |= lists.has_changed().unwrap_or_default();
                 let list = Arc::clone(&lists.borrow_and_update());
                 let Some(state) = weak.upgrade() else { return };
                 {
@@ -143,12 +177,14 @@ impl Target {
                     if follower.is_none() {
                         return;
                     }
+                    state.told.fetch_or(told, Ordering::Relaxed);
                     state.turn(state.to(&list));
                 }
                 drop(state);
                 if lists.changed().await.is_err() {
                     return;
                 }
+                told = true;
             }
         });
         *follower = Some(task.abort_handle());

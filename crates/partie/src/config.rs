@@ -1,18 +1,19 @@
 //! Configuration: built-in defaults, `partie.toml`, the environment and flags, in that order; every value knows where
 //! it comes from, and an unknown key is an error.
 
-mod layers;
-
 use std::path::PathBuf;
 
 use partie_gateway::Gateway;
 use partie_mesh::MeshConfig;
 use partie_messaging::BrokerConfig;
+use partie_runtime::layers;
 use partie_telemetry::Logs;
 use serde::{Deserialize, Serialize};
 
-pub use self::layers::{ConfigError, Origin};
-pub(crate) use self::layers::{Effective, Layers};
+pub use partie_runtime::layers::{ConfigError, Origin};
+
+pub(crate) type Layers = layers::Layers<Config>;
+pub(crate) type Effective = layers::Effective<Config>;
 
 /// The settings of a program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +56,50 @@ impl Default for Config {
             broker: BrokerConfig::default(),
             logs: Logs::default(),
             services: toml::Table::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers() -> Layers {
+        Layers::new(&Config::default()).unwrap()
+    }
+
+    fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    #[test]
+    fn later_layers_win_and_are_remembered() {
+        let mut layers = layers();
+        layers.environment(env(&[("PARTIE__GATEWAY__LISTEN", "127.0.0.1:9000"), ("PATH", "/bin")]));
+        layers.set("gateway.listen", "127.0.0.1:9001".into(), &Origin::Flag("--listen"));
+        let effective = layers.finish().unwrap();
+        assert_eq!(effective.config.gateway.listen.port(), 9001);
+        let lines = effective.lines();
+        let origin = |key: &str| lines.iter().find(|(k, ..)| k == key).map(|(.., origin)| origin.clone());
+        assert_eq!(origin("gateway.listen"), Some(Origin::Flag("--listen")));
+        assert_eq!(origin("gateway.body"), Some(Origin::Default));
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_wrong_value_are_named_with_their_origin() {
+        for (name, value, needle) in [
+            ("PARTIE__GATEWAY__LISTNE", "127.0.0.1:9000", "listne"),
+            ("PARTIE__GATEWAY__LISTEN", "here", "socket address"),
+            ("PARTIE__NONSENSE", "1", "nonsense"),
+        ] {
+            let mut layers = layers();
+            layers.environment(env(&[(name, value), ("PARTIE__GATEWAY__BODY", "1000")]));
+            let error = layers.finish().unwrap_err().to_string();
+            assert!(error.starts_with(name) && error.contains(needle), "{error}");
         }
     }
 }

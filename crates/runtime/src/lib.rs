@@ -8,6 +8,7 @@
 //! * [`Compute`]: a bounded pool for work that would hold up a request thread.
 //! * [`Stop`]: tells everything that runs in the background to end, and waits for it.
 //! * [`duration`]: durations in configuration, as people write them.
+//! * `layers`: defaults, a file, the environment and flags as one configuration, with the feature of that name.
 //! * [`failpoint`]: a named place where a test may let the process die.
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,8 @@ mod compute;
 pub mod duration;
 mod failpoint;
 mod ids;
+#[cfg(feature = "layers")]
+pub mod layers;
 mod stop;
 
 pub use activity::{Activity, Busy};

@@ -1,7 +1,7 @@
 //! The examples do what they say.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -25,4 +25,42 @@ fn hello_says_hello_and_stops_when_asked() {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(child.wait().unwrap().success());
     std::fs::remove_dir_all(&data).unwrap();
+}
+
+#[test]
+fn mesh_alone_asks_another_instance_when_one_is_gone() {
+    let product = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (here, gone) = (product.local_addr().unwrap(), {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+        nobody.local_addr().unwrap()
+    });
+    std::thread::spawn(move || {
+        for stream in product.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = String::new();
+            BufReader::new(&stream).read_line(&mut head).unwrap();
+            let body = head.split(' ').nth(1).unwrap();
+            let length = body.len();
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                .unwrap();
+        }
+    });
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mesh_alone"))
+        .arg(format!("static:product={here},{gone}"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap();
+    for id in 0..20 {
+        let mut socket = TcpStream::connect(address).unwrap();
+        write!(socket, "GET /offers/{id} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let wanted = format!("/api/products/{id}");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(&wanted), "{answer}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

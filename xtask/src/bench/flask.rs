@@ -1,4 +1,5 @@
-//! The Python that runs the tutorial's chain: a virtual environment with what `bench/flask/requirements.txt` pins.
+//! The Python that runs Flask services, of the tutorial's chain and of the sidecar's example: a virtual environment with
+//! what `bench/flask/requirements.txt` pins.
 
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use crate::process::{Result, program, root, run, succeeds, target_dir};
 pub(super) const PYTHON: &str = "BENCH_FLASK_PYTHON";
 
 /// Makes the environment if it is not there, or not what is pinned.
-pub(super) fn python() -> Result<PathBuf> {
+pub(crate) fn python() -> Result<PathBuf> {
     let dir = target_dir()?.join("xtask").join("flask");
     let python = dir.join("bin").join("python");
     let pinned = root().join("bench/flask/requirements.txt");
@@ -20,7 +21,7 @@ pub(super) fn python() -> Result<PathBuf> {
     let mut probe = program("python3");
     probe.args(["-c", "import venv, ensurepip"]);
     if !succeeds(probe) {
-        return Err("the tutorial's chain needs Python: sudo apt-get install python3-venv".into());
+        return Err("Flask services need Python: sudo apt-get install python3-venv".into());
     }
     let mut venv = program("python3");
     venv.args(["-m", "venv", "--clear"]).arg(&dir);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use partie_runtime::{Backoff, Ids};
@@ -29,6 +30,8 @@ pub struct Following {
 pub struct Seen {
     service: Arc<str>,
     instances: watch::Sender<Arc<[Instance]>>,
+    /// Whether it has told a whole list before: an empty one is news the first time.
+    told: AtomicBool,
 }
 
 // === impl Following ===
@@ -38,7 +41,7 @@ impl Following {
     pub fn begin(registry: Arc<dyn Registry>, service: &str, ids: Ids) -> Self {
         let service: Arc<str> = service.into();
         let (sender, instances) = watch::channel(Arc::from([]));
-        let seen = Seen { service: Arc::clone(&service), instances: sender };
+        let seen = Seen { service: Arc::clone(&service), instances: sender, told: AtomicBool::new(false) };
         let task = tokio::spawn(async move {
             let mut failures = 0;
             loop {
@@ -85,11 +88,14 @@ impl Seen {
         let known = Arc::clone(&self.instances.borrow());
         let back: HashSet<Arc<str>> = instances.iter().map(|instance| Arc::clone(&instance.id)).collect();
         instances.extend(known.iter().filter(|old| !back.contains(&old.id)).cloned());
-        self.list(instances);
+        if !instances.is_empty() {
+            self.list(instances);
+        }
     }
 
     /// The registry's whole list of healthy instances, in any order.
     pub fn list(&self, mut instances: Vec<Instance>) {
+        let first = !self.told.swap(true, Ordering::Relaxed);
         instances.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         instances.dedup_by(|a, b| a.id == b.id);
         self.instances.send_if_modified(|known| {
@@ -102,7 +108,7 @@ impl Seen {
                 tracing::debug!(service = %self.service, instances = instances.len(), "the list of instances changed");
                 *known = instances.into();
             }
-            changed
+            changed || first
         });
     }
 }

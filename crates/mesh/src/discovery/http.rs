@@ -22,6 +22,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
+use crate::local::bare;
+
 /// How long one address may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(2);
 /// The longest line of a stream, in bytes. What changed in thousands of instances at once may be one line.
@@ -179,11 +181,6 @@ impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "http://{}", self.authority)
     }
-}
-
-/// A host as it is looked up: an IPv6 address has no brackets there.
-pub(super) fn bare(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 // === impl Lines ===

@@ -26,6 +26,7 @@ mod overload;
 mod parity;
 mod pool;
 mod restarts;
+mod service;
 mod sockets;
 mod streams;
 mod strictness;

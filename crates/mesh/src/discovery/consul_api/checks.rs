@@ -12,9 +12,9 @@ use partie_runtime::Backoff;
 use super::Shared;
 use super::agent::Agent;
 use super::definition::{HttpCheck, Kind, Status};
-use super::gate::names_this_machine;
 use super::refusal::Refusal;
-use crate::discovery::http::{AbortOnDrop, Endpoint, bare};
+use crate::discovery::http::{AbortOnDrop, Endpoint};
+use crate::local::{bare, names_this_machine};
 
 /// How soon a check is made again that has never passed: most register a moment before they listen.
 const FIRST: Duration = Duration::from_millis(100);

@@ -1,17 +1,12 @@
-//! Who may use the API: programs of this machine, and nobody's browser.
+//! Who may use which names.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 
-use http::request::Parts;
-use http::uri::Authority;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
 use super::query::Query;
 use super::refusal::Refusal;
-use crate::discovery::http::bare;
-use crate::serve::Peer;
 
 /// Judges a name and a token.
 type Verify = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
@@ -20,30 +15,6 @@ type Verify = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
 pub struct Reserved {
     names: BTreeSet<String>,
     verify: Verify,
-}
-
-/// Refuses what does not come from a program of this machine. A page in a browser could send requests here too: those
-/// it sends to another origin carry `Origin`, and with a name of its own for this address they carry that as `Host`.
-pub(super) fn admit(peer: &Peer, head: &Parts) -> Result<(), Refusal> {
-    if let Peer::Network(address) = peer
-        && !address.ip().to_canonical().is_loopback()
-    {
-        return Err(Refusal::forbidden("the registry answers programs of its own machine only"));
-    }
-    if head.headers.contains_key(header::ORIGIN) {
-        return Err(Refusal::forbidden("the registry does not answer browsers (there is an Origin)"));
-    }
-    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    match host.and_then(|host| host.parse::<Authority>().ok()) {
-        Some(host) if names_this_machine(host.host()) => Ok(()),
-        _ => Err(Refusal::forbidden("Host has to be localhost or a loopback address")),
-    }
-}
-
-/// Whether a host can mean nothing but this machine.
-pub(super) fn names_this_machine(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || bare(host).parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// The token of a request, in any of the places Consul takes it from.

@@ -14,7 +14,7 @@ use super::fields::Fields;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::{DATACENTER, NODE, Shared, checks, gate, render};
-use crate::discovery::http::bare;
+use crate::local::{bare, check_local};
 use crate::serve::Peer;
 
 /// How long the address of an instance may take to be looked up.
@@ -25,7 +25,8 @@ const LOOK_UP: Duration = Duration::from_secs(5);
 impl Shared {
     pub(super) async fn answer(self: &Arc<Self>, peer: &Peer, request: Request) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
-        gate::admit(peer, &head)?;
+        // Programs of this machine, and nobody's browser.
+        check_local(peer, &head.headers).map_err(|stranger| Refusal::forbidden(stranger.to_string()))?;
         let query = Query::parse(head.uri.query());
         query.check()?;
         let path = head.uri.path().strip_prefix("/v1/").ok_or_else(nowhere)?;

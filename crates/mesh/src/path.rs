@@ -9,7 +9,7 @@ use partie_contract::{FaultKind, Platform};
 ///
 /// # Errors
 /// [`FaultKind::MalformedRequest`].
-pub(crate) fn check(path: &str) -> Result<(), Platform> {
+pub fn check_path(path: &str) -> Result<(), Platform> {
     let Some(rest) = path.strip_prefix('/') else {
         return Err(malformed("the address does not start with a slash"));
     };
@@ -81,7 +81,7 @@ mod tests {
             "/a/...",
             "/a;b=1,c/@x:y!$&'()*+",
         ] {
-            assert!(check(path).is_ok(), "{path}");
+            assert!(check_path(path).is_ok(), "{path}");
         }
     }
 
@@ -112,7 +112,7 @@ mod tests {
             "/a%+1",
             "/%ff",
         ] {
-            assert_eq!(check(path).unwrap_err().kind(), FaultKind::MalformedRequest, "{path}");
+            assert_eq!(check_path(path).unwrap_err().kind(), FaultKind::MalformedRequest, "{path}");
         }
     }
 }

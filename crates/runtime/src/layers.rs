@@ -1,12 +1,13 @@
-//! Merges the layers of the configuration and remembers where each value comes from.
+//! Merges the layers of a configuration and remembers where each value comes from.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
-
-use super::Config;
 
 /// The prefix of environment variables: `PARTIE__GATEWAY__LISTEN` is `gateway.listen`.
 const PREFIX: &str = "PARTIE__";
@@ -48,37 +49,46 @@ pub enum Origin {
     Flag(&'static str),
 }
 
-/// The layers so far.
+/// The layers so far of settings that are a `C` in the end: built-in defaults, a file, the environment and flags, in that
+/// order. An unknown key is an error if `C` says so.
 #[derive(Debug)]
-pub(crate) struct Layers {
+pub struct Layers<C> {
     merged: Table,
     /// By dotted key; a key set by no layer above the defaults has no entry.
     origins: BTreeMap<String, Origin>,
+    settings: PhantomData<fn() -> C>,
 }
 
 /// The configuration that counts.
 #[derive(Debug)]
-pub(crate) struct Effective {
-    pub(crate) config: Config,
+pub struct Effective<C> {
+    /// The settings.
+    pub config: C,
     merged: Table,
     origins: BTreeMap<String, Origin>,
 }
 
 // === impl Layers ===
 
-impl Layers {
+impl<C: Serialize + DeserializeOwned + Default> Layers<C> {
     /// The built-in defaults.
-    pub(crate) fn new(defaults: &Config) -> Result<Self, ConfigError> {
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] when they cannot be written as TOML.
+    pub fn new(defaults: &C) -> Result<Self, ConfigError> {
         let merged = Table::try_from(defaults).map_err(|error| ConfigError::Value {
             origin: Origin::Default,
             key: "defaults".to_owned(),
             reason: error.to_string(),
         })?;
-        Ok(Self { merged, origins: BTreeMap::new() })
+        Ok(Self { merged, origins: BTreeMap::new(), settings: PhantomData })
     }
 
     /// A file. One that is not there is fine unless it was asked for.
-    pub(crate) fn file(&mut self, path: &Path, required: bool) -> Result<(), ConfigError> {
+    ///
+    /// # Errors
+    /// [`ConfigError::File`] when it cannot be read, or is not TOML.
+    pub fn file(&mut self, path: &Path, required: bool) -> Result<(), ConfigError> {
         let error = |reason: String| ConfigError::File { path: path.to_owned(), reason };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -92,7 +102,7 @@ impl Layers {
     }
 
     /// The environment.
-    pub(crate) fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
+    pub fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
         // Sorted, so that of two spellings of one key the same one counts every time.
         let own: BTreeMap<String, String> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
         for (name, text) in own {
@@ -102,7 +112,7 @@ impl Layers {
     }
 
     /// One value.
-    pub(crate) fn set(&mut self, key: &str, value: Value, origin: &Origin) {
+    pub fn set(&mut self, key: &str, value: Value, origin: &Origin) {
         let nested = key.rsplit('.').fold(value, |value, part| {
             let mut table = Table::new();
             table.insert(part.to_owned(), value);
@@ -122,8 +132,11 @@ impl Layers {
     }
 
     /// Checks the whole and makes it usable.
-    pub(crate) fn finish(self) -> Result<Effective, ConfigError> {
-        match self.merged.clone().try_into::<Config>() {
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] names a key that is unknown or has a wrong value, and where it was set.
+    pub fn finish(self) -> Result<Effective<C>, ConfigError> {
+        match self.merged.clone().try_into::<C>() {
             Ok(config) => Ok(Effective { config, merged: self.merged, origins: self.origins }),
             Err(error) => Err(self.blame(error.message())),
         }
@@ -133,9 +146,9 @@ impl Layers {
     fn blame(&self, reason: &str) -> ConfigError {
         for (key, origin) in &self.origins {
             let Some(value) = lookup(&self.merged, key) else { continue };
-            let Ok(mut alone) = Self::new(&Config::default()) else { break };
+            let Ok(mut alone) = Self::new(&C::default()) else { break };
             alone.set(key, value.clone(), origin);
-            if let Err(error) = alone.merged.try_into::<Config>() {
+            if let Err(error) = alone.merged.try_into::<C>() {
                 let reason = error.message().to_owned();
                 return ConfigError::Value { origin: origin.clone(), key: key.clone(), reason };
             }
@@ -182,9 +195,9 @@ fn parse(text: &str) -> Value {
 
 // === impl Effective ===
 
-impl Effective {
+impl<C> Effective<C> {
     /// Every value with its origin, a line each. Secrets are types that show themselves redacted.
-    pub(crate) fn lines(&self) -> Vec<(String, String, Origin)> {
+    pub fn lines(&self) -> Vec<(String, String, Origin)> {
         let mut lines = Vec::new();
         flatten(&self.merged, "", &mut |key, value| {
             let origin = self.origins.get(&key).cloned().unwrap_or(Origin::Default);
@@ -211,50 +224,6 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Environment(name) => f.write_str(name),
             Self::Flag(name) => f.write_str(name),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn layers() -> Layers {
-        Layers::new(&Config::default()).unwrap()
-    }
-
-    fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect::<Vec<_>>()
-            .into_iter()
-    }
-
-    #[test]
-    fn later_layers_win_and_are_remembered() {
-        let mut layers = layers();
-        layers.environment(env(&[("PARTIE__GATEWAY__LISTEN", "127.0.0.1:9000"), ("PATH", "/bin")]));
-        layers.set("gateway.listen", "127.0.0.1:9001".into(), &Origin::Flag("--listen"));
-        let effective = layers.finish().unwrap();
-        assert_eq!(effective.config.gateway.listen.port(), 9001);
-        let lines = effective.lines();
-        let origin = |key: &str| lines.iter().find(|(k, ..)| k == key).map(|(.., origin)| origin.clone());
-        assert_eq!(origin("gateway.listen"), Some(Origin::Flag("--listen")));
-        assert_eq!(origin("gateway.body"), Some(Origin::Default));
-    }
-
-    #[test]
-    fn an_unknown_key_and_a_wrong_value_are_named_with_their_origin() {
-        for (name, value, needle) in [
-            ("PARTIE__GATEWAY__LISTNE", "127.0.0.1:9000", "listne"),
-            ("PARTIE__GATEWAY__LISTEN", "here", "socket address"),
-            ("PARTIE__NONSENSE", "1", "nonsense"),
-        ] {
-            let mut layers = layers();
-            layers.environment(env(&[(name, value), ("PARTIE__GATEWAY__BODY", "1000")]));
-            let error = layers.finish().unwrap_err().to_string();
-            assert!(error.starts_with(name) && error.contains(needle), "{error}");
         }
     }
 }
