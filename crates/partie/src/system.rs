@@ -17,7 +17,7 @@ use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
 pub use self::launch::{Environment, StartError};
-pub(crate) use self::part::{Listen, Meeting, Place};
+pub(crate) use self::part::{Listen, Meeting, Place, signer};
 pub use self::registry::{RegistryConfig, RegistryOffLoopback};
 pub use self::running::{Ended, Running};
 use crate::cli;

@@ -21,6 +21,7 @@ use partie_telemetry::Metrics;
 
 use self::doors::Doors;
 use self::pass::Pass;
+pub(crate) use self::pass::signer;
 use super::launch::{Environment, Launch, Member, StartError, compute, prune};
 use super::prepare::DataDir;
 use super::running::{Kept, Leaving, Running};
@@ -114,7 +115,7 @@ impl System {
             DataDir::keep(&config.data)?
         };
         let signer = match &place.key {
-            Some(path) => pass::signer(path, &place.system)?,
+            Some(path) => signer(path, &place.system)?,
             None => Signer::development(data.path())?,
         };
         signer.check_listen(address)?;

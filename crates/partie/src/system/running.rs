@@ -122,7 +122,8 @@ impl Running {
             ready,
             left,
         } = kept;
-        let (serving, registry) = (Mutex::new(Some(serving)), left.registry.as_ref().map(RegistryDoor::address));
+        let (serving, registry) =
+            (Mutex::new(Some(serving)), left.registry.as_ref().map(RegistryDoor::address));
         Self {
             name,
             address,

@@ -7,4 +7,5 @@ mod deviating;
 mod fallback;
 mod keys;
 mod menu;
+mod outside;
 mod running;

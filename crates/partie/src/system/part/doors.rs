@@ -65,7 +65,9 @@ pub(super) fn limits(edge: &Limits) -> Limits {
 impl Serve for Doors {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
         match &self.consul {
-            Some(consul) if request.uri().path().starts_with(CONSUL) => Arc::clone(consul).serve(peer, request),
+            Some(consul) if request.uri().path().starts_with(CONSUL) => {
+                Arc::clone(consul).serve(peer, request)
+            }
             _ => Arc::clone(&self.server).serve(peer, request),
         }
     }

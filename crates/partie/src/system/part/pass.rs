@@ -32,7 +32,7 @@ pub(super) struct Pass {
 }
 
 /// The key in a file, which is the system's own: it may serve others.
-pub(super) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
+pub(crate) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
     let read = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
     let document = std::fs::read(path).map_err(read)?;
     Signer::from_pkcs8(&document, &format!("partie:{system}"))
