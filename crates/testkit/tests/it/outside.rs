@@ -34,7 +34,7 @@ struct Counter(PricesClient);
 
 impl Shop for Counter {
     async fn offer(&self, cx: &Call) -> Outcome<Price> {
-        self.0.today(cx).await.unexpected()
+        Ok(self.0.today(cx).await.unexpected()?)
     }
 }
 
