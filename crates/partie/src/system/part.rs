@@ -119,6 +119,9 @@ impl System {
             None => Signer::development(data.path())?,
         };
         signer.check_listen(address)?;
+        if !address.ip().to_canonical().is_loopback() {
+            tracing::warn!(%address, "reached from elsewhere without TLS: the network between hosts has to be a trusted one");
+        }
         let launch = Launch {
             audience: &place.system,
             ready: Arc::default(),
