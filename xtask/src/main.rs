@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod hosts;
 mod openapi;
 mod policy;
 mod process;
@@ -55,6 +56,12 @@ const COMMANDS: &[Command] = &[
         arguments: "NAME [ARGS..]",
         does: "run a macro benchmark; `build` measures build times",
         run: bench::command,
+    },
+    Command {
+        name: "hosts",
+        arguments: "",
+        does: "the food system on two hosts, one cut off and back (Linux, as root)",
+        run: hosts::command,
     },
 ];
 

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use partie_runtime::layers::{ConfigError, Origin};
 
+use crate::system::RegistryConfig;
+
 pub(crate) type Layers = layers::Layers<Config>;
 pub(crate) type Effective = layers::Effective<Config>;
 
@@ -37,6 +39,8 @@ pub struct Config {
     pub messaging: partie_messaging::Config,
     /// What carries the events.
     pub broker: BrokerConfig,
+    /// Where programs in other languages find services, and announce their own.
+    pub registry: RegistryConfig,
     /// What is logged, and how.
     pub logs: Logs,
     /// The services' own settings, by their names.
@@ -54,6 +58,7 @@ impl Default for Config {
             store: partie_store::Config::default(),
             messaging: partie_messaging::Config::default(),
             broker: BrokerConfig::default(),
+            registry: RegistryConfig::default(),
             logs: Logs::default(),
             services: toml::Table::new(),
         }

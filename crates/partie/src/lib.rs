@@ -48,7 +48,9 @@ pub use partie_store as store;
 pub use partie_telemetry as telemetry;
 pub use policies::Finding;
 pub use service::{Service, Serving, Start};
-pub use system::{EdgeError, Ended, Environment, Running, StartError, System};
+pub use system::{
+    EdgeError, Ended, Environment, RegistryConfig, RegistryOffLoopback, Running, StartError, System,
+};
 
 /// The words of contracts; see the crate `partie-contract`.
 pub mod contract {

@@ -4,6 +4,7 @@ mod edges;
 mod launch;
 mod part;
 mod prepare;
+mod registry;
 mod running;
 
 use std::fmt;
@@ -15,9 +16,9 @@ use partie_contract::{BoxFuture, Contract};
 use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
-pub(crate) use self::edges::check as check_edges;
 pub use self::launch::{Environment, StartError};
-pub(crate) use self::part::{Listen, Place};
+pub(crate) use self::part::{Listen, Meeting, Place, signer};
+pub use self::registry::{RegistryConfig, RegistryOffLoopback};
 pub use self::running::{Ended, Running};
 use crate::cli;
 use crate::config::Config;
@@ -38,6 +39,8 @@ use crate::service::Service;
 pub struct System {
     pub(crate) name: &'static str,
     pub(crate) services: Vec<Service>,
+    /// Services that are called and not part of it.
+    pub(crate) outside: Vec<&'static str>,
     /// Whether there is an edge before the services. Without one there is exactly one service.
     pub(crate) has_gateway: bool,
     pub(crate) defaults: Config,
@@ -68,6 +71,7 @@ impl System {
         Self {
             name,
             services: Vec::new(),
+            outside: Vec::new(),
             has_gateway: false,
             defaults,
             guide: paste("/health"),
@@ -92,6 +96,14 @@ impl System {
             self.defaults.services.insert(service.declared.name.to_owned(), settings.into());
         }
         self.services.push(service);
+        self
+    }
+
+    /// Names a service that is called and is not part of the system: a program of its own, in whatever language, that is
+    /// announced in the registry. It may come and go; calls wait a moment for one that is not there.
+    #[must_use]
+    pub fn outside(mut self, service: &'static str) -> Self {
+        self.outside.push(service);
         self
     }
 
@@ -170,7 +182,7 @@ fn paste(path: &'static str) -> Guide {
 
 /// Whether the services go together.
 pub(crate) fn check(system: &System) -> Result<(), EdgeError> {
-    edges::check(system.services.iter().map(|service| &service.declared))
+    edges::check(system.services.iter().map(|service| &service.declared), &system.outside)
 }
 
 impl fmt::Debug for System {

@@ -107,6 +107,7 @@ impl TestSystem {
         let mut config = system.defaults().clone();
         config.ephemeral = true;
         config.demo = false;
+        config.registry.consul = false;
         config.store.run_twice = true;
         // On the runtime of the test, which ends with it.
         config.gateway.workers = Some(0);

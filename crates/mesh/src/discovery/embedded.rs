@@ -14,9 +14,6 @@ use tokio::sync::{Notify, watch};
 use self::state::{Entry, Lease, State};
 use super::{Instance, Registry, RegistryError, Seen, Standing};
 
-/// How long the sweeper rests when there is no lease. Then it looks whether the registry is still there.
-const REST: Duration = Duration::from_secs(60);
-
 /// How far apart two lists are told. Thousands of instances that come in a crowd are told of in a few lists.
 const PACE: Duration = Duration::from_millis(5);
 
@@ -63,7 +60,7 @@ struct Shared {
     config: EmbeddedRegistryConfig,
     settled: Instant,
     state: Mutex<State>,
-    /// A lease may end earlier than the sweeper thinks.
+    /// A lease may end earlier than the sweeper thinks; or the registry is gone.
     earlier: Arc<Notify>,
 }
 
@@ -270,6 +267,12 @@ impl fmt::Debug for EmbeddedRegistry {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.earlier.notify_one();
+    }
+}
+
 /// Forgets an instance when dropped.
 struct Gone<'a> {
     registry: &'a EmbeddedRegistry,
@@ -306,9 +309,14 @@ async fn sweep(registry: Weak<Shared>) {
             let next = shared.state.lock().unwrap_or_else(PoisonError::into_inner).expire(monotonic());
             (next, Arc::clone(&shared.earlier))
         };
-        let rest = next.unwrap_or_else(|| monotonic() + REST);
+        let over = async {
+            match next {
+                Some(next) => tokio::time::sleep_until(next.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep_until(rest.into()) => {}
+            () = over => {}
             () = earlier.notified() => {}
         }
     }

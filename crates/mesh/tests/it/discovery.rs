@@ -218,3 +218,24 @@ async fn an_index_never_comes_again() {
         assert!(last > one.index);
     }
 }
+
+#[tokio::test]
+async fn a_registry_that_is_dropped_leaves_nobody_behind_who_would_wake_up_later() {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
+    // It sleeps, with a lease and without.
+    let brief = Instance::new("a", "127.0.0.1:1".parse().unwrap());
+    for lease in [None, Some(Duration::from_hours(1))] {
+        registry.put("menu", &brief, lease).unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(tasks(), before + 1);
+    }
+    drop(registry);
+    within(async {
+        while tasks() > before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

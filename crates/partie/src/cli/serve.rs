@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches};
+use partie_mesh::discovery::RegistryUrl;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -17,7 +18,7 @@ use crate::Config;
 use crate::platform;
 use crate::server::GATEWAY;
 use crate::supervisor::WAITING;
-use crate::system::{Environment, Listen, Place, System};
+use crate::system::{Environment, Listen, Meeting, Place, System};
 
 /// The environment variable of the join token, which has no place in a list of processes.
 pub(super) const JOIN: &str = "PARTIE_JOIN";
@@ -36,8 +37,17 @@ pub(super) fn command(system: &System) -> clap::Command {
                 .required(true)
                 .help(format!("One of: {}", system.parts().join(", "))),
         )
-        .arg(own("registry", "URL", "Where services find each other: what `serve platform` listens on"))
-        .arg(own("broker", "URL", "What carries the events [default: the URL of the registry]"))
+        .arg(own(
+            "registry",
+            "URL",
+            "Where services find each other: what `serve platform` listens on (http://HOST:PORT), or etcd://HOST:PORT, \
+             consul://HOST:PORT, dns:DOMAIN, static:NAME=ADDR,ADDR;NAME=ADDR",
+        ))
+        .arg(own(
+            "broker",
+            "URL",
+            "What carries the events: what `serve platform` listens on [default: the registry, if it is that]",
+        ))
         .arg(own("listen", "ADDR", "Where to listen; port 0 is any free port [default: 127.0.0.1:0]"))
         .arg(super::data_flag(system))
         .arg(own(
@@ -75,8 +85,8 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<(Config, Place), Strin
     let config = configure(system, flags).map_err(|error| error.to_string())?.config;
     let text = |id: &str| flags.get_one::<String>(id).map(String::as_str);
     let part = text("name").unwrap_or_default().to_owned();
-    let url = |id: &'static str| text(id).map(|url| address(id, url)).transpose();
-    let (registry, broker) = (url("registry")?, url("broker")?);
+    let registry = text("registry").map(meeting).transpose()?;
+    let broker = text("broker").map(|url| address("broker", url)).transpose()?;
     if part != platform::NAME && registry.is_none() {
         return Err(format!("{part} finds the others through a registry: say --registry URL"));
     }
@@ -108,6 +118,15 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<(Config, Place), Strin
 fn waits() {
     out::line(WAITING);
     out::flush();
+}
+
+/// Our own registry by its own wire, the others by theirs.
+fn meeting(url: &str) -> Result<Meeting, String> {
+    let failed = |error| format!("--registry {error}");
+    match url.parse().map_err(failed)? {
+        RegistryUrl::Own(_) => address("registry", url).map(Meeting::Platform),
+        other => other.open().map(Meeting::Engine).map_err(failed),
+    }
 }
 
 /// `http://HOST:PORT`, looked up once.

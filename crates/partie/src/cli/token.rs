@@ -1,5 +1,6 @@
 //! `token`: a development token, alone on the last line.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use partie_identity::{Grant, Signer};
 
 use super::{configure, out, refuse};
-use crate::system::System;
+use crate::system::{System, signer};
 use crate::wire::join_grant;
 
 /// How long such a token is good for.
@@ -15,7 +16,9 @@ const LIFETIME: Duration = Duration::from_hours(24);
 
 pub(super) fn command() -> clap::Command {
     clap::Command::new("token")
-        .about("Print a token for development, signed with the key in the data directory")
+        .about(
+            "Print a token, signed with the development key in the data directory or with the system's own",
+        )
         .arg(Arg::new("data").long("data").value_name("DIR").help("The system's data directory"))
         .arg(
             Arg::new("sub")
@@ -39,6 +42,9 @@ pub(super) fn command() -> clap::Command {
                 .conflicts_with_all(["sub", "role"])
                 .help("Instead: a token with which a process may become that service, good for ten minutes"),
         )
+        .arg(Arg::new("key").long("key").value_name("FILE").conflicts_with("data").help(
+            "The key of the system, as `serve` takes it [default: the development key in the data directory]",
+        ))
         .arg(super::config_flag())
 }
 
@@ -48,11 +54,12 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let data = &effective.config.data;
+    let key = flags.get_one::<String>("key").map(Path::new);
     // A key made in the wrong place would sign tokens that no system accepts.
-    if !data.is_dir() {
+    if key.is_none() && !data.is_dir() {
         return refuse(&format!("{} is not there: start the system once, or say --data DIR", data.display()));
     }
-    let signer = match Signer::development(data) {
+    let signer = match key.map_or_else(|| Signer::development(data), |key| signer(key, system.name)) {
         Ok(signer) => signer,
         Err(error) => return refuse(&error),
     };

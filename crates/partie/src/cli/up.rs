@@ -41,6 +41,9 @@ async fn run(mut system: System, config: crate::Config) -> ExitCode {
 /// What a newcomer sees. The first line is for programs too: it comes once the system answers.
 async fn announce(running: &Arc<Running>, guide: &Guide) {
     out::line(&format!("listening on {}", running.url()));
+    if let Some(registry) = running.registry_url() {
+        out::line(&format!("registry on {registry}"));
+    }
     out::flush();
     welcome(running, guide).await;
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use partie_contract::Verb;
 
 use super::{Edge, Finding, MOST_ATTEMPTS, Policies, Source};
-use crate::system::check_edges;
+use crate::system::check;
 
 impl Policies<'_> {
     /// Everything that cannot work.
     pub(super) fn check(&self) -> Vec<Finding> {
-        let circle = check_edges(self.system.services.iter().map(|service| &service.declared)).err();
+        let circle = check(self.system).err();
         let mut found: Vec<Finding> = circle.iter().cloned().map(Finding::Edges).collect();
         found.extend(self.unknown());
         for edge in &self.edges {

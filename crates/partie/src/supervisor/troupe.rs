@@ -1,6 +1,6 @@
 //! What a supervisor starts: the sockets, the processes, and what each of them is given.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -74,7 +74,8 @@ impl Troupe {
         signer.check_listen(self.config.gateway.listen)?;
         // The sockets outlive the processes that serve them: a restart loses no connection.
         let edge = socket(self.config.gateway.listen, &self.config, claim.after_death).await?;
-        let meeting = socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &self.config, false).await?;
+        let limits = &self.config.gateway.limits;
+        let meeting = self.config.registry.bind::<BoxError>(limits, &Handles::default())?.socket()?;
         let (url, registry) = (format!("http://{}", edge.local_addr()?), meeting.local_addr()?);
         let requests = claim::open_door(&self.data);
 

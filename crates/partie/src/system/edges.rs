@@ -1,6 +1,6 @@
 //! The call edges between services, known before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::service::{Declared, Service};
 use crate::{platform, server};
@@ -12,8 +12,8 @@ const RESERVED: &[&str] = &[server::GATEWAY, platform::NAME, "broker", "registry
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EdgeError {
-    /// A called service is not part of the system.
-    #[error("{from} calls {to}, which is not part of the system: add its service")]
+    /// A called service is not part of the system, nor named as one outside.
+    #[error("{from} calls {to}, which is not part of the system: add its service, or name it with `outside`")]
     Unknown {
         /// Who calls.
         from: &'static str,
@@ -41,7 +41,10 @@ pub enum EdgeError {
 }
 
 /// Checks the edges of all services.
-pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<(), EdgeError> {
+pub(crate) fn check<'d>(
+    services: impl Iterator<Item = &'d Declared>,
+    outside: &[&'static str],
+) -> Result<(), EdgeError> {
     let mut calls: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
     for service in services {
         if RESERVED.contains(&service.name) {
@@ -49,6 +52,14 @@ pub(crate) fn check<'d>(services: impl Iterator<Item = &'d Declared>) -> Result<
         }
         if calls.insert(service.name, callees(service).collect()).is_some() {
             return Err(EdgeError::Twice { name: service.name });
+        }
+    }
+    for name in outside {
+        if RESERVED.contains(name) {
+            return Err(EdgeError::Reserved { name });
+        }
+        if calls.insert(name, Vec::new()).is_some() {
+            return Err(EdgeError::Twice { name });
         }
     }
     for (from, to) in calls.iter().flat_map(|(from, to)| to.iter().map(move |to| (*from, *to))) {
@@ -70,9 +81,11 @@ pub(crate) fn check_part<'d>(services: impl Iterator<Item = &'d Declared>) -> Re
 pub(crate) fn callees_first(mut services: Vec<Service>) -> Vec<Service> {
     let mut ordered: Vec<Service> = Vec::with_capacity(services.len());
     while !services.is_empty() {
-        let (ready, waiting): (Vec<_>, Vec<_>) = services.into_iter().partition(|service| {
-            callees(&service.declared).all(|to| ordered.iter().any(|started| started.declared.name == to))
-        });
+        // Whoever is outside is not waited for.
+        let unstarted: BTreeSet<_> = services.iter().map(|service| service.declared.name).collect();
+        let (ready, waiting): (Vec<_>, Vec<_>) = services
+            .into_iter()
+            .partition(|service| callees(&service.declared).all(|to| !unstarted.contains(to)));
         // Unchecked edges could go round for ever.
         if ready.is_empty() {
             ordered.extend(waiting);
@@ -132,7 +145,7 @@ mod tests {
                 settings: toml::Table::new(),
             })
             .collect();
-        check(declared.iter())
+        check(declared.iter(), &["outside"])
     }
 
     #[test]
@@ -142,6 +155,10 @@ mod tests {
         assert_eq!(check_edges(&[("a", &[]), ("a", &[])]), Err(EdgeError::Twice { name: "a" }));
         assert_eq!(check_edges(&[("broker", &[])]), Err(EdgeError::Reserved { name: "broker" }));
         assert_eq!(check_edges(&[("a", &["a"])]), Err(EdgeError::Cycle { path: vec!["a", "a"] }));
+        assert_eq!(check_edges(&[("a", &["outside", "b"]), ("b", &["outside"])]), Ok(()));
+        assert_eq!(check_edges(&[("outside", &[])]), Err(EdgeError::Twice { name: "outside" }));
+        let named = check([].into_iter(), &["registry"]);
+        assert_eq!(named, Err(EdgeError::Reserved { name: "registry" }));
         let circle = check_edges(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]);
         assert_eq!(circle, Err(EdgeError::Cycle { path: vec!["b", "c", "b"] }));
     }

@@ -16,7 +16,9 @@ use partie_telemetry::Metrics;
 
 use super::System;
 use super::edges::{self, EdgeError};
+use super::part::doors;
 use super::prepare::{DataDir, DataDirError};
+use super::registry::{RegistryDoor, RegistryOffLoopback};
 use super::running::{Kept, Leaving, Running};
 use crate::background::Background;
 use crate::config::Config;
@@ -53,6 +55,9 @@ pub enum StartError {
     /// The port is taken, or cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The registry may not be reached from elsewhere.
+    #[error(transparent)]
+    Registry(#[from] RegistryOffLoopback),
     /// The development key may not leave this machine.
     #[error(transparent)]
     Development(#[from] DevelopmentKeyOffLoopback),
@@ -86,6 +91,15 @@ pub enum StartError {
         name: String,
         /// What there is.
         known: Vec<&'static str>,
+    },
+    /// A service with a store, and nothing that carries its events.
+    #[error(
+        "{service} has events, and this registry is none that carries them: say --broker http://HOST:PORT, where \
+         `serve platform` listens"
+    )]
+    NoBroker {
+        /// Which.
+        service: &'static str,
     },
     /// The registry does not let the process be that service.
     #[error("the registry refuses {service}: {reason}")]
@@ -122,7 +136,7 @@ impl System {
     /// # Errors
     /// [`StartError`], in one line.
     pub async fn launch(self, config: Config, environment: Environment) -> Result<Arc<Running>, StartError> {
-        edges::check(self.services.iter().map(|service| &service.declared))?;
+        super::check(&self)?;
         // Stores measure for the recorder that is there when they open.
         Metrics::install();
         if let Some(unknown) = config.services.keys().find(|name| !self.defaults.services.contains_key(*name))
@@ -137,6 +151,10 @@ impl System {
         if !address.ip().to_canonical().is_loopback() {
             return Err(DevelopmentKeyOffLoopback { addr: address }.into());
         }
+        let registry = match config.registry.consul {
+            true => Some(config.registry.bind::<StartError>(&RegistryDoor::limits(), &handles)?),
+            false => None,
+        };
         let data = if config.ephemeral {
             DataDir::temporary(self.name, environment.ids.below(u64::MAX))?
         } else {
@@ -160,6 +178,7 @@ impl System {
             lane: Arc::default(),
         };
         let verifier = Arc::new(launch.signer.verifier(self.name));
+        let registry = registry.map(|listener| doors::open(&launch, &verifier, &self.parts(), listener));
         let contracts = self.contracts();
         let grpc = self.grpc();
         let has_platform = self.has_platform();
@@ -210,7 +229,7 @@ impl System {
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         ready.store(true, Ordering::Release);
         let stages = background.stages;
-        let left = Leaving::default();
+        let left = Leaving { registry, ..Leaving::default() };
         let kept = Kept {
             data,
             signer,

@@ -1,6 +1,6 @@
 //! One part of a system, alone in a process: a service, the gateway, or the platform they meet at.
 
-mod doors;
+pub(super) mod doors;
 mod pass;
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use partie_contract::{Contract, Fault, FaultKind};
 use partie_gateway::{Parts, Readiness};
 use partie_identity::{Signer, Verifier};
-use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance};
+use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance, Registry};
 use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
 use partie_messaging::{Broker, BrokerDesk, BrokerWire, Stages};
 use partie_runtime::Stop;
@@ -21,6 +21,7 @@ use partie_telemetry::Metrics;
 
 use self::doors::Doors;
 use self::pass::Pass;
+pub(crate) use self::pass::signer;
 use super::launch::{Environment, Launch, Member, StartError, compute, prune};
 use super::prepare::DataDir;
 use super::running::{Kept, Leaving, Running};
@@ -50,8 +51,8 @@ pub(crate) struct Place {
     pub(crate) system: String,
     /// Where to listen.
     pub(crate) listen: Listen,
-    /// Where the registry is. The platform needs none.
-    pub(crate) registry: Option<SocketAddr>,
+    /// Where the parts find each other. The platform needs none: it is one.
+    pub(crate) registry: Option<Meeting>,
     /// Where the broker is.
     pub(crate) broker: Option<SocketAddr>,
     /// What lets it be that service. Who has the key needs none.
@@ -60,6 +61,15 @@ pub(crate) struct Place {
     pub(crate) key: Option<PathBuf>,
     /// Told when all that is missing is a store that another process owns.
     pub(crate) waits: fn(),
+}
+
+/// Where the parts of a system find each other.
+#[derive(Debug)]
+pub(crate) enum Meeting {
+    /// At the system's platform.
+    Platform(SocketAddr),
+    /// In a registry that somebody else runs.
+    Engine(Arc<dyn Registry>),
 }
 
 /// Where a process listens.
@@ -88,6 +98,13 @@ impl System {
         let (contracts, grpc) = (self.contracts(), self.grpc());
         let service = self.services.iter().position(|service| service.declared.name == place.part);
         let service = service.map(|at| self.services.swap_remove(at));
+        let carried = place.broker.is_some() || matches!(place.registry, Some(Meeting::Platform(_)));
+        if let Some(service) = service.as_ref().map(|service| &service.declared)
+            && service.migrations.is_some()
+            && !carried
+        {
+            return Err(StartError::NoBroker { service: service.name });
+        }
 
         let handles = environment.mesh_handles();
         let listener = place.listen.bind(&place.part, &config, handles.clone())?;
@@ -98,10 +115,13 @@ impl System {
             DataDir::keep(&config.data)?
         };
         let signer = match &place.key {
-            Some(path) => pass::signer(path, &place.system)?,
+            Some(path) => signer(path, &place.system)?,
             None => Signer::development(data.path())?,
         };
         signer.check_listen(address)?;
+        if !address.ip().to_canonical().is_loopback() {
+            tracing::warn!(%address, "reached from elsewhere without TLS: the network between hosts has to be a trusted one");
+        }
         let launch = Launch {
             audience: &place.system,
             ready: Arc::default(),
@@ -142,9 +162,10 @@ impl System {
             polls: launch.closing.clone(),
             lame_duck: config.gateway.limits.lame_duck,
             desks: parts.desks,
+            registry: None,
         };
-        if let Some(registry) = pass.registry().filter(|_| place.part != GATEWAY) {
-            left.announced = Some(announce(registry, &place.part, address, &environment).await?);
+        if place.part != GATEWAY {
+            left.announced = announce(&pass, &place.part, address, &environment).await?;
         }
         let Assembly { ready, stores, broker, stages, .. } = parts;
         let kept = Kept {
@@ -175,16 +196,33 @@ impl System {
     }
 }
 
-/// Announces a service. What is refused now will be refused later; a registry that does not answer is tried again.
+/// Announces a service, if there is where.
 async fn announce(
-    registry: &RemoteRegistry,
+    pass: &Pass,
     service: &str,
     address: SocketAddr,
     environment: &Environment,
-) -> Result<Announcement, StartError> {
+) -> Result<Option<Announcement>, StartError> {
     let unique = environment.ids.below(u64::MAX);
     let instance = Instance::new(format!("{service}-{}-{unique:016x}", std::process::id()), address);
-    let refused = match registry.announce(service, &instance).await {
+    let registry: Arc<dyn Registry> = match (pass.registry(), pass.engine()) {
+        (Some(registry), _) => {
+            admitted(registry, service, &instance).await?;
+            Arc::new(registry.clone())
+        }
+        (None, Some(engine)) => Arc::clone(engine),
+        (None, None) => return Ok(None),
+    };
+    let announcement = Announcement::make(registry, service, instance, environment.ids.clone());
+    if tokio::time::timeout(STANDS, announcement.stands()).await.is_err() {
+        tracing::warn!(service, "the registry does not answer yet");
+    }
+    Ok(Some(announcement))
+}
+
+/// What the platform refuses now it will refuse later. One that does not answer is tried again.
+async fn admitted(registry: &RemoteRegistry, service: &str, instance: &Instance) -> Result<(), StartError> {
+    let refused = match registry.announce(service, instance).await {
         Err(Fault::Domain(RegistryWireError::JoinRefused { reason })) => Some(reason),
         Err(Fault::Platform(fault))
             if matches!(fault.kind(), FaultKind::Unauthenticated | FaultKind::Forbidden) =>
@@ -193,15 +231,10 @@ async fn announce(
         }
         Ok(()) | Err(_) => None,
     };
-    if let Some(reason) = refused {
-        return Err(StartError::Join { service: service.to_owned(), reason });
+    match refused {
+        Some(reason) => Err(StartError::Join { service: service.to_owned(), reason }),
+        None => Ok(()),
     }
-    let ids = environment.ids.clone();
-    let announcement = Announcement::make(Arc::new(registry.clone()), service, instance, ids);
-    if tokio::time::timeout(STANDS, announcement.stands()).await.is_err() {
-        tracing::warn!(service, "the registry does not answer yet");
-    }
-    Ok(announcement)
 }
 
 /// A process in the making.
@@ -278,12 +311,17 @@ impl Assembly {
         let broker = launch.patiently(|| launch.broker()).await?;
         let ids = &launch.environment.ids;
         let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
-        launch.mesh.discover(Arc::new(registry.clone()));
+        if pass.engine().is_none() {
+            launch.mesh.discover(Arc::new(registry.clone()));
+        }
         let backstage = Backstage::new(Some(Arc::new(broker.clone())));
         for service in services {
             backstage.add(service, pass.hand(launch.mesh.clone(), service));
         }
-        let consul = doors::consul(launch, &self.verifier, registry.clone(), reserved);
+        let consul = launch.config.registry.consul.then(|| {
+            let polls = launch.closing.clone();
+            Arc::new(doors::consul(launch, &self.verifier, registry.clone(), reserved, polls))
+        });
         let registry =
             RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
         let desk =
@@ -305,7 +343,7 @@ impl Assembly {
         let server = Server::new(platform::NAME, endpoints, Vec::new(), None, shared);
         let server =
             server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
-        Ok(Arc::new(Doors { consul: Arc::new(consul), server: Arc::new(server) }))
+        Ok(Arc::new(Doors { consul, server: Arc::new(server) }))
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use super::launch::Environment;
 use super::prepare::DataDir;
+use super::registry::RegistryDoor;
 use crate::server::GATEWAY;
 
 /// How long a token from here is good for.
@@ -35,6 +36,8 @@ const WITHDRAW: Duration = Duration::from_secs(1);
 pub struct Running {
     name: &'static str,
     address: SocketAddr,
+    /// Where the registry listens, if it has a socket of its own.
+    registry: Option<SocketAddr>,
     environment: Environment,
     signer: Signer,
     mesh: Mesh,
@@ -95,6 +98,8 @@ pub(crate) struct Leaving {
     pub(crate) polls: Stop,
     /// How long after the stop that is.
     pub(crate) lame_duck: Duration,
+    /// The registry's own socket. It drains first of all: nobody else need be there for it.
+    pub(crate) registry: Option<RegistryDoor>,
     /// Ended last: what serves the other processes.
     pub(crate) desks: Stop,
 }
@@ -117,10 +122,12 @@ impl Running {
             ready,
             left,
         } = kept;
-        let serving = Mutex::new(Some(serving));
+        let (serving, registry) =
+            (Mutex::new(Some(serving)), left.registry.as_ref().map(RegistryDoor::address));
         Self {
             name,
             address,
+            registry,
             environment,
             signer,
             mesh,
@@ -150,6 +157,12 @@ impl Running {
     /// `http://ADDRESS`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// `http://ADDRESS` of the registry, where programs in other languages announce and find services by Consul's API, if
+    /// it is served on a socket of its own.
+    pub fn registry_url(&self) -> Option<String> {
+        self.registry.map(|address| format!("http://{address}"))
     }
 
     /// All contracts, in order of declaration.
@@ -206,7 +219,7 @@ impl Running {
         self.broker.as_ref()
     }
 
-    /// Drains the system: the edge first, then what runs in the background, then the stores.
+    /// Drains the system: the registry's socket and the edge first, then what runs in the background, then the stores.
     ///
     /// # Errors
     /// [`Ended`], when it had ended by itself before.
@@ -222,6 +235,9 @@ impl Running {
             }
         }
         self.ready.store(false, Ordering::Release);
+        if let Some(registry) = left.registry {
+            registry.close().await;
+        }
         self.stop.stop();
         let (polls, lame_duck) = (left.polls.clone(), left.lame_duck);
         tokio::spawn(async move {

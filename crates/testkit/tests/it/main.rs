@@ -7,5 +7,6 @@ mod deviating;
 mod fallback;
 mod keys;
 mod menu;
+mod outside;
 mod running;
 mod stalls;

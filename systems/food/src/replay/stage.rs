@@ -84,6 +84,8 @@ fn config(system: &System, given: &Parameters) -> Result<Config, Failure> {
     let mut config = system.defaults().clone();
     config.ephemeral = true;
     config.demo = false;
+    // Nobody else takes part in a day that is played again.
+    config.registry.consul = false;
     config.gateway.listen.set_port(0);
     let delivery = toml::Table::try_from(delivery(given))?;
     config.services.insert("delivery".to_owned(), delivery.into());

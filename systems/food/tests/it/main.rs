@@ -11,6 +11,7 @@ mod policies;
 mod processes;
 mod program;
 mod refusals;
+mod registry;
 mod replay;
 mod replay_signal;
 mod seeds;

@@ -1,7 +1,7 @@
 //! The system as processes: `up --processes`, `serve` and `restart`.
 
-mod company;
+pub(crate) mod company;
 mod deaths;
 mod joining;
 mod rolling;
-mod words;
+pub(crate) mod words;

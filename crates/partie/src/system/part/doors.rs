@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use partie_contract::{BoxFuture, Caller, Request, Response};
 use partie_identity::Verifier;
-use partie_mesh::discovery::{ConsulApi, ConsulApiConfig, EmbeddedRegistry, Reserved};
-use partie_mesh::{Limits, Peer, Serve};
+use partie_mesh::discovery::{
+    ConsulApi, ConsulApiConfig, EmbeddedRegistry, EmbeddedRegistryConfig, Reserved,
+};
+use partie_mesh::{Limits, Listener, Peer, Serve};
+use partie_runtime::Stop;
 
 use super::super::launch::Launch;
+use super::super::registry::RegistryDoor;
 use crate::server::Server;
 use crate::wire::Joined;
 
@@ -16,7 +20,8 @@ const CONSUL: &str = "/v1/";
 
 /// One socket, two servers.
 pub(super) struct Doors {
-    pub(super) consul: Arc<ConsulApi>,
+    /// Unless it is turned off.
+    pub(super) consul: Option<Arc<ConsulApi>>,
     pub(super) server: Arc<Server>,
 }
 
@@ -26,14 +31,29 @@ pub(super) fn consul(
     verifier: &Arc<Verifier>,
     registry: EmbeddedRegistry,
     reserved: &[&'static str],
+    polls: Stop,
 ) -> ConsulApi {
     let verifier = Arc::clone(verifier);
     let reserved = Reserved::new(reserved, move |name, token| {
         let caller = verifier.verify(token).map(Caller::Verified);
         caller.is_ok_and(|caller| Joined::check(&caller, name).is_ok())
     });
-    let (ids, closing) = (launch.environment.ids.clone(), launch.closing.clone());
-    ConsulApi::start(registry, reserved, ConsulApiConfig::default(), ids, closing)
+    ConsulApi::start(registry, reserved, ConsulApiConfig::default(), launch.environment.ids.clone(), polls)
+}
+
+/// The registry of a system in one process: the same API on a socket of its own. What is announced there and is not part of
+/// the system is found by the mesh.
+pub(in crate::system) fn open(
+    launch: &Launch<'_>,
+    verifier: &Arc<Verifier>,
+    reserved: &[&'static str],
+    listener: Listener,
+) -> RegistryDoor {
+    let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
+    launch.mesh.discover(Arc::new(registry.clone()));
+    let polls = Stop::default();
+    let api = consul(launch, verifier, registry, reserved, polls.clone());
+    RegistryDoor::open(listener, api, polls)
 }
 
 /// What a listener behind the edge has to put up with: all callers may be on this machine, and Consul's may wait long.
@@ -44,9 +64,11 @@ pub(super) fn limits(edge: &Limits) -> Limits {
 
 impl Serve for Doors {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        if request.uri().path().starts_with(CONSUL) {
-            return Arc::clone(&self.consul).serve(peer, request);
+        match &self.consul {
+            Some(consul) if request.uri().path().starts_with(CONSUL) => {
+                Arc::clone(consul).serve(peer, request)
+            }
+            _ => Arc::clone(&self.server).serve(peer, request),
         }
-        Arc::clone(&self.server).serve(peer, request)
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use http::HeaderValue;
 use partie_contract::{BoxError, Call, Caller, Channel, Client as _, Deadline};
 use partie_identity::{KeyError, ServiceTokens, Signer, Verifier};
+use partie_mesh::discovery::Registry;
 use partie_mesh::{Mesh, Origin};
 use partie_messaging::{BrokerWireClient, RemoteBroker};
 use partie_runtime::Ids;
 
 use super::super::launch::{Launch, StartError};
-use super::{BROKER, Place, REGISTRY};
+use super::{BROKER, Meeting, Place, REGISTRY};
 use crate::platform::{self, BehindClient, Hand};
 use crate::wire::{RegistryWireClient, RemoteRegistry, join_grant};
 
@@ -23,6 +24,7 @@ const CALL: Duration = Duration::from_secs(30);
 pub(super) struct Pass {
     verifier: Arc<Verifier>,
     registry: Option<RemoteRegistry>,
+    engine: Option<Arc<dyn Registry>>,
     has_broker: bool,
     calls: Arc<dyn Fn() -> Call + Send + Sync>,
     origin: Origin,
@@ -30,7 +32,7 @@ pub(super) struct Pass {
 }
 
 /// The key in a file, which is the system's own: it may serve others.
-pub(super) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
+pub(crate) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
     let read = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
     let document = std::fs::read(path).map_err(read)?;
     Signer::from_pkcs8(&document, &format!("partie:{system}"))
@@ -69,10 +71,23 @@ impl Pass {
             )
         })?;
 
-        if let Some(broker) = place.broker.or(place.registry) {
+        let (platform, engine) = match &place.registry {
+            Some(Meeting::Platform(address)) => (Some(*address), None),
+            Some(Meeting::Engine(engine)) => (None, Some(Arc::clone(engine))),
+            None => (None, None),
+        };
+        let broker = place.broker.or(platform);
+        if let Some(broker) = broker {
             launch.mesh.connect(BROKER, broker);
         }
-        let registry = place.registry.map(|address| {
+        if let Some(engine) = &engine {
+            launch.mesh.discover(Arc::clone(engine));
+            // Who carries the events knows what became of them.
+            if let Some(broker) = broker {
+                launch.mesh.connect(platform::NAME, broker);
+            }
+        }
+        let registry = platform.map(|address| {
             for door in [REGISTRY, platform::NAME] {
                 launch.mesh.connect(door, address);
             }
@@ -84,8 +99,7 @@ impl Pass {
         if let Some(registry) = &registry {
             launch.mesh.discover(Arc::new(registry.clone()));
         }
-        let has_broker = registry.is_some();
-        Ok(Self { verifier, registry, has_broker, calls, origin, ids })
+        Ok(Self { verifier, registry, engine, has_broker: broker.is_some(), calls, origin, ids })
     }
 
     pub(super) fn verifier(&self) -> Arc<Verifier> {
@@ -94,6 +108,11 @@ impl Pass {
 
     pub(super) fn registry(&self) -> Option<&RemoteRegistry> {
         self.registry.as_ref()
+    }
+
+    /// The registry somebody else runs, if that is where they meet.
+    pub(super) fn engine(&self) -> Option<&Arc<dyn Registry>> {
+        self.engine.as_ref()
     }
 
     /// A channel to a service, under the name of this one.

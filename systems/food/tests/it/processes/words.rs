@@ -7,7 +7,7 @@ use crate::faults::stage::Stage;
 use crate::program::{Food, Scratch, food};
 
 /// Exit code and last line of what a command says on stderr.
-pub(super) fn refused(arguments: &[&str], data: &std::path::Path) -> (Option<i32>, String) {
+pub(crate) fn refused(arguments: &[&str], data: &std::path::Path) -> (Option<i32>, String) {
     let mut command = food();
     command.args(arguments).arg("--data").arg(data).stdin(Stdio::null());
     let output = command.output().unwrap();
