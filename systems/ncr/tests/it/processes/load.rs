@@ -65,6 +65,10 @@ impl Load {
                     let (json, expected) = (answer.json(), choose(n, r).to_string());
                     (json["value"] != *expected).then(|| format!("{json} instead of {expected}"))
                 }
+                // Other tests may want the whole machine; that is told as what it is.
+                Ok(answer) if answer.status == 503 && answer.code().as_deref() == Some("overloaded") => {
+                    continue;
+                }
                 Ok(answer) => Some(format!("{}: {}", answer.status, answer.text())),
                 Err(error) => Some(error.to_string()),
             };

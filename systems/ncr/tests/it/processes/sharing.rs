@@ -9,8 +9,9 @@ use super::load::Load;
 
 /// Enough work to be seen in a clock of hundredths of a second.
 const MUCH: usize = 1_500;
-/// What each of two has to have done at least, of all both did.
-const PART: f64 = 0.2;
+/// What each of two has to have done at least, of all both did. The one that answers faster gets more, so that a busy
+/// machine parts them unevenly; one that is never asked does next to nothing.
+const PART: f64 = 0.05;
 
 #[test]
 fn both_replicas_of_a_service_work() {
