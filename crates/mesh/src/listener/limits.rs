@@ -74,7 +74,7 @@ impl Default for Limits {
             connections: 10_000,
             connections_per_address: 1_024,
             in_flight: 1_000,
-            lag: Duration::from_millis(100),
+            lag: Duration::from_millis(250),
             backlog: 1_024,
             headers: 100,
             head: 64 << 10,
