@@ -94,7 +94,6 @@ fn a_registry_that_cannot_be_is_refused_before_anything_starts() {
         (&["serve", "orders", "--registry", "etcd://127.0.0.1:1"][..], "say --broker http://HOST:PORT"),
         (&["serve", "orders", "--registry", "etcd://nowhere"], "etcd://HOST:PORT"),
         (&["serve", "gateway", "--registry", "static:orders=here"], "`here` is no IP:PORT"),
-        (&["serve", "gateway", "--registry", "dns:food.example"], "built without the feature `dns`"),
         (&["serve", "gateway", "--registry", "zookeeper://a:1"], "names no registry"),
     ] {
         let (code, line) = refused(arguments, &data);
