@@ -75,6 +75,10 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<Troupe, String> {
         environment.push(("PARTIE__LOGS__FORMAT".to_owned(), "human".to_owned()));
     }
     let flags = child_flags(&config, &data, flags);
+    if config.gateway.workers.is_none() {
+        environment
+            .push(("PARTIE__GATEWAY__WORKERS".to_owned(), share_of_cores(plan.slots.len()).to_string()));
+    }
     Ok(Troupe { plan, system: system.name, temporary: config.ephemeral, config, data, flags, environment })
 }
 
@@ -87,6 +91,13 @@ fn child_flags(config: &Config, data: &Path, flags: &ArgMatches) -> Vec<String> 
         all.push("--no-demo".to_owned());
     }
     all
+}
+
+/// Threads that serve requests, for each of so many processes on this machine. More threads than cores take turns, and
+/// each turn finds less to do at once.
+fn share_of_cores(processes: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    (cores / processes.max(1)).max(1)
 }
 
 /// Asks the supervisor of a data directory to restart processes, and shows what it says.
