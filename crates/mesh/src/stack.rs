@@ -82,7 +82,7 @@ pub(crate) async fn call(
             // A service that has failed again and again may be left alone as a whole, if the table says so.
             target.circuit.admit(&target.service, deadline, now)?;
             let answered = attempts::run(target, &policy, request, deadline, chance, now).await;
-            target.circuit.record(&answered, chance);
+            target.circuit.record(&target.service, &answered, chance);
             let (answer, under_way) = answered?;
             (answer, Some(under_way))
         }

@@ -30,7 +30,7 @@ impl Circuit {
     }
 
     /// How the call went. Failures of somebody behind the service count: whoever calls it waits for them as well.
-    pub(super) fn record(&self, answered: &Result<Answer, Platform>, chance: u64) {
+    pub(super) fn record(&self, service: &str, answered: &Result<Answer, Platform>, chance: u64) {
         let Some((breaker, config)) = &self.0 else { return };
         let now = Ticks::now();
         let failed = match answered {
@@ -42,7 +42,7 @@ impl Circuit {
         if !failed {
             breaker.succeeded(now);
         } else if breaker.failed(now, true, config) {
-            tracing::warn!("a service fails too often and is left alone for a while");
+            tracing::warn!(service, "a service fails too often and is left alone for a while");
             breaker.open(now, config, chance);
         }
     }

@@ -91,7 +91,8 @@ impl Http2 {
                         lane.forget(&stream.0);
                         *request = Some(unsent);
                     }
-                    // Whoever is refused gets the request back; of this one nobody knows what became of it.
+                    // hyper does not give back what it sent, not even a stream that was refused unseen (RFC 9113 section
+                    // 8.7): only what may be made twice is sent again.
                     None => return Err(Failed::of(error.into_error(), false)),
                 },
             }
