@@ -8,10 +8,6 @@ use tokio::sync::oneshot;
 
 type Task = Box<dyn FnOnce() + Send>;
 
-/// How much the threads give way, in the nice values of setpriority(2): about a tenth of a core that others want too.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
-
 /// Threads for computing. Cheap to clone; the threads end with the last clone.
 #[derive(Clone)]
 pub struct Compute(SyncSender<Task>);
@@ -69,13 +65,19 @@ fn work(inbox: &Mutex<Receiver<Task>>) {
     }
 }
 
-/// Whoever answers requests goes first: what is computed takes long anyway. Only Linux has priorities of threads;
-/// elsewhere they are the whole process's and stay as they are.
+/// Whoever answers requests goes first: what is computed takes long anyway. Of Linux's policies (sched(7)) only that of
+/// idle threads gives its core up at once to another that wakes; a nice one first ends its turn, of some 2 ms. It gets
+/// what others leave: a core that serves without a pause computes next to nothing, and callers see [`Saturated`].
+///
+/// Only Linux has policies of threads; elsewhere they are the whole process's and stay as they are.
 fn give_way() {
     #[cfg(target_os = "linux")]
-    // One may always be nicer than before. Should the system refuse all the same, work is done, only less politely.
-    if let Ok(nice) = rustix::process::getpriority_process(None) {
-        rustix::process::setpriority_process(None, (nice + NICE).min(19)).ok();
+    {
+        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let this = thread_priority::thread_native_id();
+        // One may always be nicer than before. Should the system refuse all the same, work is done, only less politely.
+        thread_priority::set_thread_priority_and_policy(this, ThreadPriority::Min, idle).ok();
     }
 }
 
@@ -100,10 +102,13 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn computing_gives_way_and_its_caller_does_not() {
-        let nice = || rustix::process::getpriority_process(None).unwrap();
-        let (before, pool) = (nice(), Compute::start(1, 1).unwrap());
-        assert_eq!(pool.run(nice).await, Ok((before + NICE).min(19)));
-        assert_eq!(nice(), before);
+        use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, thread_schedule_policy};
+        let policy = || thread_schedule_policy().unwrap();
+        let (before, pool) = (policy(), Compute::start(1, 1).unwrap());
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        assert_eq!(pool.run(policy).await, Ok(idle));
+        assert_eq!(policy(), before);
+        assert_ne!(before, idle);
     }
 
     #[tokio::test]
