@@ -3,12 +3,14 @@
 //! Speed is a ratio to a peer that runs in the same minutes on the same machine, in CPU time per request first:
 //! throughput on shared cores says more about the neighbours. Rounds of the peers alternate and medians count.
 //!
-//! Layout: `child` runs a server and reads its CPU time; `http` talks to it and `load` drives it; `rounds` has the
+//! Layout: `child` runs a server and reads its CPU time; `http` talks to it, `load` drives it, `beside`
+//! asks it small things beside large ones; `rounds` has the
 //! arithmetic; `machine` the facts; `table` writes Markdown; `orders` is the endpoint that `contract` measures, in both of
 //! its forms; `mesh` has the callers that `mesh` compares; `food` is the whole system with
 //! its customers and kitchens, and the tutorial's chain beside it; `ncr` the same for the nCr system and the tutorial's pair.
 #![forbid(unsafe_code)]
 
+mod beside;
 mod child;
 pub mod food;
 mod http;
@@ -23,6 +25,7 @@ mod table;
 /// Why a measurement failed.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
+pub use beside::{Ask, Beside, Latency, times_as_long};
 pub use child::{Child, End, announce, own_cpu, until_told};
 pub use http::{Answer, Connection, request};
 pub use load::{Load, Tally};

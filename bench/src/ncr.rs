@@ -1,11 +1,9 @@
 //! The nCr system as it ships, the tutorial's pair in Python, and who asks them.
 
-mod beside;
 mod pair;
 mod program;
 mod questions;
 
-pub use beside::{Beside, Latency};
 pub use pair::Pair;
 pub use program::{Form, Program};
-pub use questions::{Rate, saturate};
+pub use questions::{Rate, SMALL_AND_LARGE, saturate};

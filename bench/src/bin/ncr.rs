@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bench::ncr::{Beside, Form, Latency, Pair, Program, Rate, saturate};
-use bench::{Error, Table, facts, median};
+use bench::ncr::{Form, Pair, Program, Rate, SMALL_AND_LARGE, saturate};
+use bench::{Beside, Error, Latency, Table, facts, median, times_as_long};
 
 /// Where `cargo xtask bench` says which Python has Flask and grpcio.
 const PYTHON: &str = "BENCH_FLASK_PYTHON";
@@ -100,18 +100,19 @@ fn beside(binary: &Path, dir: &Path, rounds: usize, time: Duration) -> Result<()
     let mut told = Vec::new();
     for form in FORMS {
         let program = Program::start(binary, dir, form, NOTHING_KEPT)?;
-        let small = Beside { to: program.address(), rate: RATE, time };
+        let [small, large] = SMALL_AND_LARGE;
+        let small = Beside { to: program.address(), rate: RATE, time, small, large };
         Beside { time: WARM, ..small }.run(true)?;
         let (mut alone, mut together) = (Vec::new(), Vec::new());
         for round in 1..=rounds {
             for (word, seen) in [("alone", &mut alone), ("beside", &mut together)] {
                 let latency = small.run(word == "beside")?;
-                println!("round {round}  {:<20} {word:<7} {}", form.name(), line(&latency));
+                println!("round {round}  {:<20} {word:<7} {}", form.name(), latency);
                 seen.push(latency);
             }
         }
         let of = |seen: &[Latency]| median(seen.iter().map(|latency| latency.p99.as_secs_f64()));
-        told.push((form, [of(&alone), of(&together)], ratio(&alone, &together)));
+        told.push((form, [of(&alone), of(&together)], times_as_long(&alone, &together)));
     }
     let mut table = Table::new(&["p99 of small ones, ms", "alone", "beside a large one"]);
     for (form, p99, _) in &told {
@@ -126,16 +127,4 @@ fn beside(binary: &Path, dir: &Path, rounds: usize, time: Duration) -> Result<()
         }
     }
     Ok(())
-}
-
-fn ratio(alone: &[Latency], together: &[Latency]) -> f64 {
-    median(
-        alone.iter().zip(together).map(|(alone, beside)| beside.p99.as_secs_f64() / alone.p99.as_secs_f64()),
-    )
-}
-
-fn line(latency: &Latency) -> String {
-    let Latency { p50, p99, large } = latency;
-    let [p50, p99] = [p50, p99].map(|latency| latency.as_secs_f64() * 1e3);
-    format!("p50 {p50:>6.2} ms  p99 {p99:>6.2} ms  {large:>4} large")
 }

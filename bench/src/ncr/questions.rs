@@ -3,12 +3,36 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::{Error, Load, Round, request};
+use crate::{Ask, Error, Load, Round, request};
 
 /// The largest n of the small ones: up to here the tutorial's floats are good enough, and nobody keeps the results.
-pub(super) const SMALL: u32 = 30;
+const SMALL: u32 = 30;
+/// The range of the large ones. They are never the same for long, and nothing large is to be kept.
+const LARGE: std::ops::RangeInclusive<u32> = 19_900..=20_000;
 /// Enough to keep both cores busy, as far as Python can.
 const CONNECTIONS: usize = 32;
+
+/// A small question, and a large one.
+pub const SMALL_AND_LARGE: [Ask; 2] = [
+    Ask {
+        path: |rng| {
+            let n = rng.u32(1..=SMALL);
+            path(n, rng.u32(0..=n))
+        },
+        status: 200,
+    },
+    Ask {
+        path: |rng| {
+            let n = rng.u32(LARGE);
+            path(n, n / 2 - rng.u32(0..1_000))
+        },
+        status: 200,
+    },
+];
+
+fn path(n: u32, r: u32) -> String {
+    format!("/api/v1/ncr/{n}/{r}")
+}
 
 /// What a server did in one round.
 pub type Rate = Round;

@@ -1,5 +1,6 @@
-//! Small requests at a steady rate, with a large one under way or without.
+//! Small requests at a steady rate, beside large ones or alone.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +12,8 @@ use partie::runtime::monotonic;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::questions::SMALL;
-use crate::{Connection, Error, request};
+use crate::{Connection, Error, median, request};
 
-/// The range of the large ones. They are never the same for long, and nothing large is to be kept.
-const LARGE: std::ops::RangeInclusive<u32> = 19_900..=20_000;
 /// Requests due and not yet sent. More would say that the generator is what is slow.
 const DUE: usize = 4_096;
 
@@ -28,6 +26,19 @@ pub struct Beside {
     pub rate: u32,
     /// For so long.
     pub time: Duration,
+    /// What is asked at that rate.
+    pub small: Ask,
+    /// What is asked for one after the other meanwhile.
+    pub large: Ask,
+}
+
+/// A question.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    /// Its path, another one each time.
+    pub path: fn(&mut Rng) -> String,
+    /// How it has to be answered.
+    pub status: u16,
 }
 
 /// How long small requests took, counted from when each was due.
@@ -47,17 +58,17 @@ impl Beside {
     /// Small requests, with a large one under way at all times or without.
     ///
     /// # Errors
-    /// When the server cannot be reached, breaks off, or answers with anything but success.
+    /// When the server cannot be reached, breaks off, or answers with anything but what was expected.
     pub fn run(self, large: bool) -> Result<Latency, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (send, due) = mpsc::channel(DUE);
-        let Self { to, rate, time } = self;
+        let Self { to, rate, time, small, large: other } = self;
         // A thread of its own wakes up to the microsecond; a runtime's timer would to the millisecond.
         let clock = thread::spawn(move || tick(rate, time, &send));
         let latency = runtime.block_on(async {
             let enough = Arc::new(AtomicBool::new(false));
-            let large = large.then(|| tokio::spawn(keep_large(to, Arc::clone(&enough))));
-            let took = small(to, due).await;
+            let large = large.then(|| tokio::spawn(keep_asking(to, other, Arc::clone(&enough))));
+            let took = ask_when_due(to, small, due).await;
             enough.store(true, Ordering::Relaxed);
             let large = match large {
                 Some(large) => large.await??,
@@ -89,18 +100,21 @@ fn tick(rate: u32, time: Duration, due: &mpsc::Sender<Instant>) {
 }
 
 /// A request for each that is due, on a connection that is free.
-async fn small(to: SocketAddr, mut due: mpsc::Receiver<Instant>) -> Result<Vec<Duration>, Error> {
+async fn ask_when_due(
+    to: SocketAddr,
+    what: Ask,
+    mut due: mpsc::Receiver<Instant>,
+) -> Result<Vec<Duration>, Error> {
     let (mut free, mut asked, mut took) = (Vec::new(), JoinSet::new(), Vec::new());
     let mut rng = Rng::with_seed(7);
     loop {
         tokio::select! {
             at = due.recv() => match at {
                 Some(at) => {
-                    let n = rng.u32(1..=SMALL);
                     let mut connection: Connection = free.pop().unwrap_or_else(|| Connection::new(to));
-                    let path = path(n, rng.u32(0..=n));
+                    let path = (what.path)(&mut rng);
                     asked.spawn(async move {
-                        ask(&mut connection, &path).await?;
+                        ask(&mut connection, &path, what.status).await?;
                         Ok::<_, Error>((connection, monotonic().duration_since(at)))
                     });
                 }
@@ -119,26 +133,35 @@ async fn small(to: SocketAddr, mut due: mpsc::Receiver<Instant>) -> Result<Vec<D
     Ok(took)
 }
 
-/// One large request after the other.
-async fn keep_large(to: SocketAddr, enough: Arc<AtomicBool>) -> Result<u64, Error> {
+/// One request after the other.
+async fn keep_asking(to: SocketAddr, what: Ask, enough: Arc<AtomicBool>) -> Result<u64, Error> {
     let (mut connection, mut rng, mut answered) = (Connection::new(to), Rng::new(), 0);
     while !enough.load(Ordering::Relaxed) {
-        let n = rng.u32(LARGE);
-        ask(&mut connection, &path(n, n / 2 - rng.u32(0..1_000))).await?;
+        ask(&mut connection, &(what.path)(&mut rng), what.status).await?;
         answered += 1;
     }
     Ok(answered)
 }
 
-fn path(n: u32, r: u32) -> String {
-    format!("/api/v1/ncr/{n}/{r}")
-}
-
-async fn ask(connection: &mut Connection, path: &str) -> Result<(), Error> {
+async fn ask(connection: &mut Connection, path: &str, status: u16) -> Result<(), Error> {
     let answer = connection.exchange(&request("GET", path, "", b"")).await?;
-    if answer.status == 200 {
+    if answer.status == status {
         Ok(())
     } else {
         Err(format!("{path} was answered with {}", answer.status).into())
     }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50, p99, large } = self;
+        let [p50, p99] = [p50, p99].map(|latency| latency.as_secs_f64() * 1e3);
+        write!(f, "p50 {p50:>6.2} ms  p99 {p99:>6.2} ms  {large:>4} large")
+    }
+}
+
+/// How many times as long the 99th percentile is beside a large one, in the median of the rounds.
+pub fn times_as_long(alone: &[Latency], beside: &[Latency]) -> f64 {
+    let rounds = alone.iter().zip(beside);
+    median(rounds.map(|(alone, beside)| beside.p99.as_secs_f64() / alone.p99.as_secs_f64()))
 }
