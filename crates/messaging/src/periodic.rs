@@ -15,7 +15,7 @@ use crate::handlers::BoundPeriodic;
 
 /// One piece of periodic work.
 pub(crate) struct PeriodicRunner {
-    pub(crate) work: BoundPeriodic,
+    pub(crate) work: Arc<BoundPeriodic>,
     pub(crate) store: Store,
     /// Makes a call under the service's own identity.
     pub(crate) calls: Arc<dyn Fn() -> Call + Send + Sync>,
@@ -27,7 +27,7 @@ pub(crate) struct PeriodicRunner {
 impl PeriodicRunner {
     /// Something is going on until the first sleep has begun.
     pub(crate) async fn run(self, begun: Busy) {
-        let BoundPeriodic { interval, name, run } = &self.work;
+        let BoundPeriodic { interval, name, run } = &*self.work;
         let (clock, activity) = (self.store.clock(), self.store.activity());
         let mut busy = Some(begun);
         let stopped = self.stop.stopped();

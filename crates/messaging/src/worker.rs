@@ -1,38 +1,32 @@
 //! A worker: everything of a service that runs in the background.
 
+mod duty;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use partie_contract::{Call, FaultKind, Id, Outcome, OutcomeExt, Platform};
-use partie_runtime::{Stop, trust_now};
-use partie_store::{Migration, MigrationSet, Store, Tx, migrations};
-use tokio::sync::Semaphore;
-use tracing::warn;
+use partie_runtime::Stop;
+use partie_store::{Migration, MigrationSet, Store, migrations};
 
-use crate::broker::{Broker, Group};
+use self::duty::Duty;
+use crate::broker::Broker;
 use crate::config::Config;
-use crate::consumer::{Consumer, Wait};
-use crate::handlers::{Bound, BoundEvent, HandlerError, Handlers};
+use crate::consumer::Wait;
+use crate::handlers::{Bound, HandlerError, Handlers};
 use crate::ids::{JobId, TimerId};
-use crate::jobs::{self, DeadJob, JobRunner};
+use crate::jobs::{self, DeadJob};
 use crate::metric_definitions as metrics;
-use crate::periodic::PeriodicRunner;
-use crate::relay::{Backlog, Relay};
-use crate::saga::{self, SagaRunner, SagaView, Turns};
-use crate::timers::{self, ParkedTimer, TimerRunner};
+use crate::relay::Backlog;
+use crate::saga::{self, SagaView, Turns};
+use crate::timers::{self, ParkedTimer};
 use crate::wake::Hub;
-use crate::{inbox, outbox};
 
 /// The tables messaging keeps in a service's store.
 const FILES: &[Migration] = migrations!["0001_messaging.sql"];
 /// Give it to [`Store::open`] beside the service's own migrations.
 pub const MIGRATIONS: MigrationSet = MigrationSet { name: "messaging", migrations: FILES };
-
-/// How often old rows are looked for.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// How many are removed in one transaction.
-const PRUNED_AT_ONCE: usize = 500;
 
 /// What a worker is made of.
 pub struct WorkerParts<S> {
@@ -98,94 +92,37 @@ impl Worker {
         let hub = Arc::new(Hub::new(store.activity().clone()));
         store.attach(Arc::clone(&hub));
 
-        // From the outbox to the broker.
         let backlog = Arc::new(Backlog::new(metrics::OUTBOX_AGE.gauge(&labels)));
-        let relay = Relay {
-            store: store.clone(),
-            broker: Arc::clone(&broker),
-            hub: Arc::clone(&hub),
-            config: config.relay.clone(),
-            backlog: Arc::clone(&backlog),
-            stop: stages.relay.clone(),
-        };
-        stages.relay.spawn(after_what_began(store.clone(), relay.run(store.activity().begin())));
-
-        // From the broker to the handlers.
-        let groups = events.iter().map(|event| event.group.clone()).collect();
-        let mut waits = Vec::new();
-        for BoundEvent { group, type_name, decode } in events {
-            let wait = Arc::<Wait>::default();
-            waits.push(Arc::clone(&wait));
-            let labels = [("group", group.as_str())];
-            let consumer = Consumer {
-                decode,
-                wait,
-                concurrency: config.consumers.concurrency.max(1),
-                store: store.clone(),
-                broker: Arc::clone(&broker),
-                stop: stages.consumers.clone(),
-                handled: metrics::EVENTS_HANDLED.counter(&labels),
-                failed: metrics::EVENTS_FAILED.counter(&labels),
-                group: Group {
-                    name: group.clone(),
-                    types: vec![type_name.to_owned()],
-                    attempts: config.consumers.attempts,
-                    backoff: config.consumers.backoff,
-                },
-            };
-            stages.consumers.spawn(consumer.run(store.activity().begin()));
-        }
-
-        // What is due.
-        let timers = TimerRunner {
-            store: store.clone(),
-            hub: Arc::clone(&hub),
-            config: config.timers.clone(),
-            handlers: timers,
-            stop: stages.work.clone(),
-        };
-        stages.work.spawn(after_what_began(store.clone(), timers.run(store.activity().begin())));
-        let jobs = JobRunner {
-            store: store.clone(),
-            hub: Arc::clone(&hub),
-            config: config.jobs.clone(),
-            handlers: Arc::new(jobs),
-            calls: Arc::clone(&calls),
-            stop: stages.work.clone(),
-        };
-        stages.work.spawn(jobs.run(store.activity().begin()));
-        for work in periodic {
-            let (begun, calls, stop) = (store.activity().begin(), Arc::clone(&calls), stages.work.clone());
-            stages.work.spawn(PeriodicRunner { work, store: store.clone(), calls, stop }.run(begun));
-        }
-        let turns = Arc::clone(&hub.turns);
-        let sagas = SagaRunner {
-            store: store.clone(),
+        let events: Vec<_> = events.into_iter().map(|event| (event, Arc::<Wait>::default())).collect();
+        let groups = events.iter().map(|(event, _)| event.group.clone()).collect();
+        let waits = events.iter().map(|(_, wait)| Arc::clone(wait)).collect();
+        let (backlog_limit, turn_limit) = (config.relay.backlog_limit, config.sagas.backlog_limit);
+        let (wait_limit, turns) = (config.consumers.backlog_limit, Arc::clone(&hub.turns));
+        let duty = Duty {
+            service,
+            broker,
             hub,
-            permits: Semaphore::new(config.sagas.concurrency.max(1)),
-            config: config.sagas.clone(),
+            backlog: Arc::clone(&backlog),
+            events,
+            timers: Arc::new(timers),
+            jobs: Arc::new(jobs),
+            periodic: periodic.into_iter().map(Arc::new).collect(),
             engine,
             state,
             calls,
-            stop: stages.work.clone(),
-            alerts: metrics::SAGA_ALERTS.counter(&labels),
+            config,
         };
-        stages.work.spawn(after_what_began(store.clone(), sagas.run(store.activity().begin())));
-
-        // What is old.
-        let remember = config.consumers.remember.max(broker.retention().saturating_mul(2));
-        stages.work.spawn(prune(store.clone(), config.clone(), remember, stages.work.clone()));
-
+        duty.begin(&store, &stages);
         Ok(Self(Arc::new(Inner {
             store,
             stages,
             groups,
             backlog,
-            backlog_limit: config.relay.backlog_limit,
+            backlog_limit,
             turns,
-            turn_limit: config.sagas.backlog_limit,
+            turn_limit,
             waits,
-            wait_limit: config.consumers.backlog_limit,
+            wait_limit,
         })))
     }
 
@@ -286,41 +223,5 @@ impl fmt::Debug for Worker {
 impl<S> fmt::Debug for WorkerParts<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkerParts").field("service", &self.service).finish_non_exhaustive()
-    }
-}
-
-/// Runs it once everything is committed that began before the worker was there: nobody rings for that, so the first look
-/// has to see it. Commits follow each other, so a write of nothing is told when they are done.
-async fn after_what_began(store: Store, run: impl Future<Output = ()>) {
-    // A store that cannot write has nothing under way either.
-    let told: Outcome<()> = store.write(|_| Ok(())).await;
-    drop((told, store));
-    run.await;
-}
-
-/// Removes what nobody needs any more, a little at a time.
-async fn prune(store: Store, config: Config, remember: Duration, stop: Stop) {
-    let stopped = stop.stopped();
-    tokio::pin!(stopped);
-    let (sent, done) = (config.relay.keep_sent, config.jobs.keep_done);
-    let limit = i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX);
-    loop {
-        tokio::select! { () = tokio::time::sleep(PRUNE_EVERY) => {}, () = &mut stopped => return }
-        loop {
-            let sent_before = trust_now().saturating_sub(i64::try_from(sent.as_secs()).unwrap_or(i64::MAX));
-            let once = move |tx: &mut Tx| -> Outcome<usize> {
-                let events = outbox::prune(tx, sent_before, limit)?;
-                let handled = inbox::prune(tx, remember, limit)?;
-                Ok(events.max(handled).max(jobs::prune(tx, done, limit)?))
-            };
-            match store.write(once).await {
-                Ok(pruned) if pruned >= PRUNED_AT_ONCE && !stop.is_stopped() => {}
-                Ok(_) => break,
-                Err(error) => {
-                    warn!(store = store.name(), %error, "old rows could not be removed");
-                    break;
-                }
-            }
-        }
     }
 }

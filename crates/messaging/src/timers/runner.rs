@@ -23,7 +23,7 @@ pub(crate) struct TimerRunner {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) config: TimerConfig,
-    pub(crate) handlers: HashMap<&'static str, Fire>,
+    pub(crate) handlers: Arc<HashMap<&'static str, Fire>>,
     pub(crate) stop: Stop,
 }
 
