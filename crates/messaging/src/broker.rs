@@ -2,6 +2,10 @@
 
 mod desk;
 mod embedded;
+mod group;
+mod lane;
+mod log;
+mod log_broker;
 mod remote;
 mod wire;
 
@@ -17,6 +21,8 @@ use partie_runtime::Backoff;
 
 pub use desk::BrokerDesk;
 pub use embedded::{BrokerConfig, EmbeddedBroker};
+pub use log::{Feed, Log, Page, Place, ReadError};
+pub use log_broker::{LogBroker, LogBrokerConfig};
 pub use remote::RemoteBroker;
 pub use wire::{BrokerWire, BrokerWireClient};
 

@@ -1,7 +1,5 @@
 //! The embedded broker: a log in a store of its own, and groups that read it.
 
-mod group;
-mod lane;
 mod log;
 mod shared;
 mod subscription;

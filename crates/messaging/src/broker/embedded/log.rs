@@ -6,8 +6,8 @@ use std::time::Duration;
 use partie_store::{Error, Row, Tx};
 use uuid::Uuid;
 
-use super::group::{Changes, Remembered};
-use super::lane::{Op, Stall};
+use crate::broker::group::{Changes, Remembered};
+use crate::broker::lane::{Op, Stall};
 use crate::broker::{Message, Parked, Skip, Skipped};
 
 /// Messages with their positions.
@@ -89,9 +89,9 @@ pub(super) fn note(tx: &mut Tx, group: &str, changes: &Changes) -> Result<(), Er
     let now = tx.now();
     for op in &changes.ops {
         match op {
-            Op::Hold { position, key } => tx.execute(
+            Op::Hold { position, message } => tx.execute(
                 "INSERT INTO partie_held (group_name, position, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                &[&group, position, key],
+                &[&group, position, &message.key],
             )?,
             Op::Release { position } => tx.execute(
                 "DELETE FROM partie_held WHERE group_name = $1 AND position = $2",

@@ -9,10 +9,10 @@ use partie_runtime::{Stop, monotonic};
 use partie_store::{Error, Store, Tx};
 use tokio::sync::Notify;
 
-use super::group::{Changes, GroupState};
 use super::log::{self, Rows};
 use super::{BrokerConfig, OfBroker, broker_error};
 use crate::broker::BrokerError;
+use crate::broker::group::{Changes, GroupState};
 use crate::wake::Bell;
 
 /// How many messages are removed in one transaction.

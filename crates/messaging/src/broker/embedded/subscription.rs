@@ -5,10 +5,10 @@ use std::sync::Arc;
 use partie_contract::{BoxFuture, Outcome};
 use partie_runtime::monotonic;
 
-use super::group::GroupState;
-use super::lane::LANE_LIMIT;
 use super::shared::{GroupCell, Shared};
 use super::{OfBroker, log};
+use crate::broker::group::GroupState;
+use crate::broker::lane::LANE_LIMIT;
 use crate::broker::{BrokerError, Delivery, Group, Settle, Subscription, Verdict};
 
 /// How many messages are read from the log at once.

@@ -117,6 +117,16 @@ impl GroupState {
         (self.scanned < self.end && self.open.len() < self.limit).then_some(self.scanned)
     }
 
+    /// Everything up to here has been looked at.
+    pub(super) fn scanned(&self) -> i64 {
+        self.scanned
+    }
+
+    /// Whether there is room for more messages.
+    pub(super) fn has_room(&self) -> bool {
+        self.open.len() < self.limit
+    }
+
     /// Takes messages read from the log after `from`; everything up to `to` has been read.
     pub(super) fn load(&mut self, from: i64, rows: &[(i64, Arc<Message>)], to: i64, now: Instant) {
         if from != self.scanned {
@@ -210,6 +220,12 @@ impl GroupState {
         self.update_busy();
     }
 
+    /// The keys that are parked.
+    pub(super) fn parked_keys(&self) -> impl Iterator<Item = &Key> {
+        let is_parked = |key: &&Key| self.lanes.get(*key).is_some_and(|lane| lane.state == LaneState::Parked);
+        self.stalled.iter().filter(is_parked)
+    }
+
     /// Whether there is something to do.
     pub(super) fn is_active(&self) -> bool {
         self.busy.is_some()
@@ -274,9 +290,9 @@ impl GroupState {
         let stall = Stall { attempts, error };
         lane.stall = Some(stall.clone());
         self.stalled.insert(Arc::clone(key));
-        for position in lane.hold_all() {
+        for (position, message) in lane.hold_all() {
             self.open.remove(&position);
-            self.ops.push(Op::Hold { position, key: Arc::clone(key) });
+            self.ops.push(Op::Hold { position, message });
         }
         let parked = at_once || attempts >= self.group.attempts;
         self.ops.push(Op::Stall { key: Arc::clone(key), stall, parked });

@@ -65,7 +65,8 @@ impl Bench {
 }
 
 fn hold(position: i64, key: &str) -> Op {
-    Op::Hold { position, key: key.into() }
+    let (position, message) = message(position, key);
+    Op::Hold { position, message }
 }
 
 fn stall(key: &str, attempts: u32, parked: bool) -> Op {

@@ -54,7 +54,7 @@ pub(super) struct Stall {
 /// A change for the disk, in the order they were made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Op {
-    Hold { position: i64, key: Arc<str> },
+    Hold { position: i64, message: Arc<Message> },
     Release { position: i64 },
     Stall { key: Arc<str>, stall: Stall, parked: bool },
     Unstall { key: Arc<str> },
@@ -69,7 +69,7 @@ impl Lane {
             self.queue.push_back(Entry { position, message, held: false });
             return (None, true);
         }
-        let hold = Op::Hold { position, key: Arc::clone(&message.key) };
+        let hold = Op::Hold { position, message: Arc::clone(&message) };
         let fits = self.state != LaneState::Parked && self.held_to.is_none() && self.queue.len() < LANE_LIMIT;
         if fits {
             self.queue.push_back(Entry { position, message, held: true });
@@ -79,14 +79,14 @@ impl Lane {
         (Some(hold), fits)
     }
 
-    /// Turns everything in memory into held messages. Gives back their positions.
-    pub(super) fn hold_all(&mut self) -> Vec<i64> {
-        let mut positions = Vec::new();
+    /// Turns everything in memory into held messages. Gives back those that were none, with their positions.
+    pub(super) fn hold_all(&mut self) -> Vec<(i64, Arc<Message>)> {
+        let mut held = Vec::new();
         for entry in self.queue.iter_mut().filter(|entry| !entry.held) {
             entry.held = true;
-            positions.push(entry.position);
+            held.push((entry.position, Arc::clone(&entry.message)));
         }
-        positions
+        held
     }
 
     /// Empties the memory; everything is held on disk.
