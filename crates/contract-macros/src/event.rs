@@ -18,6 +18,8 @@ struct Event {
     version: u16,
     subject: Member,
     subject_type: syn::Type,
+    /// The version before.
+    from: Option<syn::Path>,
 }
 
 /// Runs the derive.
@@ -55,6 +57,7 @@ fn read(item: &DeriveInput, errors: &mut Errors) -> Option<Event> {
     let type_name = words.string("the type, `\"order.placed\"`,", errors);
     let version = words.number("version", errors);
     let subject = words.text("subject", errors);
+    let from = words.path("from", errors);
     words.finish(errors);
     let type_name = type_name?;
     if !is_type_name(&type_name.value()) {
@@ -72,7 +75,7 @@ fn read(item: &DeriveInput, errors: &mut Errors) -> Option<Event> {
     });
     let subject = subject.and_then(|subject| find(&data.fields, &subject, errors));
     let (subject, field) = subject?;
-    Some(Event { type_name, version: version?, subject, subject_type: field.ty.clone() })
+    Some(Event { type_name, version: version?, subject, subject_type: field.ty.clone(), from })
 }
 
 /// The field the subject names.
@@ -103,16 +106,33 @@ fn is_type_name(name: &str) -> bool {
 
 impl Event {
     fn emit(&self, root: Root, item: &DeriveInput) -> TokenStream {
-        let Self { type_name, version, subject, subject_type } = self;
+        let Self { type_name, version, subject, subject_type, from } = self;
         let name = &item.ident;
         // The span makes a subject without `Display` the field's mistake.
         let to_string =
             quote_spanned!(place_of(subject_type) => <#subject_type as ::std::string::ToString>::to_string);
+        // The span makes a version without a conversion the attribute's mistake.
+        let previous = from.as_ref().map(|from| {
+            quote_spanned! {place_of(from)=>
+                const PREVIOUS: ::std::option::Option<#root::EventSpec> =
+                    ::std::option::Option::Some(#root::EventSpec::before::<Self, #from>());
+
+                fn from_older(
+                    version: u16,
+                    data: #root::__private::serde_json::Value,
+                ) -> ::std::option::Option<
+                    ::std::result::Result<Self, #root::__private::serde_json::Error>,
+                > {
+                    #root::__private::from_previous::<Self, #from>(version, data)
+                }
+            }
+        });
         quote! {
             #[automatically_derived]
             impl #root::Event for #name {
                 const TYPE: &'static str = #type_name;
                 const VERSION: u16 = #version;
+                #previous
 
                 fn subject(&self) -> ::std::string::String {
                     #to_string(&self.#subject)

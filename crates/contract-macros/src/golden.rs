@@ -94,3 +94,14 @@ fn an_event() {
     };
     check("event", event::expand(Root::Contract, item));
 }
+
+#[test]
+fn an_event_with_a_version_before_it() {
+    let item = quote! {
+        #[event("order.placed", version = 2, subject = "order_id", from = v1::OrderPlaced)]
+        pub struct OrderPlaced {
+            pub order_id: OrderId,
+        }
+    };
+    check("event_from", event::expand(Root::Contract, item));
+}

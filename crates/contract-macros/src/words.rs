@@ -149,6 +149,12 @@ impl Words {
         integer(&value, errors)
     }
 
+    /// `name = path::To`
+    pub(crate) fn path(&mut self, name: &'static str, errors: &mut Errors) -> Option<syn::Path> {
+        let value = self.word(name)?.value(errors)?;
+        path(value, errors)
+    }
+
     /// `name = ["a", "b"]`
     pub(crate) fn list(&mut self, name: &'static str, errors: &mut Errors) -> Option<(Expr, Vec<LitStr>)> {
         let value = self.word(name)?.value(errors)?;
@@ -208,6 +214,17 @@ fn integer(value: &Expr, errors: &mut Errors) -> Option<LitInt> {
         Some(Lit::Int(number)) => Some(number.clone()),
         _ => {
             errors.at(value, "expected a number");
+            None
+        }
+    }
+}
+
+fn path(value: Expr, errors: &mut Errors) -> Option<syn::Path> {
+    match value {
+        Expr::Path(path) => Some(path.path),
+        Expr::Group(group) => path(*group.expr, errors),
+        other => {
+            errors.at(other, "expected the name of a type");
             None
         }
     }

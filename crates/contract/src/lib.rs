@@ -56,7 +56,7 @@
 //!
 //! Layout: `operation` is the table; `argument`, `inbound` and `reply` bind arguments and answers; `routes` is the
 //! server's face, `client` the caller's; `fault`, `platform` and `problem` are what goes wrong, `grpc` the same in gRPC's words; `call` is the context;
-//! `openapi` reads the table; the rest are the types contracts are written in.
+//! `openapi` and `document` read the table; the rest are the types contracts are written in.
 #![forbid(unsafe_code)]
 
 mod argument;
@@ -65,6 +65,7 @@ mod call;
 mod caller;
 mod client;
 mod deadline;
+mod document;
 mod event;
 mod fault;
 pub mod grpc;
@@ -92,7 +93,8 @@ pub use call::{Call, IdempotencyKey, IfMatch, Presence};
 pub use caller::{Caller, Identity};
 pub use client::{Channel, Client, Outbound, Transport};
 pub use deadline::Deadline;
-pub use event::{CloudEvent, Event};
+pub use document::{contract_document, event_document};
+pub use event::{CloudEvent, Event, EventSpec, Unreadable};
 pub use fault::{Abort, Fault, Foreign, Outcome, OutcomeExt};
 pub use id::{Id, InvalidId};
 pub use inbound::{Inbound, Params};
@@ -127,10 +129,20 @@ pub mod via_partie {
 /// What the macros' output refers to. Not for people.
 #[doc(hidden)]
 pub mod __private {
+    use serde_json::Value;
+
+    use crate::event::{self, Event};
     pub use crate::id::{UuidText, parse_uuid, uuid_schema};
     pub use crate::problem::{Member, Members, own_code};
     pub use schemars;
     pub use serde;
     pub use serde_json;
     pub use uuid::Uuid;
+
+    pub fn from_previous<E: Event + From<P>, P: Event>(
+        version: u16,
+        data: Value,
+    ) -> Option<Result<E, serde_json::Error>> {
+        event::from_previous::<E, P>(version, data)
+    }
 }

@@ -94,8 +94,8 @@ pub enum OpenError {
         /// What is wrong.
         reason: String,
     },
-    /// A newer program has written to the database.
-    #[error("{} is newer than this program: `{set}` is at {found}, the program knows {known}", .file.display())]
+    /// A newer program has changed the database so that this one must not read it.
+    #[error("{} is for newer programs: `{set}` is at {found} and may be read from {readable_from} on, this program knows {known}", .file.display())]
     Newer {
         /// The database.
         file: PathBuf,
@@ -103,6 +103,8 @@ pub enum OpenError {
         set: String,
         /// The latest version in the database.
         found: u32,
+        /// The lowest version that may read it.
+        readable_from: u32,
         /// The latest version in the program.
         known: u32,
     },

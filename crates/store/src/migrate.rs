@@ -1,4 +1,7 @@
 //! Migrations: the history of a schema, checked against what the database remembers.
+//!
+//! An older program may open a database that a newer one has migrated, as long as it is not older than the lowest version
+//! the database says may read it. [`plan`] is the whole rule; the engines bring the history and carry out the steps.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +11,10 @@ use partie_contract::Timestamp;
 use crate::error::OpenError;
 
 /// One step of a schema: an SQL file. Once applied anywhere it never changes.
+///
+/// A program that does not know an applied migration is refused, unless the migration says on its first line which
+/// programs it leaves alone: `-- partie: readable-from 0003` if those that know the schema up to 0003 may go on reading
+/// and writing. That is for what expands a schema: a new table, a new column that has a default or may be null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migration {
     /// The number its name starts with.
@@ -55,27 +62,48 @@ pub(crate) struct Applied {
     pub(crate) checksum: String,
 }
 
-/// The table that remembers. Applied outside of any set, since it has to be there first.
-pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS partie_migrations (
+/// What a database remembers of its migrations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    /// The rows of `partie_migrations`.
+    pub(crate) applied: Vec<Applied>,
+    /// The rows of `partie_readable`: the lowest version of each set that may read the database. Databases from before
+    /// there was that table have none, and only programs that know all of them may.
+    pub(crate) readable_from: BTreeMap<String, u32>,
+}
+
+/// What is to be done in one transaction: these migrations, each with its row in `partie_migrations`, and the set's row
+/// in `partie_readable`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) set: &'static str,
+    pub(crate) migrations: Vec<&'static Migration>,
+    pub(crate) readable_from: u32,
+}
+
+/// The tables that remember. Applied outside of any set, since they have to be there first.
+pub(crate) const TABLES: &str = "CREATE TABLE IF NOT EXISTS partie_migrations (
     set_name TEXT NOT NULL,
     version BIGINT NOT NULL,
     name TEXT NOT NULL,
     checksum TEXT NOT NULL,
     applied_at BIGINT NOT NULL,
     PRIMARY KEY (set_name, version)
-)";
+);
+CREATE TABLE IF NOT EXISTS partie_readable (
+    set_name TEXT NOT NULL PRIMARY KEY,
+    readable_from BIGINT NOT NULL
+);";
+
+/// What the first line of a migration begins with when it says something to us.
+const DIRECTIVE: &str = "-- partie:";
 
 /// A database that migrations run in.
 pub(crate) trait Target {
-    fn applied(&self) -> Result<Vec<Applied>, OpenError>;
+    fn history(&self) -> Result<History, OpenError>;
 
-    /// Applies all of them and remembers each, or none.
-    fn apply(
-        &self,
-        set: &'static str,
-        migrations: &[&'static Migration],
-        now: Timestamp,
-    ) -> Result<(), OpenError>;
+    /// Does all of a step, or nothing.
+    fn apply(&self, step: &Step, now: Timestamp) -> Result<(), OpenError>;
 }
 
 // === impl Migration ===
@@ -97,6 +125,21 @@ impl Migration {
         Self { version, name, sql }
     }
 
+    /// The lowest version that may read a database with this migration: its own, unless its first line says otherwise.
+    fn readable_from(&self) -> Result<u32, String> {
+        let first = self.sql.lines().next().unwrap_or_default().trim();
+        let Some(said) = first.strip_prefix(DIRECTIVE) else { return Ok(self.version) };
+        let words: Vec<_> = said.split_whitespace().collect();
+        let from = match words[..] {
+            ["readable-from", version] => version.parse().ok(),
+            _ => None,
+        };
+        from.filter(|from| (1..=self.version).contains(from)).ok_or_else(|| {
+            let known = format!("`{DIRECTIVE} readable-from N`, N from 1 to {}", self.version);
+            format!("{} begins with `{first}`; what is known there is {known}", self.name)
+        })
+    }
+
     /// FNV-1a over the text. It guards against mistakes, not against attackers, who could change the database itself.
     /// Carriage returns do not count: version control may add them on a checkout.
     pub(crate) fn checksum(&self) -> String {
@@ -116,29 +159,50 @@ pub(crate) fn migrate(
     now: Timestamp,
 ) -> Result<(), OpenError> {
     check_program(sets)?;
-    let mut applied = BTreeMap::<String, BTreeMap<u32, String>>::new();
-    for row in target.applied()? {
-        applied.entry(row.set).or_default().insert(row.version, row.checksum);
+    plan(file, &target.history()?, sets)?.iter().try_for_each(|step| target.apply(step, now))
+}
+
+/// What a program with these sets has to do to a database with that history, or why it must leave it alone.
+///
+/// All sets are checked before any is applied: a refused database stays as it was.
+pub(crate) fn plan(file: &Path, history: &History, sets: &[MigrationSet]) -> Result<Vec<Step>, OpenError> {
+    let mut applied = BTreeMap::<&str, BTreeMap<u32, &str>>::new();
+    for row in &history.applied {
+        applied.entry(&row.set).or_default().insert(row.version, &row.checksum);
     }
-    // All sets are checked before any is applied: a refused database stays as it was.
     for set in sets {
-        check_history(file, set, applied.get(set.name).unwrap_or(&BTreeMap::new()))?;
+        let readable_from = history.readable_from.get(set.name).copied();
+        check_history(file, set, applied.get(set.name).unwrap_or(&BTreeMap::new()), readable_from)?;
     }
     for (name, versions) in &applied {
-        if !sets.iter().any(|set| set.name == name) {
+        if !sets.iter().any(|set| set.name == *name) {
             let version = versions.keys().next_back().copied().unwrap_or_default();
             let reason = "was applied by a program with more parts than this one".to_owned();
-            return Err(OpenError::History { file: file.to_owned(), set: name.clone(), version, reason });
+            return Err(OpenError::History {
+                file: file.to_owned(),
+                set: (*name).to_owned(),
+                version,
+                reason,
+            });
         }
     }
+    let mut steps = Vec::new();
     for set in sets {
         let latest = applied.get(set.name).and_then(|set| set.keys().next_back().copied()).unwrap_or(0);
-        let missing: Vec<_> = set.migrations.iter().filter(|one| one.version > latest).collect();
-        if !missing.is_empty() {
-            target.apply(set.name, &missing, now)?;
+        let migrations: Vec<_> = set.migrations.iter().filter(|one| one.version > latest).collect();
+        if !migrations.is_empty() {
+            steps.push(Step { set: set.name, migrations, readable_from: readable_from(set)? });
         }
     }
-    Ok(())
+    Ok(steps)
+}
+
+/// The lowest version that may read a database with all of a set.
+fn readable_from(set: &MigrationSet) -> Result<u32, OpenError> {
+    set.migrations.iter().try_fold(0, |lowest, one| match one.readable_from() {
+        Ok(from) => Ok(lowest.max(from)),
+        Err(reason) => Err(OpenError::Program { set: set.name, reason }),
+    })
 }
 
 fn check_program(sets: &[MigrationSet]) -> Result<(), OpenError> {
@@ -152,25 +216,34 @@ fn check_program(sets: &[MigrationSet]) -> Result<(), OpenError> {
                 return wrong(format!("{} comes after {}", pair[1].name, pair[0].name));
             }
         }
+        readable_from(set)?;
     }
     Ok(())
 }
 
-fn check_history(file: &Path, set: &MigrationSet, applied: &BTreeMap<u32, String>) -> Result<(), OpenError> {
+fn check_history(
+    file: &Path,
+    set: &MigrationSet,
+    applied: &BTreeMap<u32, &str>,
+    readable_from: Option<u32>,
+) -> Result<(), OpenError> {
     let known = set.migrations.last().map_or(0, |last| last.version);
     let latest = applied.keys().next_back().copied().unwrap_or(0);
-    if latest > known {
+    let readable_from = readable_from.unwrap_or(latest);
+    if known < latest && known < readable_from {
         return Err(OpenError::Newer {
             file: file.to_owned(),
             set: set.name.to_owned(),
             found: latest,
+            readable_from,
             known,
         });
     }
     let wrong = |version, reason: String| {
         Err(OpenError::History { file: file.to_owned(), set: set.name.to_owned(), version, reason })
     };
-    for (version, checksum) in applied {
+    // What is later than all the program knows was applied by a newer one, which says that we may read it.
+    for (version, checksum) in applied.range(..=known) {
         match set.migrations.iter().find(|one| one.version == *version) {
             None => return wrong(*version, "was applied and is gone from the program".to_owned()),
             Some(one) if one.checksum() != *checksum => {
@@ -197,24 +270,21 @@ mod tests {
 
     /// Remembers what it was told.
     #[derive(Default)]
-    struct Memory(RefCell<Vec<Applied>>);
+    struct Memory(RefCell<History>);
 
     impl Target for Memory {
-        fn applied(&self) -> Result<Vec<Applied>, OpenError> {
+        fn history(&self) -> Result<History, OpenError> {
             Ok(self.0.borrow().clone())
         }
 
-        fn apply(
-            &self,
-            set: &'static str,
-            migrations: &[&'static Migration],
-            _: Timestamp,
-        ) -> Result<(), OpenError> {
-            self.0.borrow_mut().extend(migrations.iter().map(|one| Applied {
-                set: set.to_owned(),
+        fn apply(&self, step: &Step, _: Timestamp) -> Result<(), OpenError> {
+            let mut history = self.0.borrow_mut();
+            history.applied.extend(step.migrations.iter().map(|one| Applied {
+                set: step.set.to_owned(),
                 version: one.version,
                 checksum: one.checksum(),
             }));
+            history.readable_from.insert(step.set.to_owned(), step.readable_from);
             Ok(())
         }
     }
@@ -226,7 +296,7 @@ mod tests {
     fn run(memory: &Memory, migrations: &'static [Migration]) -> Result<usize, String> {
         let sets = [MigrationSet { name: "service", migrations }];
         migrate(memory, Path::new("x.db"), &sets, Timestamp::EPOCH).map_err(|error| error.to_string())?;
-        Ok(memory.0.borrow().len())
+        Ok(memory.0.borrow().applied.len())
     }
 
     #[test]
@@ -237,7 +307,10 @@ mod tests {
         assert_eq!(run(&memory, const { &[ONE, THREE] }), Ok(2));
         for (program, complaint) in [
             (const { &[ONE, TWO, THREE] as &[_] }, "x.db: migration 0002 of `service` comes too late"),
-            (const { &[ONE] }, "x.db is newer than this program: `service` is at 3, the program knows 1"),
+            (
+                const { &[ONE] },
+                "x.db is for newer programs: `service` is at 3 and may be read from 3 on, this program knows 1",
+            ),
             (const { &[THREE] }, "x.db: migration 0001 of `service` was applied and is gone"),
             (
                 const { &[ONE, Migration::new("0003_c.sql", "DROP TABLE a;")] },
@@ -252,6 +325,73 @@ mod tests {
         assert!(migrate(&memory, Path::new("x.db"), &other, Timestamp::EPOCH).is_err());
         let twice = [other[0], other[0]];
         assert!(migrate(&Memory::default(), Path::new("x.db"), &twice, Timestamp::EPOCH).is_err());
+    }
+
+    #[test]
+    fn a_program_is_refused_only_when_it_is_older_than_the_lowest_that_may_read() {
+        const EXPAND: Migration = Migration::new(
+            "0002_b.sql",
+            "-- partie: readable-from 0001\r\nALTER TABLE a ADD COLUMN y TEXT;\n",
+        );
+        const AGAIN: Migration =
+            Migration::new("0003_c.sql", "-- partie: readable-from 2\nCREATE TABLE c (x);\n");
+        const CONTRACT: Migration = Migration::new("0004_d.sql", "ALTER TABLE a DROP COLUMN x;\n");
+        let (one, two) = (const { &[ONE] as &[_] }, const { &[ONE, EXPAND] as &[_] });
+        let (three, four) =
+            (const { &[ONE, EXPAND, AGAIN] as &[_] }, const { &[ONE, EXPAND, AGAIN, CONTRACT] as &[_] });
+        let memory = Memory::default();
+        let refused = |program| run(&memory, program).unwrap_err();
+
+        assert_eq!(run(&memory, two), Ok(2));
+        assert_eq!(run(&memory, one), Ok(2), "expanded: the old program goes on, and applies nothing");
+
+        assert_eq!(run(&memory, three), Ok(3));
+        assert_eq!(run(&memory, two), Ok(3));
+        let text =
+            "x.db is for newer programs: `service` is at 3 and may be read from 2 on, this program knows 1";
+        assert_eq!(refused(one), text, "the highest of what they say counts");
+
+        assert_eq!(run(&memory, four), Ok(4));
+        let text =
+            "x.db is for newer programs: `service` is at 4 and may be read from 4 on, this program knows 3";
+        assert_eq!(refused(three), text, "contracted");
+        assert_eq!(run(&memory, four), Ok(4));
+
+        // A history from before databases said so.
+        memory.0.borrow_mut().readable_from.clear();
+        assert!(refused(three).contains("from 4 on"));
+        assert_eq!(run(&memory, four), Ok(4));
+    }
+
+    #[test]
+    fn an_older_program_still_checks_what_it_knows() {
+        const EXPAND: Migration = Migration::new("0003_c.sql", "-- partie: readable-from 0001\nSELECT 1;\n");
+        let memory = Memory::default();
+        assert_eq!(run(&memory, const { &[ONE, EXPAND] }), Ok(2));
+        let text = run(&memory, const { &[TWO] }).unwrap_err();
+        assert!(text.contains("migration 0001 of `service` was applied and is gone"), "{text}");
+        let text = run(&memory, const { &[ONE, TWO] }).unwrap_err();
+        assert!(text.contains("migration 0002 of `service` comes too late"), "{text}");
+    }
+
+    #[test]
+    fn a_directive_that_means_nothing_is_refused() {
+        const FIRST: [Migration; 6] = [
+            Migration::new("0002_x.sql", "-- partie: readable-from 3\n"),
+            Migration::new("0002_x.sql", "-- partie: readable-from 0\n"),
+            Migration::new("0002_x.sql", "-- partie: readable-from\n"),
+            Migration::new("0002_x.sql", "-- partie: readable-from one\n"),
+            Migration::new("0002_x.sql", "-- partie: readable from 1\n"),
+            Migration::new("0002_x.sql", "-- partie: expand\n"),
+        ];
+        for one in &FIRST {
+            let text = run(&Memory::default(), std::slice::from_ref(one)).unwrap_err();
+            let begin = "the program's migrations `service` are wrong: 0002_x.sql begins with `-- partie:";
+            assert!(text.starts_with(begin) && text.ends_with("N from 1 to 2"), "{text}");
+        }
+        assert_eq!(FIRST[0].version, 2);
+        let comment = Migration::new("0002_x.sql", "-- what it is for\n-- partie: readable-from 1\n");
+        assert_eq!(comment.readable_from(), Ok(2), "the first line only");
     }
 
     #[test]

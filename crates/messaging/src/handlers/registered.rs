@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{Abort, BoxFuture, Call, CloudEvent, Event};
+use partie_contract::{Abort, BoxFuture, Call, CloudEvent, Event, Unreadable};
 use partie_store::Tx;
 
 use super::{HandlerError, undecodable};
@@ -126,7 +126,15 @@ where
 {
     let handler = Arc::new(handler);
     Arc::new(move |state, message| {
-        let event: CloudEvent<E> = serde_json::from_str(&message.body).map_err(|error| error.to_string())?;
+        let event = match CloudEvent::<E>::read(&message.body) {
+            Ok(event) => event,
+            // A replica that is newer may be next to it, or a deployment on its way: it is tried again before it is parked.
+            Err(newer @ Unreadable::Newer { .. }) => {
+                let reason = newer.to_string();
+                return Ok(Arc::new(move |_| Err(Abort::because(reason.clone()))));
+            }
+            Err(error) => return Err(error.to_string()),
+        };
         let cause = Arc::new(Cause::of_event(&event));
         let (handler, state) = (Arc::clone(&handler), Arc::clone(state));
         Ok(Arc::new(move |tx| {

@@ -5,6 +5,7 @@ mod broker;
 mod crash;
 mod desk;
 mod events;
+mod evolution;
 mod jobs;
 mod line;
 mod on_record;

@@ -19,7 +19,7 @@ use crate::config::{Config, Durability, Handles};
 use crate::error::OpenError;
 use crate::keys;
 use crate::lock::Lock;
-use crate::migrate::{self, Applied, Migration, MigrationSet};
+use crate::migrate::{self, Applied, History, MigrationSet, Step};
 use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::task::Task;
@@ -205,14 +205,10 @@ impl Target<'_> {
         guard.speak_as(Speaker::Store, || connection.execute_batch(sql)).map_err(|error| self.broken(error))
     }
 
-    fn apply_all(
-        &self,
-        set: &'static str,
-        migrations: &[&'static Migration],
-        now: Timestamp,
-    ) -> Result<(), OpenError> {
+    fn apply_all(&self, step: &Step, now: Timestamp) -> Result<(), OpenError> {
         let Session { connection, guard } = self.session;
-        for one in migrations {
+        let set = step.set;
+        for one in &step.migrations {
             let failed = |source: rusqlite::Error| OpenError::Migration {
                 file: self.file.to_owned(),
                 set,
@@ -228,36 +224,42 @@ impl Target<'_> {
                 )
                 .map_err(failed)?;
         }
+        connection
+            .execute(
+                "INSERT INTO partie_readable (set_name, readable_from) VALUES (?1, ?2)
+                 ON CONFLICT (set_name) DO UPDATE SET readable_from = excluded.readable_from",
+                params![set, step.readable_from],
+            )
+            .map_err(|source| self.broken(source))?;
         Ok(())
     }
 }
 
 impl migrate::Target for Target<'_> {
-    fn applied(&self) -> Result<Vec<Applied>, OpenError> {
+    fn history(&self) -> Result<History, OpenError> {
         let read = || {
-            self.session.connection.execute_batch(migrate::TABLE)?;
+            self.session.connection.execute_batch(migrate::TABLES)?;
             let sql = "SELECT set_name, version, checksum FROM partie_migrations";
             let mut statement = self.session.connection.prepare(sql)?;
-            let rows = statement.query_map([], |row| {
+            let applied = statement.query_map([], |row| {
                 Ok(Applied { set: row.get(0)?, version: row.get(1)?, checksum: row.get(2)? })
             })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            let applied = applied.collect::<rusqlite::Result<_>>()?;
+            let mut statement =
+                self.session.connection.prepare("SELECT set_name, readable_from FROM partie_readable")?;
+            let readable_from = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(History { applied, readable_from: readable_from.collect::<rusqlite::Result<_>>()? })
         };
         read().map_err(|error| self.broken(error))
     }
 
-    fn apply(
-        &self,
-        set: &'static str,
-        migrations: &[&'static Migration],
-        now: Timestamp,
-    ) -> Result<(), OpenError> {
+    fn apply(&self, step: &Step, now: Timestamp) -> Result<(), OpenError> {
         self.control("BEGIN IMMEDIATE")?;
-        let applied = self.apply_all(set, migrations, now).and_then(|()| {
-            let last = migrations.last().map_or("", |last| last.name);
+        let applied = self.apply_all(step, now).and_then(|()| {
+            let last = step.migrations.last().map_or("", |last| last.name);
             self.control("COMMIT").map_err(|error| OpenError::Migration {
                 file: self.file.to_owned(),
-                set,
+                set: step.set,
                 name: last,
                 source: error.into(),
             })

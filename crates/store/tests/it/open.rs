@@ -207,13 +207,78 @@ async fn a_database_with_another_history_is_refused_and_opens_again_with_its_own
             set(const { &[Migration::new("0001_items.sql", "CREATE TABLE changed (x);")] }).to_vec(),
             "has changed since",
         ),
-        (set(&[]).to_vec(), "is newer than this program"),
+        (set(&[]).to_vec(), "is for newer programs"),
         (Vec::new(), "was applied by a program with more parts"),
     ] {
         let text = refusal(dir.path(), &sets);
         assert!(text.contains("test.db") && text.contains(complaint), "{text}");
     }
     open(&dir, quick()).close().await;
+}
+
+/// A schema of one column, the same with one more, and without the first.
+const ONE: Migration = Migration::new("0001_seats.sql", "CREATE TABLE seats (n BIGINT NOT NULL);\n");
+const EXPAND: Migration = Migration::new(
+    "0002_window.sql",
+    "-- partie: readable-from 0001\nALTER TABLE seats ADD COLUMN by_window BOOLEAN NOT NULL DEFAULT FALSE;\n",
+);
+const CONTRACT: Migration = Migration::new("0003_no_n.sql", "ALTER TABLE seats DROP COLUMN n;\n");
+const OLD: [MigrationSet; 1] = set(&[ONE]);
+const EXPANDED: [MigrationSet; 1] = set(&[ONE, EXPAND]);
+const CONTRACTED: [MigrationSet; 1] = set(&[ONE, EXPAND, CONTRACT]);
+
+async fn seats(store: &Store) -> i64 {
+    let count: Outcome<i64> =
+        store.read(|tx| Ok(tx.query_one("SELECT count(*) FROM seats", &[], |row| row.get(0))?)).await;
+    count.unwrap()
+}
+
+async fn sit(store: &Store, sql: &'static str) {
+    let done: Outcome<usize> = store.write(move |tx| Ok(tx.execute(sql, &[])?)).await;
+    assert_eq!(done.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_older_program_reads_and_writes_an_expanded_database() {
+    let dir = Dir::new();
+    for (round, sets) in (0..).zip([&OLD, &EXPANDED, &OLD, &EXPANDED]) {
+        let store = try_open(dir.path(), sets).unwrap();
+        assert_eq!(seats(&store).await, round);
+        sit(&store, "INSERT INTO seats (n) VALUES (1)").await;
+        store.close().await;
+    }
+    let store = try_open(dir.path(), &EXPANDED).unwrap();
+    sit(&store, "DELETE FROM seats WHERE rowid = 3 AND NOT by_window").await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_older_program_is_refused_by_a_contracted_database_and_touches_nothing() {
+    let dir = Dir::new();
+    try_open(dir.path(), &CONTRACTED).unwrap().close().await;
+    let file = dir.path().join("test.db");
+    let before = fs::read(&file).unwrap();
+    for (older, knows) in [(&OLD, 1), (&EXPANDED, 2)] {
+        let error = try_open(dir.path(), older).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::Newer { found: 3, readable_from: 3, known, .. } if *known == knows),
+            "{error}"
+        );
+        assert_eq!(fs::read(&file).unwrap(), before, "{knows}");
+    }
+    assert!(!dir.path().join("test.db-wal").metadata().is_ok_and(|log| log.len() > 0));
+    try_open(dir.path(), &CONTRACTED).unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_database_from_before_there_was_a_lowest_version_gets_one() {
+    let dir = Dir::new();
+    try_open(dir.path(), &OLD).unwrap().close().await;
+    let connection = rusqlite::Connection::open(dir.path().join("test.db")).unwrap();
+    connection.execute_batch("DROP TABLE partie_readable").unwrap();
+    connection.close().unwrap();
+    try_open(dir.path(), &EXPANDED).unwrap().close().await;
+    try_open(dir.path(), &OLD).unwrap().close().await;
 }
 
 #[test]
