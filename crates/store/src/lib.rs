@@ -36,11 +36,12 @@
 //! them together and answers them all: one sync of the disk for many writes. A few threads read, each from a snapshot.
 //!
 //! Layout: [`Store`] and [`Tx`] are what services see. `queue` and `task` carry closures to the threads and outcomes
-//! back; `sqlite` is the database with its threads; `keys` are idempotency keys; `migrate` and `lock` guard a database
+//! back; `sqlite` is the database with its threads; `keys` are idempotency keys; `backup` copies stores; `migrate` and `lock` guard a database
 //! while it opens.
 #![forbid(unsafe_code)]
 
 mod attached;
+mod backup;
 mod config;
 mod error;
 mod json;
@@ -56,6 +57,7 @@ mod store;
 mod task;
 mod tx;
 
+pub use backup::{Contents, CopyError, IdleStore, contents};
 pub use config::{Config, Durability, Handles};
 pub use error::{Error, ErrorKind, OpenError};
 pub use json::Json;

@@ -1,5 +1,6 @@
 //! What the threads of a store and its handles have in common.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ use crate::task::Task;
 /// Lives as long as the last thread or handle.
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
+    /// The database.
+    pub(crate) file: PathBuf,
+    /// Which life of it this is.
+    pub(crate) epoch: i64,
     pub(crate) config: Config,
     pub(crate) handles: Handles,
     pub(crate) status: Status,

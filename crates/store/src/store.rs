@@ -5,19 +5,22 @@ mod inner;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::mem;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 #[cfg(doc)]
 use partie_contract::FaultKind;
 use partie_contract::{Call, Fault, NoProblem, Outcome, Platform, Problem, Render};
 use partie_runtime::{Activity, Clock, Ids};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing::warn;
 
 use self::inner::Inner;
+use crate::backup::CopyError;
 use crate::config::{Config, Handles};
 use crate::error::OpenError;
 use crate::keys::{Claim, Keys, PRUNED_AT_ONCE, Replay};
@@ -28,6 +31,7 @@ use crate::migrations;
 use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::sqlite;
+use crate::sqlite::copying::{self, Source};
 use crate::status::{Health, Stats, Status};
 use crate::task::Task;
 use crate::tx::Tx;
@@ -69,6 +73,8 @@ impl Store {
         let (writes, reads) = (Arc::new(Queue::new(config.queue)), Arc::new(Queue::new(config.queue)));
         let shared = Arc::new(Shared {
             name: name.into(),
+            epoch: opened.epoch,
+            file,
             metrics: Metrics::of(name),
             status: Status::new(),
             attached: Arc::default(),
@@ -195,6 +201,37 @@ impl Store {
                 return Ok(total);
             }
         }
+    }
+
+    /// Copies the database into a new file, as it is at one moment, while reads and writes go on. The copy is whole,
+    /// checked and on disk when this returns; it is one file that any SQLite reads.
+    ///
+    /// # Errors
+    /// [`CopyError`]; nothing is left of the copy then.
+    pub async fn backup(&self, to: &Path) -> Result<(), CopyError> {
+        let (shared, to) = (Arc::clone(&self.0.shared), to.to_owned());
+        let failed = |file: &Path, error: &str| CopyError::File {
+            file: file.to_owned(),
+            source: io::Error::other(error.to_owned()),
+        };
+        let file = to.clone();
+        // A thread of its own: it takes as long as the disk does.
+        let (done, copied) = oneshot::channel();
+        thread::Builder::new()
+            .name(format!("backup-{}", shared.name))
+            .spawn(move || {
+                let copied = copying::copy(&shared.file, Source::Open, &to);
+                // Whoever does not wait for it any more has its file all the same.
+                drop(done.send(copied));
+            })
+            .map_err(|source| CopyError::File { file: file.clone(), source })?;
+        copied.await.unwrap_or_else(|_| Err(failed(&file, "the copy was not finished")))
+    }
+
+    /// Which life of the database this is: 0 until it is restored from a copy for the first time, and after each restore
+    /// more than ever before. What was told to others in an earlier epoch may not be known to this one.
+    pub fn epoch(&self) -> i64 {
+        self.0.shared.epoch
     }
 
     /// Carries out what is queued, takes nothing more, and releases the lock. Returns when that is done.

@@ -26,6 +26,7 @@ pub struct Tx {
     clock: Clock,
     ids: Ids,
     store: Arc<str>,
+    epoch: i64,
     attached: Arc<Attached>,
     job: Job,
 }
@@ -160,6 +161,11 @@ impl Tx {
         &self.store
     }
 
+    /// Which life of the database this is ([`Store::epoch`](crate::Store::epoch)).
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
     /// What was attached to the store ([`Store::attach`](crate::Store::attach)).
     pub fn attached<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.attached.get()
@@ -188,7 +194,8 @@ impl Tx {
     pub(crate) fn sqlite(session: sqlite::Session, shared: &Shared) -> Self {
         let (clock, ids) = (shared.handles.clock.clone(), shared.handles.ids.clone());
         let (store, attached) = (Arc::clone(&shared.name), Arc::clone(&shared.attached));
-        Self { backend: Backend::Sqlite(session), clock, ids, store, attached, job: Job::default() }
+        let (backend, epoch) = (Backend::Sqlite(session), shared.epoch);
+        Self { backend, clock, ids, store, epoch, attached, job: Job::default() }
     }
 
     /// Lends the transaction to a job for one run; [`leave`](Self::leave) takes it back.

@@ -84,7 +84,7 @@ fn has_tables(file: &Path) -> Result<bool, OpenError> {
 }
 
 /// A file of SQLite's beside the database.
-pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut path = file.as_os_str().to_owned();
     path.push(suffix);
     path.into()

@@ -8,9 +8,10 @@ use partie_contract::Timestamp;
 use partie_runtime::Ids;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use tokio::sync::watch;
 
+use super::copy::EPOCH;
 use super::guard::{Guard, Speaker};
 use super::header::{APPLICATION_ID, inspect};
 use super::readers::start_reader;
@@ -36,6 +37,8 @@ pub(crate) struct Opened {
     /// What the writing connection says its settings are.
     pub(crate) settings: Vec<(&'static str, String)>,
     pub(crate) keys: keys::Beginning,
+    /// Which life of the database this is.
+    pub(crate) epoch: i64,
     writer: Session,
     readers: Vec<Session>,
     lock: Lock,
@@ -68,9 +71,11 @@ pub(crate) fn open(
         return Err(OpenError::Database { file: file.to_owned(), source });
     }
     let keys = keys_beginning(&writer.connection, &handles.ids).map_err(broken)?;
+    let epoch = writer.connection.query_row(EPOCH, [], |row| row.get(0)).optional().map_err(broken)?;
+    let epoch = epoch.unwrap_or(0);
     let readers = (0..config.readers.max(1)).map(|_| connect_reader(file, config));
     let readers = readers.collect::<rusqlite::Result<_>>().map_err(broken)?;
-    Ok(Opened { settings, keys, writer, readers, lock })
+    Ok(Opened { settings, keys, epoch, writer, readers, lock })
 }
 
 // === impl Opened ===

@@ -1,6 +1,7 @@
 //! Tests of the store, through its public face.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod backup;
 mod crash;
 mod group;
 mod keyed;
