@@ -230,21 +230,9 @@ impl System {
         ready.store(true, Ordering::Release);
         let stages = background.stages;
         let left = Leaving { registry, ..Leaving::default() };
-        let kept = Kept {
-            data,
-            signer,
-            mesh,
-            contracts,
-            stores,
-            broker,
-            stages,
-            serving,
-            stop,
-            handles,
-            ready,
-            left,
-        };
-        Ok(Arc::new(Running::new(self.name, address, environment, kept)))
+        let kept =
+            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, _data: data };
+        Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 }
 

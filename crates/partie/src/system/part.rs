@@ -168,21 +168,9 @@ impl System {
             left.announced = announce(&pass, &place.part, address, &environment).await?;
         }
         let Assembly { ready, stores, broker, stages, .. } = parts;
-        let kept = Kept {
-            data,
-            signer,
-            mesh,
-            contracts,
-            stores,
-            broker,
-            stages,
-            serving,
-            stop,
-            handles,
-            ready,
-            left,
-        };
-        Ok(Arc::new(Running::new(self.name, address, environment, kept)))
+        let kept =
+            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, _data: data };
+        Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 
     /// Everything that can be a process of its own, in the order to start it.

@@ -39,21 +39,11 @@ pub struct Running {
     /// Where the registry listens, if it has a socket of its own.
     registry: Option<SocketAddr>,
     environment: Environment,
-    signer: Signer,
-    mesh: Mesh,
-    contracts: Vec<&'static Contract>,
-    stores: BTreeMap<&'static str, Store>,
-    broker: Option<EmbeddedBroker>,
-    stages: Stages,
-    stop: Stop,
-    handles: Handles,
-    ready: Arc<AtomicBool>,
+    kept: Kept,
     /// What a process that is one of several leaves.
     left: Mutex<Leaving>,
     /// Held by whoever waits for the end; gone once it has come.
-    serving: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
-    /// Removed last, when nothing writes to it any more.
-    _data: DataDir,
+    serving: Mutex<Option<Serving>>,
 }
 
 /// Why a system ended that nobody asked to.
@@ -75,19 +65,21 @@ pub enum Ended {
 
 /// What a launch hands over.
 pub(crate) struct Kept {
-    pub(crate) data: DataDir,
     pub(crate) signer: Signer,
     pub(crate) mesh: Mesh,
     pub(crate) contracts: Vec<&'static Contract>,
     pub(crate) stores: BTreeMap<&'static str, Store>,
     pub(crate) broker: Option<EmbeddedBroker>,
     pub(crate) stages: Stages,
-    pub(crate) serving: JoinHandle<Result<(), RunError>>,
     pub(crate) stop: Stop,
     pub(crate) handles: Handles,
     pub(crate) ready: Arc<AtomicBool>,
-    pub(crate) left: Leaving,
+    /// Removed last, when nothing writes to it any more.
+    pub(crate) _data: DataDir,
 }
+
+/// The listener's task.
+pub(crate) type Serving = JoinHandle<Result<(), RunError>>;
 
 /// What ties a process to the others of its system.
 #[derive(Debug, Default)]
@@ -107,41 +99,17 @@ pub(crate) struct Leaving {
 // === impl Running ===
 
 impl Running {
-    pub(crate) fn new(name: &'static str, address: SocketAddr, environment: Environment, kept: Kept) -> Self {
-        let Kept {
-            data,
-            signer,
-            mesh,
-            contracts,
-            stores,
-            broker,
-            stages,
-            serving,
-            stop,
-            handles,
-            ready,
-            left,
-        } = kept;
-        let (serving, registry) =
-            (Mutex::new(Some(serving)), left.registry.as_ref().map(RegistryDoor::address));
-        Self {
-            name,
-            address,
-            registry,
-            environment,
-            signer,
-            mesh,
-            contracts,
-            stores,
-            broker,
-            stages,
-            stop,
-            handles,
-            ready,
-            left: Mutex::new(left),
-            serving,
-            _data: data,
-        }
+    pub(crate) fn new(
+        name: &'static str,
+        address: SocketAddr,
+        environment: Environment,
+        kept: Kept,
+        left: Leaving,
+        serving: Serving,
+    ) -> Self {
+        let registry = left.registry.as_ref().map(RegistryDoor::address);
+        let (left, serving) = (Mutex::new(left), Mutex::new(Some(serving)));
+        Self { name, address, registry, environment, kept, left, serving }
     }
 
     /// The system's name.
@@ -167,7 +135,7 @@ impl Running {
 
     /// All contracts, in order of declaration.
     pub fn contracts(&self) -> &[&'static Contract] {
-        &self.contracts
+        &self.kept.contracts
     }
 
     /// A token of somebody with these roles, good for a day.
@@ -176,12 +144,12 @@ impl Running {
     /// [`IssueError`] for a subject or role no verifier would accept.
     pub fn token(&self, subject: &str, roles: &[&str]) -> Result<String, IssueError> {
         let grant = Grant::new(self.name, subject, TOKEN_LIFETIME);
-        self.signer.issue(&roles.iter().fold(grant, |grant, role| grant.role(*role)))
+        self.kept.signer.issue(&roles.iter().fold(grant, |grant, role| grant.role(*role)))
     }
 
     /// A client that calls as users do, but without a socket.
     pub fn client<C: Client>(&self) -> C {
-        C::over(self.mesh.channel(Origin::new(GATEWAY), C::CONTRACT.service))
+        C::over(self.kept.mesh.channel(Origin::new(GATEWAY), C::CONTRACT.service))
     }
 
     /// A call by nobody, with half a minute to go.
@@ -195,13 +163,14 @@ impl Running {
     /// As [`token`](Self::token).
     pub fn call_as(&self, subject: &str, roles: &[&str]) -> Result<Call, IssueError> {
         let token = self.token(subject, roles)?;
-        let identity = self.signer.verifier(self.name).verify(&token).map_err(|_| IssueError::Subject)?;
+        let identity =
+            self.kept.signer.verifier(self.name).verify(&token).map_err(|_| IssueError::Subject)?;
         Ok(self.call().with_caller(partie_contract::Caller::Verified(identity)))
     }
 
     /// The store of a service, for tests that look behind the curtain.
     pub fn store(&self, service: &str) -> Option<&Store> {
-        self.stores.get(service)
+        self.kept.stores.get(service)
     }
 
     /// Whether anything is going on.
@@ -216,7 +185,7 @@ impl Running {
 
     /// What carries the events between services, if any service has a store.
     pub fn broker(&self) -> Option<&EmbeddedBroker> {
-        self.broker.as_ref()
+        self.kept.broker.as_ref()
     }
 
     /// Drains the system: the registry's socket and the edge first, then what runs in the background, then the stores.
@@ -234,26 +203,26 @@ impl Running {
                 }
             }
         }
-        self.ready.store(false, Ordering::Release);
+        self.kept.ready.store(false, Ordering::Release);
         if let Some(registry) = left.registry {
             registry.close().await;
         }
-        self.stop.stop();
+        self.kept.stop.stop();
         let (polls, lame_duck) = (left.polls.clone(), left.lame_duck);
         tokio::spawn(async move {
             tokio::time::sleep(lame_duck).await;
             polls.stop();
         });
         let ended = self.ended().await;
-        self.handles.detached.finished().await;
-        self.stages.consumers.finish().await;
-        self.stages.work.finish().await;
-        self.stages.relay.finish().await;
+        self.kept.handles.detached.finished().await;
+        self.kept.stages.consumers.finish().await;
+        self.kept.stages.work.finish().await;
+        self.kept.stages.relay.finish().await;
         left.desks.finish().await;
-        if let Some(broker) = &self.broker {
+        if let Some(broker) = &self.kept.broker {
             broker.close().await;
         }
-        for store in self.stores.values() {
+        for store in self.kept.stores.values() {
             store.close().await;
         }
         ended
@@ -276,7 +245,7 @@ impl Running {
 
     /// The first store whose disk fails: what is in memory cannot be trusted any more, what is on disk can.
     async fn failed_store(&self) -> (String, Arc<str>) {
-        let stores = self.stores.values().chain(self.broker.as_ref().map(EmbeddedBroker::store));
+        let stores = self.kept.stores.values().chain(self.kept.broker.as_ref().map(EmbeddedBroker::store));
         let mut failures: FuturesUnordered<_> = stores
             .map(|store| {
                 let (name, failed) = (store.name().to_owned(), store.failed());
