@@ -33,15 +33,21 @@ impl Stop {
         self.token.is_cancelled()
     }
 
-    /// Tells the tasks to stop.
-    pub fn stop(&self) {
-        self.token.cancel();
-        self.tasks.close();
+    /// A part of this stage: it stops with it, or before it. The stage waits for the part's tasks too, however they were
+    /// stopped.
+    pub fn part(&self) -> Self {
+        Self { token: self.token.child_token(), tasks: self.tasks.clone() }
     }
 
-    /// Tells the tasks to stop and waits until they have.
+    /// Tells the tasks to stop, of a part only its own.
+    pub fn stop(&self) {
+        self.token.cancel();
+    }
+
+    /// Tells the tasks to stop and waits until they have, and those of all its parts.
     pub async fn finish(&self) {
         self.stop();
+        self.tasks.close();
         self.tasks.wait().await;
     }
 }
@@ -52,6 +58,25 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_part_stops_alone_or_with_the_whole_and_is_waited_for() {
+        let stage = Stop::default();
+        let (first, second) = (stage.part(), stage.part());
+        let ended = Arc::new(AtomicBool::new(false));
+        second.spawn({
+            let (stopped, ended) = (second.stopped(), Arc::clone(&ended));
+            async move {
+                stopped.await;
+                tokio::task::yield_now().await;
+                ended.store(true, Ordering::SeqCst);
+            }
+        });
+        first.stop();
+        assert!(first.is_stopped() && !second.is_stopped() && !stage.is_stopped());
+        stage.finish().await;
+        assert!(ended.load(Ordering::SeqCst) && second.is_stopped());
+    }
 
     #[tokio::test]
     async fn finishing_waits_for_the_tasks() {
