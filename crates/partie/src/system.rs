@@ -1,6 +1,7 @@
 //! A system: services composed into one program, which is also its command line.
 
 mod edges;
+mod error;
 mod launch;
 mod part;
 mod prepare;
@@ -16,7 +17,8 @@ use partie_contract::{BoxFuture, Contract};
 use partie_gateway::Gateway;
 
 pub use self::edges::EdgeError;
-pub use self::launch::{Environment, StartError};
+pub use self::error::StartError;
+pub use self::launch::Environment;
 pub(crate) use self::part::{Listen, Meeting, Place, signer};
 pub use self::registry::{RegistryConfig, RegistryOffLoopback};
 pub use self::running::{Ended, Running};

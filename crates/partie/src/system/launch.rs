@@ -6,19 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use partie_contract::BoxError;
-use partie_gateway::{BuildError, Parts, Readiness};
-use partie_identity::{DevelopmentKeyOffLoopback, Grant, KeyError, ServiceTokens, Signer, Verifier};
-use partie_mesh::{BindError, Handles, Mesh, Serve};
+use partie_gateway::{Parts, Readiness};
+use partie_identity::{DevelopmentKeyOffLoopback, Grant, ServiceTokens, Signer, Verifier};
+use partie_mesh::{Handles, Mesh, Serve};
 use partie_messaging::{Broker, EmbeddedBroker, Stages, Worker};
 use partie_runtime::{Activity, Clock, Compute, Ids, Stop, monotonic};
 use partie_store::{Durability, Health, Migration, MigrationSet, OpenError, Store};
 use partie_telemetry::Metrics;
 
 use super::System;
-use super::edges::{self, EdgeError};
+use super::edges;
+use super::error::StartError;
 use super::part::doors;
-use super::prepare::{DataDir, DataDirError};
-use super::registry::{RegistryDoor, RegistryOffLoopback};
+use super::prepare::DataDir;
+use super::registry::RegistryDoor;
 use super::running::{Kept, Leaving, Running};
 use crate::background::Background;
 use crate::config::Config;
@@ -46,72 +47,6 @@ pub struct Environment {
     pub ids: Ids,
     /// Whether anything is going on.
     pub activity: Activity,
-}
-
-/// Why a system does not start. One line, and nothing was touched that was not its own.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The port is taken, or cannot be listened on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The registry may not be reached from elsewhere.
-    #[error(transparent)]
-    Registry(#[from] RegistryOffLoopback),
-    /// The development key may not leave this machine.
-    #[error(transparent)]
-    Development(#[from] DevelopmentKeyOffLoopback),
-    /// The data directory cannot be used.
-    #[error(transparent)]
-    Data(#[from] DataDirError),
-    /// The signing key cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// A store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// The services call each other in a way that cannot work.
-    #[error(transparent)]
-    Edges(#[from] EdgeError),
-    /// The contracts cannot stand behind one door.
-    #[error(transparent)]
-    Gateway(#[from] BuildError),
-    /// A service did not start.
-    #[error("{service} did not start: {reason}")]
-    Service {
-        /// Which.
-        service: &'static str,
-        /// Why.
-        reason: BoxError,
-    },
-    /// There is no such part of the system.
-    #[error("there is no service {name}; there are {}", known.join(", "))]
-    UnknownPart {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: Vec<&'static str>,
-    },
-    /// A service with a store, and nothing that carries its events.
-    #[error(
-        "{service} has events, and this registry is none that carries them: say --broker http://HOST:PORT, where \
-         `serve platform` listens"
-    )]
-    NoBroker {
-        /// Which.
-        service: &'static str,
-    },
-    /// The registry does not let the process be that service.
-    #[error("the registry refuses {service}: {reason}")]
-    Join {
-        /// Which service it wanted to be.
-        service: String,
-        /// Why not.
-        reason: String,
-    },
-    /// Settings for a service that is not there.
-    #[error("[services.{0}]: there is no such service, or it has no settings")]
-    UnknownService(String),
 }
 
 // === impl Environment ===

@@ -12,7 +12,8 @@ use partie_mesh::{Mesh, Origin};
 use partie_messaging::{BrokerWireClient, RemoteBroker};
 use partie_runtime::Ids;
 
-use super::super::launch::{Launch, StartError};
+use super::super::error::StartError;
+use super::super::launch::Launch;
 use super::{BROKER, Meeting, Place, REGISTRY};
 use crate::platform::{self, BehindClient, Hand};
 use crate::wire::{RegistryWireClient, RemoteRegistry, join_grant};
