@@ -25,7 +25,7 @@ use crate::wake::Hub;
 use crate::{inbox, outbox};
 
 /// The tables messaging keeps in a service's store.
-const FILES: &[Migration] = migrations!["0001_messaging.sql"];
+const FILES: &[Migration] = migrations!["0001_messaging.sql", "0002_relay_epoch.sql"];
 /// Give it to [`Store::open`] beside the service's own migrations.
 pub const MIGRATIONS: MigrationSet = MigrationSet { name: "messaging", migrations: FILES };
 

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use super::launch::Environment;
 use super::prepare::DataDir;
 use super::registry::RegistryDoor;
+use super::store_doors::StoreDoors;
 use crate::server::GATEWAY;
 
 /// How long a token from here is good for.
@@ -44,6 +45,8 @@ pub struct Running {
     contracts: Vec<&'static Contract>,
     stores: BTreeMap<&'static str, Store>,
     broker: Option<EmbeddedBroker>,
+    /// Where commands reach the stores.
+    doors: StoreDoors,
     stages: Stages,
     stop: Stop,
     handles: Handles,
@@ -124,10 +127,13 @@ impl Running {
         } = kept;
         let (serving, registry) =
             (Mutex::new(Some(serving)), left.registry.as_ref().map(RegistryDoor::address));
+        let owned = stores.values().chain(broker.as_ref().map(EmbeddedBroker::store)).cloned();
+        let doors = StoreDoors::open(data.path(), owned);
         Self {
             name,
             address,
             registry,
+            doors,
             environment,
             signer,
             mesh,
@@ -250,6 +256,7 @@ impl Running {
         self.stages.work.finish().await;
         self.stages.relay.finish().await;
         left.desks.finish().await;
+        self.doors.close().await;
         if let Some(broker) = &self.broker {
             broker.close().await;
         }
