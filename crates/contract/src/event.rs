@@ -110,6 +110,11 @@ pub struct CloudEvent<D = Value> {
     pub time: Timestamp,
     /// Counts the subject's events from 1, in the order of their commits.
     pub sequence: i64,
+    /// Which life of the source's store this is: 0, which is left out, until that is restored from a backup for the first
+    /// time, and more than ever before after each restore. The sequences of a subject may begin again below those of an
+    /// earlier epoch, with other events: `(epoch, sequence)` is what grows.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub epoch: i64,
     /// What started it all: the same on every event of one story.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlationid: Option<String>,
@@ -121,6 +126,11 @@ pub struct CloudEvent<D = Value> {
     pub traceparent: Option<String>,
     /// The event itself.
     pub data: D,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like that")]
+fn is_first(epoch: &i64) -> bool {
+    *epoch == 0
 }
 
 fn first_version() -> u16 {
@@ -167,6 +177,7 @@ impl<E: Event> CloudEvent<E> {
             correlationid: event.correlationid,
             causationid: event.causationid,
             traceparent: event.traceparent,
+            epoch: event.epoch,
             data,
         })
     }

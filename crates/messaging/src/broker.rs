@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use partie_contract::{BoxError, BoxFuture, Timestamp};
 use partie_runtime::Busy;
+use tokio::sync::watch;
+use tracing::warn;
 use uuid::Uuid;
 
 use partie_runtime::Backoff;
@@ -75,6 +77,30 @@ pub trait Broker: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`BrokerError`] when the broker cannot do it now.
     fn skipped<'a>(&'a self, group: &'a str) -> BoxFuture<'a, Result<Vec<Skipped>, BrokerError>>;
+
+    /// Makes ready for a group whose service was restored from a backup and is in that epoch now: it has forgotten what it
+    /// did since, so everything the broker still has is to be delivered again, except for what was skipped. Once for each
+    /// epoch; an earlier one than the group has been in changes nothing. Call it before [`subscribe`](Self::subscribe).
+    ///
+    /// Without an implementation nothing is delivered again, and that is logged.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the broker cannot do it now.
+    fn rewind<'a>(&'a self, group: &'a str, epoch: i64) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            warn!(
+                group,
+                epoch, "the service was restored, and this broker does not deliver again what it missed"
+            );
+            Ok(())
+        })
+    }
+
+    /// In which epoch the broker itself is, once that is known: another one says that it was restored from a backup, so
+    /// that who publishes sends again what they still have. None for brokers that are not restored like this.
+    fn epoch(&self) -> Option<watch::Receiver<Option<i64>>> {
+        None
+    }
 
     /// How long, in business time, a message that everybody has settled may still be delivered again.
     fn retention(&self) -> Duration;

@@ -14,7 +14,7 @@ use partie_telemetry::Counter;
 use tracing::{debug, error, warn};
 use uuid::Uuid;
 
-use crate::broker::{Broker, Delivery, Group, Message, Subscription, Verdict};
+use crate::broker::{Broker, BrokerError, Delivery, Group, Message, Subscription, Verdict};
 use crate::failure;
 use crate::inbox;
 
@@ -66,7 +66,7 @@ impl Consumer {
         let mut busy = Some(begun);
         while !self.stop.is_stopped() {
             let begun = monotonic();
-            match self.broker.subscribe(self.group.clone()).await {
+            match self.subscribe().await {
                 Ok(subscription) => {
                     busy = None;
                     self.consume(subscription).await;
@@ -79,6 +79,14 @@ impl Consumer {
             let wait = self.group.backoff.after(failures, self.store.ids()).saturating_sub(begun.elapsed());
             tokio::select! { () = tokio::time::sleep(wait) => {}, () = self.stop.stopped() => {} }
         }
+    }
+
+    /// A service that was restored has forgotten what it did since the backup: it gets that again, before anything else.
+    async fn subscribe(&self) -> Result<Box<dyn Subscription>, BrokerError> {
+        if self.store.epoch() > 0 {
+            self.broker.rewind(&self.group.name, self.store.epoch()).await?;
+        }
+        self.broker.subscribe(self.group.clone()).await
     }
 
     /// Until the stage stops or the subscription is over. What was begun is finished.

@@ -63,9 +63,9 @@ mod wake;
 mod worker;
 
 pub use broker::{
-    Broker, BrokerConfig, BrokerDesk, BrokerError, BrokerWire, BrokerWireClient, Delivery, EmbeddedBroker, Feed,
-    Group, Log, LogBroker, LogBrokerConfig, Message, Page, Parked, Place, ReadError, Refused, RemoteBroker,
-    Settle, Skip, Skipped, Subscription, Verdict,
+    Broker, BrokerConfig, BrokerDesk, BrokerError, BrokerWire, BrokerWireClient, Delivery, EmbeddedBroker,
+    Feed, Group, Log, LogBroker, LogBrokerConfig, Message, Page, Parked, Place, ReadError, Refused,
+    RemoteBroker, Settle, Skip, Skipped, Subscription, Verdict,
 };
 pub use config::{Config, ConsumerConfig, JobConfig, RelayConfig, SagaConfig, TimerConfig};
 pub use handlers::{HandlerError, Handlers};

@@ -66,6 +66,7 @@ impl Publish for Tx {
             subject: subject.clone(),
             time,
             sequence,
+            epoch: self.epoch(),
             correlationid: cause.correlation.clone(),
             causationid: cause.causation.clone(),
             traceparent: cause.trace.clone(),
@@ -98,9 +99,16 @@ impl Unsent {
     }
 }
 
-/// How far the relay is.
-pub(crate) fn sent_to(tx: &mut Tx) -> Result<i64, Error> {
-    tx.query_one("SELECT sent_to FROM partie_relay", &[], |row| row.get(0))
+/// How far the relay is, and in which epoch of the broker.
+pub(crate) fn sent_to(tx: &mut Tx) -> Result<(i64, i64), Error> {
+    tx.query_one("SELECT sent_to, broker_epoch FROM partie_relay", &[], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Notes that the broker is in another epoch: it may lack what it had on disk before, so everything that is still there is
+/// sent once more.
+pub(crate) fn send_again(tx: &mut Tx, epoch: i64) -> Result<(), Error> {
+    tx.execute("UPDATE partie_relay SET sent_to = 0, broker_epoch = $1", &[&epoch])?;
+    Ok(())
 }
 
 /// The subjects that were refused, each with the time its oldest event was queued.

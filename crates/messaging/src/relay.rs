@@ -9,7 +9,7 @@ use partie_contract::{Outcome, OutcomeExt, Platform};
 use partie_runtime::{Busy, Stop, failpoint, monotonic, trust_now};
 use partie_store::Store;
 use partie_telemetry::Gauge;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::broker::{Broker, BrokerError};
 use crate::config::RelayConfig;
@@ -45,6 +45,8 @@ const CROWD: usize = 8;
 struct Progress {
     /// Every row up to here is sent, or noted as refused. Not known before the first look.
     sent_to: Option<i64>,
+    /// The broker's epoch in which that is so.
+    broker_epoch: i64,
     /// By subject.
     blocked: BTreeMap<Arc<str>, Blocked>,
     /// Failures in a row of the broker as a whole.
@@ -94,7 +96,7 @@ impl Relay {
                     None => return,
                 }
             } else {
-                self.rest(due, &mut busy).await;
+                self.rest(due, progress.broker_epoch, &mut busy).await;
                 if is_crowd {
                     self.keep_pace(begun).await;
                 }
@@ -111,15 +113,23 @@ impl Relay {
     }
 
     /// Waits until there may be something to do. Something is going on as long as events wait.
-    async fn rest(&self, due: Option<Instant>, busy: &mut Option<Busy>) {
+    async fn rest(&self, due: Option<Instant>, known: i64, busy: &mut Option<Busy>) {
         let wait = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due.into()).await,
                 None => std::future::pending().await,
             }
         };
+        let restored = async {
+            match &mut self.broker.epoch() {
+                // Whoever takes a broker back has to have it told.
+                Some(epoch) => _ = epoch.wait_for(|epoch| epoch.is_some_and(|epoch| epoch != known)).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             rung = self.hub.relay.rung() => *busy = Some(rung),
+            () = restored => *busy = Some(self.store.activity().begin()),
             () = wait => {}
             () = self.stop.stopped() => {}
         }
@@ -149,15 +159,34 @@ impl Relay {
     /// How far it has sent, with the subjects that were refused.
     async fn sent_to(&self, progress: &mut Progress) -> Result<i64, RelayError> {
         if let Some(known) = progress.sent_to {
-            return Ok(known);
+            return self.in_this_epoch(known, progress).await;
         }
         let read: Outcome<_> = self.store.read(|tx| Ok((outbox::sent_to(tx)?, outbox::waiting(tx)?))).await;
-        let (sent_to, refused) = read.unexpected()?;
+        let ((sent_to, broker_epoch), refused) = read.unexpected()?;
         let due = monotonic();
         let blocked = |(subject, since)| (subject, Blocked { attempts: 0, due, since });
         progress.blocked.extend(refused.into_iter().map(blocked));
         progress.sent_to = Some(sent_to);
-        Ok(sent_to)
+        progress.broker_epoch = broker_epoch;
+        self.in_this_epoch(sent_to, progress).await
+    }
+
+    /// How far it has sent what this broker has. One that was put back to an earlier state gets everything again: it knows
+    /// by their ids what it has, and so do its consumers.
+    async fn in_this_epoch(&self, sent_to: i64, progress: &mut Progress) -> Result<i64, RelayError> {
+        let Some(epoch) = self.broker.epoch().and_then(|epoch| *epoch.borrow()) else { return Ok(sent_to) };
+        if epoch == progress.broker_epoch {
+            return Ok(sent_to);
+        }
+        let noted: Outcome<()> = self.store.write(move |tx| Ok(outbox::send_again(tx, epoch)?)).await;
+        noted.unexpected()?;
+        info!(
+            store = self.store.name(),
+            epoch, "the broker was restored: what is in the outbox is sent again"
+        );
+        progress.broker_epoch = epoch;
+        progress.sent_to = Some(0);
+        Ok(0)
     }
 
     /// Sends rows, except for those that wait behind a refused one, and notes how far it is.

@@ -24,7 +24,7 @@ use crate::timers::{self, ParkedTimer};
 use crate::wake::Hub;
 
 /// The tables messaging keeps in a service's store.
-const FILES: &[Migration] = migrations!["0001_messaging.sql", "0002_log_groups.sql"];
+const FILES: &[Migration] = migrations!["0001_messaging.sql", "0002_log_groups.sql", "0003_relay_epoch.sql"];
 /// Give it to [`Store::open`] beside the service's own migrations.
 pub const MIGRATIONS: MigrationSet = MigrationSet { name: "messaging", migrations: FILES };
 

@@ -1,11 +1,14 @@
 //! The command line every system has.
 
+mod backup;
 mod config;
 mod life;
+mod manifest;
 mod openapi;
 pub(crate) mod out;
 mod policies;
 mod processes;
+mod restore;
 mod routes;
 mod serve;
 mod token;
@@ -41,6 +44,8 @@ pub(crate) fn main(mut system: System) -> ExitCode {
         Some(("up", flags)) if flags.get_flag("processes") => processes::main(system, flags),
         Some(("up", flags)) => up::main(system, flags),
         Some(("restart", flags)) => processes::restart(&system, flags),
+        Some(("backup", flags)) => backup::main(&system, flags),
+        Some(("restore", flags)) => restore::main(&system, flags),
         Some(("serve", flags)) => serve::main(system, flags),
         Some(("routes", _)) => routes::main(&system),
         Some(("openapi", flags)) => openapi::main(&system, flags),
@@ -64,6 +69,8 @@ fn command(system: &System) -> clap::Command {
         .subcommand(own(clap::Command::new("up")).args(processes::flags()).about("Start the whole system"))
         .subcommand(processes::restart_command(system))
         .subcommand(serve::command(system))
+        .subcommand(backup::command(system))
+        .subcommand(restore::command(system))
         .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
         .subcommand(openapi::command())
         .subcommand(token::command())

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) use self::child::WAITING;
-pub(crate) use self::claim::door;
+pub(crate) use self::claim::{door, runs};
 use self::keeper::{Order, State};
 pub(crate) use self::plan::{Plan, Slot};
 pub(crate) use self::troupe::{Troupe, run};

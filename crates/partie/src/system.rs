@@ -7,6 +7,7 @@ mod part;
 mod prepare;
 mod registry;
 mod running;
+mod store_doors;
 
 use std::fmt;
 use std::future::Future;
@@ -20,8 +21,10 @@ pub use self::edges::EdgeError;
 pub use self::error::StartError;
 pub use self::launch::Environment;
 pub(crate) use self::part::{Listen, Meeting, Place, signer};
+pub(crate) use self::prepare::UnfinishedRestore;
 pub use self::registry::{RegistryConfig, RegistryOffLoopback};
 pub use self::running::{Ended, Running};
+pub(crate) use self::store_doors::{Reply, Wish, door};
 use crate::cli;
 use crate::config::Config;
 use crate::platform;
@@ -50,6 +53,9 @@ pub struct System {
     pub(crate) actors: Vec<Actor>,
     pub(crate) commands: Vec<Command>,
 }
+
+/// The name of the broker's store.
+const BROKER: &str = "broker";
 
 /// Says what a newcomer can paste.
 pub(crate) type Guide = Arc<dyn Fn(Arc<Running>) -> BoxFuture<'static, Vec<String>> + Send + Sync>;
@@ -166,12 +172,23 @@ impl System {
         self.has_gateway && self.services.iter().any(|service| service.declared.migrations.is_some())
     }
 
+    /// The stores it has, the broker's last.
+    pub(crate) fn stores(&self) -> Vec<&'static str> {
+        let services = self.services.iter().map(|service| &service.declared);
+        let mut stores: Vec<_> =
+            services.filter(|service| service.migrations.is_some()).map(|service| service.name).collect();
+        if !stores.is_empty() {
+            stores.push(BROKER);
+        }
+        stores
+    }
+
     /// The built-in settings.
     pub fn defaults(&self) -> &Config {
         &self.defaults
     }
 
-    /// Runs the program: `up` (the default), `serve`, `restart`, `routes`, `openapi`, `token`, `config`, and the system's own commands.
+    /// Runs the program: `up` (the default), `serve`, `restart`, `backup`, `restore`, `routes`, `openapi`, `token`, `config`, and the system's own commands.
     pub fn main(self) -> ExitCode {
         cli::main(self)
     }

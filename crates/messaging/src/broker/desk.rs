@@ -12,9 +12,9 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::wire::{
-    Batch, BrokerWire, Deliveries, Leave, NotTaken, OfGroup, Requeue, Subscribed, SubscriptionId, Verdicts,
-    Wanted, WireDelivery, WireError, WireGroup, WireMessage, WireParked, WireRefused, WireSkip, WireSkipped,
-    millis,
+    Batch, BrokerWire, Deliveries, Leave, NotTaken, OfGroup, Requeue, Rewind, Subscribed, SubscriptionId,
+    Verdicts, Wanted, WireDelivery, WireError, WireGroup, WireMessage, WireParked, WireRefused, WireSkip,
+    WireSkipped, millis,
 };
 use super::{Broker, BrokerError, Delivery, Group, Message, Settle, Skip, Subscription};
 
@@ -107,7 +107,16 @@ impl BrokerWire for BrokerDesk {
         let messages = batch.messages.into_iter().map(Message::from).collect();
         let refused = self.0.broker.publish(messages).await.map_err(unavailable)?.into_iter();
         let refused = refused.map(|one| WireRefused { index: one.index, reason: one.reason.0.to_string() });
-        Ok(NotTaken { refused: refused.collect() })
+        Ok(NotTaken { refused: refused.collect(), epoch: self.0.epoch() })
+    }
+
+    async fn rewind(&self, cx: &Call, Rewind { group, epoch }: Rewind) -> Outcome<NoContent, WireError> {
+        check_owner(cx, &group)?;
+        let _door = self.0.door.lock().await;
+        // Whoever subscribed is of the time before.
+        self.0.clear(&group).await;
+        self.0.broker.rewind(&group, epoch).await.map_err(unavailable)?;
+        Ok(NoContent)
     }
 
     async fn subscribe(&self, cx: &Call, group: WireGroup) -> Outcome<Subscribed, WireError> {
@@ -132,7 +141,7 @@ impl BrokerWire for BrokerDesk {
         };
         let subscription = seat.id;
         self.0.seats().insert(subscription, Arc::new(seat));
-        Ok(Subscribed { subscription, lease_ms: millis(LEASE) })
+        Ok(Subscribed { subscription, lease_ms: millis(LEASE), epoch: self.0.epoch() })
     }
 
     async fn deliveries(&self, cx: &Call, wanted: Wanted) -> Outcome<Deliveries, WireError> {
@@ -240,6 +249,10 @@ impl fmt::Debug for BrokerDesk {
 impl Shared {
     fn seats(&self) -> MutexGuard<'_, HashMap<SubscriptionId, Arc<Seat>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn epoch(&self) -> Option<i64> {
+        self.broker.epoch().and_then(|epoch| *epoch.borrow())
     }
 
     /// Ends what an earlier subscriber of the group has.

@@ -13,6 +13,7 @@ use partie_contract::{BoxFuture, Outcome, OutcomeExt, Platform};
 use partie_runtime::{Stop, duration, failpoint};
 use partie_store::{Handles, MigrationSet, OpenError, Store, migrations};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tracing::warn;
 
 use self::shared::Shared;
@@ -27,7 +28,8 @@ const FLUSH_EVERY: Duration = Duration::from_millis(20);
 /// How long to wait when what was settled cannot be noted.
 const FLUSH_AGAIN: Duration = Duration::from_millis(500);
 
-const MIGRATIONS: MigrationSet = MigrationSet { name: "broker", migrations: migrations!["0001_broker.sql"] };
+const MIGRATIONS: MigrationSet =
+    MigrationSet { name: "broker", migrations: migrations!["0001_broker.sql", "0002_broker_epochs.sql"] };
 
 /// The settings of the embedded broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +164,15 @@ impl Broker for EmbeddedBroker {
         Box::pin(async move {
             self.0.store.read(move |tx| Ok(log::skipped(tx, &group)?)).await.unexpected_by_broker()
         })
+    }
+
+    fn rewind<'a>(&'a self, group: &'a str, epoch: i64) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let group = group.to_owned();
+        Box::pin(async move { self.0.rewind(group, epoch).await })
+    }
+
+    fn epoch(&self) -> Option<watch::Receiver<Option<i64>>> {
+        Some(self.0.epoch.subscribe())
     }
 
     fn retention(&self) -> Duration {

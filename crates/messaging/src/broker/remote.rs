@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use partie_contract::{BoxFuture, Call, Fault, Id, OutcomeExt};
 use partie_runtime::{Activity, Backoff, Ids};
+use tokio::sync::watch;
 
 use self::pump::RemoteSubscription;
 use super::wire::{
-    Batch, BrokerWireClient, EventId, OfGroup, Requeue, WireError, WireGroup, WireMessage, WireSkip, weight,
+    Batch, BrokerWireClient, EventId, OfGroup, Requeue, Rewind, WireError, WireGroup, WireMessage, WireSkip,
+    weight,
 };
 use super::{Broker, BrokerError, Group, Message, Parked, Refused, Skip, Skipped, Subscription};
 
@@ -37,6 +39,8 @@ struct Line {
     activity: Activity,
     ids: Ids,
     retention: Duration,
+    /// Of the log at the other end, as the last answer said.
+    epoch: watch::Sender<Option<i64>>,
 }
 
 // === impl RemoteBroker ===
@@ -50,7 +54,7 @@ impl RemoteBroker {
         (activity, ids): (Activity, Ids),
         retention: Duration,
     ) -> Self {
-        Self(Arc::new(Line { client, calls, activity, ids, retention }))
+        Self(Arc::new(Line { client, calls, activity, ids, retention, epoch: watch::Sender::new(None) }))
     }
 }
 
@@ -73,6 +77,7 @@ impl Broker for RemoteBroker {
                 }
                 let messages = batch[from..to].iter().map(|message| WireMessage::from(&**message)).collect();
                 let answer = client.publish(&calls(), Batch { messages }).await.map_err(broker_error)?;
+                self.0.note_epoch(answer.epoch);
                 let here = answer.refused.into_iter();
                 refused.extend(
                     here.map(|one| Refused {
@@ -96,7 +101,9 @@ impl Broker for RemoteBroker {
         let line = Arc::clone(&self.0);
         Box::pin(async move {
             let subscribed = line.client.subscribe(&(line.calls)(), WireGroup::from(group)).await;
-            let subscription = RemoteSubscription::begin(line, &subscribed.map_err(broker_error)?);
+            let subscribed = subscribed.map_err(broker_error)?;
+            line.note_epoch(subscribed.epoch);
+            let subscription = RemoteSubscription::begin(line, &subscribed);
             Ok(Box::new(subscription) as Box<dyn Subscription>)
         })
     }
@@ -127,6 +134,17 @@ impl Broker for RemoteBroker {
         })
     }
 
+    fn rewind<'a>(&'a self, group: &'a str, epoch: i64) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let what = Rewind { group: group.to_owned(), epoch };
+        Box::pin(
+            async move { self.0.client.rewind(&self.0.call(), what).await.map(drop).map_err(broker_error) },
+        )
+    }
+
+    fn epoch(&self) -> Option<watch::Receiver<Option<i64>>> {
+        Some(self.0.epoch.subscribe())
+    }
+
     fn retention(&self) -> Duration {
         self.0.retention
     }
@@ -141,6 +159,11 @@ impl fmt::Debug for RemoteBroker {
 impl Line {
     fn call(&self) -> Call {
         (self.calls)()
+    }
+
+    /// A platform that does not say is an earlier one.
+    fn note_epoch(&self, epoch: Option<i64>) {
+        self.epoch.send_if_modified(|known| epoch.is_some() && std::mem::replace(known, epoch) != epoch);
     }
 }
 

@@ -31,6 +31,10 @@ pub trait BrokerWire {
     #[post("/subscriptions", role = "service")]
     async fn subscribe(&self, cx: &Call, group: WireGroup) -> Outcome<Subscribed, WireError>;
 
+    /// Deliver again what is kept for a group whose service was restored, once for each epoch.
+    #[post("/rewinds", role = "service")]
+    async fn rewind(&self, cx: &Call, what: Rewind) -> Outcome<NoContent, WireError>;
+
     /// Wait for deliveries, as long as the caller wishes to.
     #[get("/deliveries", role = "service", timeout = "40s")]
     async fn deliveries(&self, cx: &Call, wanted: Wanted) -> Outcome<Deliveries, WireError>;
@@ -99,6 +103,9 @@ id! {
 pub struct NotTaken {
     /// Each with its place in the batch.
     pub refused: Vec<WireRefused>,
+    /// The epoch of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<i64>,
 }
 
 /// A message of a batch that is not on disk.
@@ -132,6 +139,18 @@ pub struct Subscribed {
     pub subscription: SubscriptionId,
     /// For how long it goes on without being heard of, in milliseconds.
     pub lease_ms: u64,
+    /// The epoch of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<i64>,
+}
+
+/// A group whose service was restored.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Rewind {
+    /// Its name.
+    pub group: String,
+    /// The epoch its service is in.
+    pub epoch: i64,
 }
 
 /// A wish for deliveries.

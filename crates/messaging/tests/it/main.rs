@@ -10,6 +10,7 @@ mod jobs;
 mod line;
 mod on_record;
 mod parked;
+mod restored;
 mod rig;
 mod rounds;
 mod sagas;

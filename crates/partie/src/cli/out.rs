@@ -17,3 +17,14 @@ pub(crate) fn flush() {
 pub(crate) fn error(text: &str) {
     writeln!(stderr().lock(), "{text}").ok();
 }
+
+/// A number of bytes, as people read it.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    let (mut size, mut unit) = (bytes as f64 / 1_000.0, 0);
+    while size >= 1_000.0 && unit + 1 < units.len() {
+        size /= 1_000.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", units[unit])
+}

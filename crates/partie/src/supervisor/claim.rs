@@ -69,6 +69,12 @@ impl Claim {
     }
 }
 
+/// Whether a supervisor has a directory.
+pub(crate) fn runs(dir: &Path) -> bool {
+    let lock = File::open(dir.join("supervisor.lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Where a supervisor takes requests.
 pub(crate) fn door(dir: &Path) -> PathBuf {
     dir.join("supervisor.sock")

@@ -165,8 +165,7 @@ impl System {
         ready.store(true, Ordering::Release);
         let stages = background.stages;
         let left = Leaving { registry, ..Leaving::default() };
-        let kept =
-            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, _data: data };
+        let kept = Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, data };
         Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 }

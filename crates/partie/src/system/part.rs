@@ -169,8 +169,7 @@ impl System {
             left.announced = announce(&pass, &place.part, address, &environment).await?;
         }
         let Assembly { ready, stores, broker, stages, .. } = parts;
-        let kept =
-            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, _data: data };
+        let kept = Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, data };
         Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 

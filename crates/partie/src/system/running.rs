@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use super::launch::Environment;
 use super::prepare::DataDir;
 use super::registry::RegistryDoor;
+use super::store_doors::StoreDoors;
 use crate::server::GATEWAY;
 
 /// How long a token from here is good for.
@@ -40,6 +41,8 @@ pub struct Running {
     registry: Option<SocketAddr>,
     environment: Environment,
     kept: Kept,
+    /// Where commands reach the stores.
+    doors: StoreDoors,
     /// What a process that is one of several leaves.
     left: Mutex<Leaving>,
     /// Held by whoever waits for the end; gone once it has come.
@@ -75,7 +78,7 @@ pub(crate) struct Kept {
     pub(crate) handles: Handles,
     pub(crate) ready: Arc<AtomicBool>,
     /// Removed last, when nothing writes to it any more.
-    pub(crate) _data: DataDir,
+    pub(crate) data: DataDir,
 }
 
 /// The listener's task.
@@ -109,7 +112,9 @@ impl Running {
     ) -> Self {
         let registry = left.registry.as_ref().map(RegistryDoor::address);
         let (left, serving) = (Mutex::new(left), Mutex::new(Some(serving)));
-        Self { name, address, registry, environment, kept, left, serving }
+        let owned = kept.stores.values().chain(kept.broker.as_ref().map(EmbeddedBroker::store)).cloned();
+        let doors = StoreDoors::open(kept.data.path(), owned);
+        Self { name, address, registry, environment, kept, doors, left, serving }
     }
 
     /// The system's name.
@@ -219,6 +224,7 @@ impl Running {
         self.kept.stages.work.finish().await;
         self.kept.stages.relay.finish().await;
         left.desks.finish().await;
+        self.doors.close().await;
         if let Some(broker) = &self.kept.broker {
             broker.close().await;
         }

@@ -41,12 +41,20 @@ pub(super) fn end(tx: &mut Tx) -> Result<i64, Error> {
 }
 
 /// The messages of some types after a position, and up to where that is everything.
-pub(super) fn after(tx: &mut Tx, position: i64, types: &str, limit: usize) -> Result<(Rows, i64), Error> {
+pub(super) fn after(
+    tx: &mut Tx,
+    (group, types): (&str, &str),
+    position: i64,
+    limit: usize,
+) -> Result<(Rows, i64), Error> {
     let end = end(tx)?;
+    // What was skipped stays so when a group begins again.
     let rows = tx.query(
-        "SELECT position, id, key, type, body FROM partie_log
-         WHERE position > $1 AND type IN (SELECT value FROM json_each($2)) ORDER BY position LIMIT $3",
-        &[&position, &types, &count(limit)],
+        "SELECT position, id, key, type, body FROM partie_log l
+         WHERE position > $1 AND type IN (SELECT value FROM json_each($2))
+           AND NOT EXISTS (SELECT 1 FROM partie_skips s WHERE s.group_name = $4 AND s.event = l.id)
+         ORDER BY position LIMIT $3",
+        &[&position, &types, &count(limit), &group],
         message,
     )?;
     let to = match rows.last() {
@@ -68,6 +76,7 @@ pub(super) fn held(tx: &mut Tx, group: &str, key: &str, limit: usize) -> Result<
 
 /// What is known of a group; a new one is noted.
 pub(super) fn remember(tx: &mut Tx, group: &str) -> Result<Remembered, Error> {
+    begin_epoch(tx)?;
     tx.execute("INSERT INTO partie_groups (name, settled) VALUES ($1, 0) ON CONFLICT DO NOTHING", &[&group])?;
     let settled =
         tx.query_one("SELECT settled FROM partie_groups WHERE name = $1", &[&group], |row| row.get(0))?;
@@ -176,6 +185,58 @@ pub(super) fn skipped(tx: &mut Tx, group: &str) -> Result<Vec<Skipped>, Error> {
             Ok(Skipped { skip, at: row.get(4)? })
         },
     )
+}
+
+/// Lets a group begin again with the messages of the retention, in a new epoch of its service. Gives back where that is,
+/// or nothing if it has done so already.
+///
+/// Not with older ones, though the log may have some: the service remembers what it has handled for twice as long, and is
+/// to know each message that comes again.
+pub(super) fn rewind(
+    tx: &mut Tx,
+    group: &str,
+    epoch: i64,
+    retention: Duration,
+) -> Result<Option<i64>, Error> {
+    let known: Option<(i64, i64)> =
+        tx.query_opt("SELECT settled, epoch FROM partie_groups WHERE name = $1", &[&group], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    // A new group begins at the beginning anyway.
+    let (settled, in_epoch) = known.unwrap_or((0, 0));
+    if in_epoch >= epoch {
+        return Ok(None);
+    }
+    let since = tx.now() - retention;
+    let first: Option<i64> =
+        tx.query_one("SELECT MIN(position) FROM partie_log WHERE logged_at >= $1", &[&since], |row| {
+            row.get(0)
+        })?;
+    let to = first.map_or(settled, |first| settled.min(first - 1));
+    tx.execute(
+        "INSERT INTO partie_groups (name, settled, epoch) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET settled = excluded.settled, epoch = excluded.epoch",
+        &[&group, &to, &epoch],
+    )?;
+    // What failed before fails again by itself, or does not.
+    tx.execute("DELETE FROM partie_held WHERE group_name = $1 AND position > $2", &[&group, &to])?;
+    tx.execute(
+        "DELETE FROM partie_stalls WHERE group_name = $1
+           AND NOT EXISTS (SELECT 1 FROM partie_held h WHERE h.group_name = partie_stalls.group_name AND h.key = partie_stalls.key)",
+        &[&group],
+    )?;
+    Ok(Some(to))
+}
+
+/// In a new epoch of the log no key is parked: what parked it may have been requeued and handled since the backup. Before
+/// any group has looked.
+fn begin_epoch(tx: &mut Tx) -> Result<(), Error> {
+    let epoch = tx.epoch();
+    // Nearly no log was ever restored.
+    if epoch > 0 && tx.execute("UPDATE partie_epoch SET epoch = $1 WHERE epoch < $1", &[&epoch])? == 1 {
+        tx.execute("UPDATE partie_stalls SET parked_at = NULL, attempts = 0", &[])?;
+    }
+    Ok(())
 }
 
 /// Forgets a group.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use partie_contract::{Outcome, OutcomeExt};
 use partie_runtime::{Stop, monotonic};
 use partie_store::{Error, Store, Tx};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tracing::info;
 
 use super::log::{self, Rows};
 use super::{BrokerConfig, OfBroker, broker_error};
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub(super) idle: Notify,
     /// One at a time writes what groups have for the disk, so that it is written in order.
     flushing: tokio::sync::Mutex<()>,
+    /// Of the log.
+    pub(super) epoch: watch::Sender<Option<i64>>,
     /// The background work. It ends with the last handle.
     pub(super) stop: Stop,
 }
@@ -56,6 +59,7 @@ struct Inside {
 impl Shared {
     pub(super) fn new(store: Store, config: BrokerConfig) -> Self {
         Self {
+            epoch: watch::Sender::new(Some(store.epoch())),
             store,
             config,
             groups: Mutex::default(),
@@ -171,6 +175,22 @@ impl Shared {
                 return Ok(total);
             }
         }
+    }
+
+    /// Has a group begin again with what is kept, once for each epoch of its service.
+    pub(super) async fn rewind(&self, group: String, epoch: i64) -> Result<(), BrokerError> {
+        self.flush_now().await?;
+        let cell = self.group(&group);
+        if !cell.reserve() {
+            return Err(BrokerError(format!("the group {group} has a subscriber").into()));
+        }
+        let (name, retention) = (group.clone(), self.config.retention);
+        let rewound = self.store.write(move |tx| Ok(log::rewind(tx, &name, epoch, retention)?)).await;
+        cell.leave();
+        if let Some(to) = rewound.unexpected_by_broker()? {
+            info!(group, epoch, to, "the group's service was restored: messages are delivered again");
+        }
+        Ok(())
     }
 
     pub(super) async fn forget(&self, group: String) -> Result<bool, BrokerError> {

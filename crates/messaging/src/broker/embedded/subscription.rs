@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use partie_contract::{BoxFuture, Outcome};
 use partie_runtime::monotonic;
+use partie_store::Tx;
 
 use super::shared::{GroupCell, Shared};
 use super::{OfBroker, log};
@@ -87,8 +88,11 @@ impl EmbeddedSubscription {
             return Ok(true);
         }
         if let Some(from) = lag {
-            let types = self.types.clone();
-            let rows = self.shared.store.read(move |tx| Ok(log::after(tx, from, &types, READ_AT_ONCE)?));
+            let (group, types) = (self.name.clone(), self.types.clone());
+            let read = move |tx: &mut Tx| -> Outcome<_> {
+                Ok(log::after(tx, (&group, &types), from, READ_AT_ONCE)?)
+            };
+            let rows = self.shared.store.read(read);
             let (rows, to) = rows.await.unexpected_by_broker()?;
             self.cell.with(|state| state.load(from, &rows, to, monotonic()));
             self.noted();
