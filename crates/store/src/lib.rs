@@ -48,6 +48,8 @@ mod keys;
 mod lock;
 mod metric_definitions;
 mod migrate;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod queue;
 mod shared;
 mod sqlite;
