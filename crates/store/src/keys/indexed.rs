@@ -40,15 +40,7 @@ pub(super) fn answer(tx: &mut Tx, key: &IdempotencyKey, answer: &Rendered) -> Re
     tx.run_execute(
         "UPDATE partie_keys SET status = $3, location = $4, etag = $5, link = $6, body = $7
          WHERE scope = $1 AND key = $2",
-        &[
-            &key.scope,
-            &key.key,
-            &answer.status,
-            &answer.location,
-            &answer.etag,
-            &answer.link,
-            &answer.body,
-        ],
+        &[&key.scope, &key.key, &answer.status, &answer.location, &answer.etag, &answer.link, &answer.body],
     )?;
     Ok(())
 }

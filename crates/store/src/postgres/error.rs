@@ -49,6 +49,7 @@ pub(super) fn error(error: &tokio_postgres::Error) -> Error {
         &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => ErrorKind::Conflict,
         &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => ErrorKind::Busy,
         code if code.code().starts_with("23") => ErrorKind::ConstraintViolation,
+        &SqlState::UNDEFINED_PARAMETER => ErrorKind::Value,
         // Data exceptions: a number out of range, text that is none.
         code if code.code().starts_with("22") => ErrorKind::Value,
         _ => ErrorKind::Other,

@@ -132,7 +132,8 @@ impl Link {
     pub(super) fn connect(&mut self) -> Result<(), Error> {
         self.hang_up();
         let (server, patience) = (Arc::clone(&self.server), self.patience);
-        let connected = self.runtime.block_on(async { tokio::time::timeout(patience, server.connect_here()).await });
+        let connected =
+            self.runtime.block_on(async { tokio::time::timeout(patience, server.connect_here()).await });
         match connected {
             Ok(Ok(client)) => {
                 self.client = Some(client);
@@ -176,7 +177,9 @@ impl Link {
     pub(super) fn run(&mut self, sql: &'static str, params: &[&dyn ToValue]) -> Result<Done, Error> {
         let result = match self.attempt(sql, params) {
             // Nothing had happened yet on a connection that the server had given up: a new one does as well.
-            Err(_) if self.state == State::Over && self.trouble == Some(Trouble::Lost) => self.run_anew(sql, params),
+            Err(_) if self.state == State::Over && self.trouble == Some(Trouble::Lost) => {
+                self.run_anew(sql, params)
+            }
             result => result,
         };
         result.map_err(|error| error.at(sql))
@@ -361,7 +364,9 @@ impl Link {
     pub(super) fn clear(&mut self) {
         if self.trouble == Some(Trouble::Lost) {
             self.hang_up();
-        } else if matches!(self.state, State::Open | State::Aborted | State::Spoiled) && self.control("ROLLBACK").is_err() {
+        } else if matches!(self.state, State::Open | State::Aborted | State::Spoiled)
+            && self.control("ROLLBACK").is_err()
+        {
             self.hang_up();
         }
         self.state = State::Over;

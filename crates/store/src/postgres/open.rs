@@ -77,8 +77,7 @@ fn prepare(
     now: Timestamp,
     config: &Config,
 ) -> Result<Vec<(&'static str, String)>, OpenError> {
-    let unreachable =
-        |source: BoxError| OpenError::Unreachable { server: server.address.clone(), source };
+    let unreachable = |source: BoxError| OpenError::Unreachable { server: server.address.clone(), source };
     let client = runtime.block_on(first(server, config.outage_patience)).map_err(unreachable)?;
     let file = server.address.as_path();
     let broken = |error: BoxError| OpenError::Database { file: file.to_owned(), source: error };
@@ -99,7 +98,11 @@ async fn first(server: &Server, patience: Duration) -> Result<Client, BoxError> 
         };
         let is_on_its_way = match error.as_db_error() {
             None => true,
-            Some(db) => is_fatal(db) && (db.code() == &SqlState::CANNOT_CONNECT_NOW || db.code() == &SqlState::TOO_MANY_CONNECTIONS),
+            Some(db) => {
+                is_fatal(db)
+                    && (db.code() == &SqlState::CANNOT_CONNECT_NOW
+                        || db.code() == &SqlState::TOO_MANY_CONNECTIONS)
+            }
         };
         if !is_on_its_way || begun.elapsed() > patience {
             return Err(whole(&error).into());
@@ -124,7 +127,8 @@ async fn lock(client: &Client, server: &Server) -> Result<(), BoxError> {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     // Making one that is there needs a right that only whoever sets the database up should have.
-    let sql = "SELECT count(*) FROM pg_namespace WHERE quote_ident(nspname) = $1 OR '\"' || nspname || '\"' = $1";
+    let sql =
+        "SELECT count(*) FROM pg_namespace WHERE quote_ident(nspname) = $1 OR '\"' || nspname || '\"' = $1";
     if client.query_one(sql, &[&server.schema]).await?.try_get::<_, i64>(0)? == 0 {
         client.batch_execute(&format!("CREATE SCHEMA {}", server.schema)).await?;
     }
@@ -204,7 +208,12 @@ impl Target<'_> {
         self.runtime.block_on(self.client.batch_execute(sql)).map_err(|error| whole(&error).into())
     }
 
-    fn apply_all(&self, set: &'static str, all: &[&'static Migration], now: Timestamp) -> Result<(), OpenError> {
+    fn apply_all(
+        &self,
+        set: &'static str,
+        all: &[&'static Migration],
+        now: Timestamp,
+    ) -> Result<(), OpenError> {
         for one in all {
             let failed =
                 |source| OpenError::Migration { file: self.file.to_owned(), set, name: one.name, source };

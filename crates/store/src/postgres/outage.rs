@@ -84,7 +84,9 @@ impl Outage {
         if state.is_full != is_full {
             state.is_full = is_full;
             match is_full {
-                true => error!(store = %shared.name, "the server's disk is full: writes are refused until there is space"),
+                true => {
+                    error!(store = %shared.name, "the server's disk is full: writes are refused until there is space")
+                }
                 false => info!(store = %shared.name, "there is space again: writes are accepted"),
             }
             state.tell(shared);

@@ -31,7 +31,9 @@ pub(crate) struct Server {
 /// A connection, encrypted or not, that is to be driven by somebody.
 pub(super) enum Driven {
     Plain(Connection<Socket, NoTlsStream>),
-    Encrypted(Box<Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>>),
+    Encrypted(
+        Box<Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>>,
+    ),
 }
 
 // === impl Server ===
@@ -59,12 +61,20 @@ impl Server {
             ("disable", _) => (SslMode::Disable, None),
             ("prefer", None) => (SslMode::Prefer, Some(Trust::Anybody)),
             ("require", None) => (SslMode::Require, Some(Trust::Anybody)),
-            ("prefer" | "require" | "verify-ca", Some(file)) => (SslMode::Require, Some(Trust::Authority(file))),
+            ("prefer" | "require" | "verify-ca", Some(file)) => {
+                (SslMode::Require, Some(Trust::Authority(file)))
+            }
             ("verify-full", Some(file)) => (SslMode::Require, Some(Trust::Host(file))),
             ("verify-ca" | "verify-full", None) => {
-                return Err(wrong(format!("sslmode={mode} needs sslrootcert=FILE, the certificates to believe")));
+                return Err(wrong(format!(
+                    "sslmode={mode} needs sslrootcert=FILE, the certificates to believe"
+                )));
             }
-            _ => return Err(wrong(format!("`{mode}` is no sslmode: disable, prefer, require, verify-ca, verify-full"))),
+            _ => {
+                return Err(wrong(format!(
+                    "`{mode}` is no sslmode: disable, prefer, require, verify-ca, verify-full"
+                )));
+            }
         };
         let tls = trust.map(connector).transpose().map_err(|error| wrong(error.to_string()))?;
         if connect.get_application_name().is_none() {
@@ -157,7 +167,9 @@ mod tests {
     #[test]
     fn addresses_are_read_and_never_show_a_password() {
         let config = Config::default();
-        let server = Server::new("postgres://ann:s3cret@db.local:7000/food?sslmode=require", "orders", &config).unwrap();
+        let server =
+            Server::new("postgres://ann:s3cret@db.local:7000/food?sslmode=require", "orders", &config)
+                .unwrap();
         assert_eq!(format!("{server:?}"), "Server(postgres://db.local:7000/food, schema orders)");
         for (url, complaint) in [
             ("mysql://ann:s3cret@db/food", "does not begin with"),

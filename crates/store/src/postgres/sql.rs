@@ -100,7 +100,8 @@ fn statement(tokens: &[Token<'_>]) -> Result<Option<String>, String> {
     while nth < solid.len() {
         let at = solid[nth];
         tokens[from..at].iter().for_each(|token| out.push_str(token.text()));
-        let (text, length) = translated(&word, nth, has_types, |after| solid.get(after).map(|at| tokens[*at]));
+        let (text, length) =
+            translated(&word, nth, has_types, |after| solid.get(after).map(|at| tokens[*at]));
         out.push_str(text.unwrap_or_else(|| tokens[at].text()));
         nth += length;
         from = solid[nth - 1] + 1;
@@ -175,7 +176,10 @@ fn length(text: &str, first: char) -> usize {
         '/' if text.starts_with("/*") => up_to("*/"),
         '$' => match text[1..].find('$') {
             // `$$` or `$tag$` begins a text that ends with the same; `$1` is a parameter.
-            Some(at) if text[1..=at].chars().all(is_name) && !text[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+            Some(at)
+                if text[1..=at].chars().all(is_name)
+                    && !text[1..].starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 let tag = &text[..at + 2];
                 text[tag.len()..].find(tag).map_or(text.len(), |end| end + 2 * tag.len())
             }
@@ -223,7 +227,9 @@ mod tests {
 
     #[test]
     fn control_is_refused_however_it_is_written() {
-        for sql in ["commit", " /* x */ COMMIT", "-- a\nBEGIN", "SELECT 1; SET a = 1", "PRAGMA x", "Rollback TO a"] {
+        for sql in
+            ["commit", " /* x */ COMMIT", "-- a\nBEGIN", "SELECT 1; SET a = 1", "PRAGMA x", "Rollback TO a"]
+        {
             assert!(statements(sql).is_err(), "{sql}");
         }
         assert!(statements("SELECT 'commit'; UPDATE t SET a = 1").is_ok());

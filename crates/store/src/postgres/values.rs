@@ -44,9 +44,14 @@ impl ToSql for Bound {
 }
 
 fn encode(value: &Value<'_>, ty: &Type, out: &mut BytesMut) -> Result<(), InvalidValue> {
-    let unfit = || value.is_not(&format!("a {ty} as the statement wants it; a CAST says what a parameter is"));
-    let small = |whole: i64| i16::try_from(whole).map_err(|_| InvalidValue::new("the integer does not fit into a SMALLINT"));
-    let middle = |whole: i64| i32::try_from(whole).map_err(|_| InvalidValue::new("the integer does not fit into an INTEGER"));
+    let unfit =
+        || value.is_not(&format!("a {ty} as the statement wants it; a CAST says what a parameter is"));
+    let small = |whole: i64| {
+        i16::try_from(whole).map_err(|_| InvalidValue::new("the integer does not fit into a SMALLINT"))
+    };
+    let middle = |whole: i64| {
+        i32::try_from(whole).map_err(|_| InvalidValue::new("the integer does not fit into an INTEGER"))
+    };
     let whole = match value {
         Value::Bool(truth) => Some(i64::from(*truth)),
         Value::Integer(whole) => Some(*whole),
@@ -61,7 +66,10 @@ fn encode(value: &Value<'_>, ty: &Type, out: &mut BytesMut) -> Result<(), Invali
         (&Type::FLOAT8, Value::Integer(whole)) => out.extend((*whole as f64).to_be_bytes()),
         (&Type::FLOAT4, Value::Real(real)) => out.extend((*real as f32).to_be_bytes()),
         (&Type::NUMERIC, Value::Integer(whole)) => encode_numeric(*whole, out),
-        (&Type::TEXT | &Type::VARCHAR | &Type::BPCHAR | &Type::NAME | &Type::UNKNOWN | &Type::JSON, Value::Text(text)) => {
+        (
+            &Type::TEXT | &Type::VARCHAR | &Type::BPCHAR | &Type::NAME | &Type::UNKNOWN | &Type::JSON,
+            Value::Text(text),
+        ) => {
             without_null(text)?;
             out.extend(text.as_bytes());
         }
@@ -79,7 +87,11 @@ fn encode(value: &Value<'_>, ty: &Type, out: &mut BytesMut) -> Result<(), Invali
 }
 
 fn without_null(text: &str) -> Result<(), InvalidValue> {
-    if text.contains('\0') { Err(InvalidValue::new("PostgreSQL stores no text with a NUL in it")) } else { Ok(()) }
+    if text.contains('\0') {
+        Err(InvalidValue::new("PostgreSQL stores no text with a NUL in it"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Groups of four digits, the highest first.
@@ -131,14 +143,21 @@ fn decode<'r>(ty: &Type, raw: &'r [u8]) -> Result<Value<'r>, Thrown> {
             std::str::from_utf8(raw)?.into()
         }
         _ if matches!(ty.kind(), Kind::Enum(_)) => std::str::from_utf8(raw)?.into(),
-        _ => return Err(InvalidValue::new(format!("a column of type {ty} is none that a store reads; cast it")).into()),
+        _ => {
+            return Err(InvalidValue::new(format!(
+                "a column of type {ty} is none that a store reads; cast it"
+            ))
+            .into());
+        }
     })
 }
 
 /// What `SUM` of whole numbers gives: an integer where it is one and fits.
 fn decode_numeric(raw: &[u8]) -> Result<Value<'static>, Thrown> {
     let words: Vec<i16> = raw.chunks_exact(2).map(|two| i16::from_be_bytes([two[0], two[1]])).collect();
-    let [_, weight, sign, _, digits @ ..] = &words[..] else { return Err("a number in a strange format".into()) };
+    let [_, weight, sign, _, digits @ ..] = &words[..] else {
+        return Err("a number in a strange format".into());
+    };
     let is_whole = digits.len() <= usize::try_from(i32::from(*weight) + 1).unwrap_or(0);
     if is_whole && *weight < 5 && matches!(sign, 0 | 0x4000) {
         let all = (0..=*weight).map(|at| digits.get(usize::from(at.unsigned_abs())).copied().unwrap_or(0));

@@ -30,7 +30,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How many closures from one place run with care after one of them needed it.
 const CAREFUL_FOR: u32 = 100;
 /// Something that takes a few pages, and gives them back.
-const PROBE: &str = "INSERT INTO partie_meta (name, value) VALUES ('probe', convert_to(repeat('x', 65536), 'UTF8'))
+const PROBE: &str =
+    "INSERT INTO partie_meta (name, value) VALUES ('probe', convert_to(repeat('x', 65536), 'UTF8'))
      ON CONFLICT (name) DO UPDATE SET value = excluded.value;
      DELETE FROM partie_meta WHERE name = 'probe'";
 
@@ -62,7 +63,17 @@ impl Worker {
         let tx = Tx::postgres(Session::new(Rc::clone(&link)), &shared);
         let (before_commit, after_commit) =
             (format!("store.{}.before_commit", shared.name), format!("store.{}.after_commit", shared.name));
-        Self { shared, queue, outage, link, tx, is_first, careful: HashMap::new(), before_commit, after_commit }
+        Self {
+            shared,
+            queue,
+            outage,
+            link,
+            tx,
+            is_first,
+            careful: HashMap::new(),
+            before_commit,
+            after_commit,
+        }
     }
 
     /// Ends when the queue is closed and empty.
@@ -265,7 +276,9 @@ impl Worker {
 
     /// Looks whether the server is there again, or has space again, when nobody else does.
     fn probe(&self) {
-        if self.outage.is_down() && matches!(self.outage.turn(Duration::ZERO, &self.shared.handles.ids), Turn::Now) {
+        if self.outage.is_down()
+            && matches!(self.outage.turn(Duration::ZERO, &self.shared.handles.ids), Turn::Now)
+        {
             drop(self.connect());
         }
         if self.outage.is_full() && self.link.borrow().is_connected() {
