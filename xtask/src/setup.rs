@@ -41,6 +41,13 @@ const TOOLS: &[Tool] = &[
         probe: &["sh", "-c", "PATH=$PATH:/usr/sbin dnsmasq --version"],
         package: "dnsmasq-base",
     },
+    Tool {
+        name: "PostgreSQL",
+        why: "the store is tested on a real one",
+        // Debian keeps it off the path, one directory a version.
+        probe: &["sh", "-c", "PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':') postgres --version"],
+        package: "postgresql",
+    },
 ];
 
 const TRACER: Tool = Tool {

@@ -54,6 +54,12 @@ pub enum CopyError {
         /// The file.
         file: PathBuf,
     },
+    /// The store is on a server, which has backups of its own.
+    #[error("the store {name} is on PostgreSQL: back it up there, with pg_dump or the server's archive")]
+    Server {
+        /// The store.
+        name: String,
+    },
     /// What is in the file is not whole.
     #[error("{} is damaged: {what}", .file.display())]
     Damaged {

@@ -34,6 +34,21 @@ pub struct Config {
     pub key_retention: Duration,
     /// When an answered write is on disk.
     pub durability: Durability,
+    /// How many connections a store on PostgreSQL has, each with a thread of its own that reads and writes.
+    pub connections: usize,
+    /// How long a statement may take on PostgreSQL, and how long a transaction may stand idle there.
+    #[serde(with = "duration")]
+    pub statement_timeout: Duration,
+    /// How long a write without a deadline is run again at most when others come in between, on PostgreSQL.
+    #[serde(with = "duration")]
+    pub rerun_limit: Duration,
+    /// How long writes and reads wait for a database that cannot be reached before they fail, counted from when it was
+    /// lost. How long opening waits for one that is not there yet.
+    #[serde(with = "duration")]
+    pub outage_patience: Duration,
+    /// How long a lease outlives the process that holds it, on PostgreSQL.
+    #[serde(with = "duration")]
+    pub lease_time: Duration,
     /// Runs every closure twice, the first time for nothing, and reports those that do something else the second
     /// time. For tests.
     pub run_twice: bool,
@@ -76,6 +91,11 @@ impl Default for Config {
             busy_timeout: Duration::from_secs(5),
             key_retention: Duration::from_hours(24),
             durability: Durability::Full,
+            connections: 8,
+            statement_timeout: Duration::from_secs(10),
+            rerun_limit: Duration::from_secs(10),
+            outage_patience: Duration::from_secs(5),
+            lease_time: Duration::from_secs(10),
             run_twice: false,
         }
     }

@@ -45,6 +45,10 @@ pub enum ErrorKind {
     Full,
     /// Somebody outside this process holds the database locked.
     Busy,
+    /// Another transaction came between. The store runs the closure again; what this run gives back does not count.
+    Conflict,
+    /// The database cannot be reached, or has just been lost.
+    Unavailable,
     /// Wrong SQL, a damaged file, a failing disk.
     Other,
 }
@@ -140,6 +144,17 @@ pub enum OpenError {
         /// Why.
         source: BoxError,
     },
+    /// The address of the database is wrong. Shows no password.
+    #[error("the address of the database is wrong: {0}")]
+    Address(String),
+    /// The database cannot be reached, or lets nobody in.
+    #[error("{} cannot be reached: {source}", .server.display())]
+    Unreachable {
+        /// The server, its database and the schema.
+        server: PathBuf,
+        /// Why.
+        source: BoxError,
+    },
     /// The system gives no thread.
     #[error("the store gets no thread: {0}")]
     Thread(io::Error),
@@ -200,6 +215,8 @@ impl ErrorKind {
             Self::Ended => "an earlier statement ended the transaction",
             Self::Full => "the disk is full",
             Self::Busy => "the database is locked from outside",
+            Self::Conflict => "another transaction came between",
+            Self::Unavailable => "the database cannot be reached",
             Self::Other => "the statement failed",
         }
     }
@@ -245,7 +262,11 @@ impl From<Error> for Platform {
                 .with_detail("the disk is full")
                 .retry_after(Duration::from_secs(5))
                 .caused_by(error),
-            ErrorKind::Busy => Self::new(FaultKind::Overloaded).caused_by(error),
+            ErrorKind::Busy | ErrorKind::Conflict => Self::new(FaultKind::Overloaded).caused_by(error),
+            ErrorKind::Unavailable => Self::new(FaultKind::Degraded)
+                .with_detail("the database cannot be reached")
+                .retry_after(Duration::from_secs(1))
+                .caused_by(error),
             _ => Self::internal(error),
         }
     }

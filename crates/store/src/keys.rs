@@ -2,6 +2,8 @@
 
 mod claims;
 mod filter;
+#[cfg(feature = "postgres")]
+mod indexed;
 mod record;
 
 use std::hash::Hasher;
@@ -32,8 +34,21 @@ pub enum Replay {
 /// The keys of one store.
 pub(crate) struct Keys {
     claims: Claims,
-    filter: Filter,
     retention: Duration,
+    lookup: Lookup,
+}
+
+/// How a key is looked up.
+enum Lookup {
+    /// One process writes: it knows in memory which keys may be there, and where.
+    Filtered(Filtered),
+    /// Several processes write: a unique index knows.
+    #[cfg(feature = "postgres")]
+    Indexed,
+}
+
+struct Filtered {
+    filter: Filter,
     salt: [u64; 2],
     /// Ids are given out here and never again, so that they grow with time even when everything is pruned.
     next_id: AtomicI64,
@@ -49,10 +64,18 @@ pub(crate) struct Beginning {
 // === impl Keys ===
 
 impl Keys {
-    pub(crate) fn new(retention: Duration, beginning: &Beginning) -> Self {
+    /// For a database that one process owns.
+    pub(crate) fn filtered(retention: Duration, beginning: &Beginning) -> Self {
         let Beginning { salt, ids } = *beginning;
         let next_id = AtomicI64::new(ids.map_or(1, |ids| ids.last + 1));
-        Self { claims: Claims::default(), filter: Filter::new(retention, ids), retention, salt, next_id }
+        let filtered = Filtered { filter: Filter::new(retention, ids), salt, next_id };
+        Self { claims: Claims::default(), retention, lookup: Lookup::Filtered(filtered) }
+    }
+
+    /// For a database that several processes write to.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn indexed(retention: Duration) -> Self {
+        Self { claims: Claims::default(), retention, lookup: Lookup::Indexed }
     }
 
     /// Waits until nobody works under the key.
@@ -62,47 +85,50 @@ impl Keys {
 
     /// Whether the database has to be asked for the key. Most keys are new, and most of those are known to be.
     pub(crate) fn may_know(&self, key: &IdempotencyKey) -> bool {
-        !self.filter.places(self.hash(key)).is_empty()
+        match &self.lookup {
+            Lookup::Filtered(filtered) => !filtered.filter.places(filtered.hash(key)).is_empty(),
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => true,
+        }
     }
 
     /// Whether the filter knows less than the database.
     pub(crate) fn is_unread(&self) -> bool {
-        self.filter.unread().is_some()
+        match &self.lookup {
+            Lookup::Filtered(filtered) => filtered.filter.unread().is_some(),
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => false,
+        }
     }
 
     /// Takes in what the database holds from earlier. Until that is done, every key is looked for among those.
     pub(crate) fn read(&self, tx: &mut Tx) -> Result<(), Error> {
-        if let Some(ids) = self.filter.unread() {
-            let mut reading = Reading::new();
-            record::each(tx, ids.last, |entry| reading.add(entry))?;
-            self.filter.take_in(reading);
+        match &self.lookup {
+            Lookup::Filtered(filtered) => filtered.read(tx),
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => Ok(()),
         }
-        Ok(())
     }
 
     /// The stored answer of a key, if it was given to the same request.
     pub(crate) fn find(&self, tx: &mut Tx, key: &IdempotencyKey) -> Result<Option<Rendered>, Platform> {
-        self.find_hashed(tx, key, self.hash(key))
-    }
-
-    fn find_hashed(
-        &self,
-        tx: &mut Tx,
-        key: &IdempotencyKey,
-        hash: u64,
-    ) -> Result<Option<Rendered>, Platform> {
-        for ids in self.filter.places(hash) {
-            if let Some(stored) = record::find(tx, key, hash, ids)? {
-                return stored.answer(key).map(Some);
-            }
+        match &self.lookup {
+            Lookup::Filtered(filtered) => filtered.find(tx, key, filtered.hash(key)),
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => indexed::find(tx, key)?.map(|stored| stored.answer(key)).transpose(),
         }
-        Ok(None)
     }
 
     /// Removes a batch of keys whose time is over, and says how many.
     pub(crate) fn prune(&self, tx: &mut Tx) -> Result<usize, Error> {
-        self.filter.forget(tx.now());
-        record::prune(tx, self.retention)
+        match &self.lookup {
+            Lookup::Filtered(filtered) => {
+                filtered.filter.forget(tx.now());
+                record::prune(tx, self.retention)
+            }
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => indexed::prune(tx, self.retention),
+        }
     }
 
     /// Runs the closure under the call's key: a known key is answered from the record, a new one is recorded together
@@ -114,8 +140,20 @@ impl Keys {
         closure: impl FnOnce(&mut Tx) -> Outcome<T, E>,
     ) -> Outcome<T, E> {
         let Some(key) = call.key() else { return closure(tx) };
-        let hash = self.hash(key);
-        if let Some(stored) = self.find_hashed(tx, key, hash)? {
+        let hash = match &self.lookup {
+            Lookup::Filtered(filtered) => filtered.hash(key),
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => 0,
+        };
+        let stored = match &self.lookup {
+            Lookup::Filtered(filtered) => filtered.find(tx, key, hash)?,
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => match indexed::claim(tx, key)? {
+                Some(stored) => Some(stored.answer(key)?),
+                None => None,
+            },
+        };
+        if let Some(stored) = stored {
             let call = call.clone();
             tx.after_commit(move || call.mark_replayed());
             return replayed(tx, &stored);
@@ -126,15 +164,46 @@ impl Keys {
             Err(Fault::Domain(problem)) if tx.job().keeps_problem() => record::problem(problem)?,
             Err(_) => return outcome,
         };
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let entry = Entry { id, hash, created_at: tx.now() };
-        record::insert(tx, entry, key, &answer)?;
-        // Before the commit, so that the next write of the same group finds it. Should it be undone, a look into the
-        // database is all it costs.
-        self.filter.insert(entry);
+        match &self.lookup {
+            Lookup::Filtered(filtered) => filtered.insert(tx, key, hash, &answer)?,
+            #[cfg(feature = "postgres")]
+            Lookup::Indexed => indexed::answer(tx, key, &answer)?,
+        }
         let call = call.clone();
         tx.after_commit(move || call.mark_recorded());
         outcome
+    }
+}
+
+// === impl Filtered ===
+
+impl Filtered {
+    fn read(&self, tx: &mut Tx) -> Result<(), Error> {
+        if let Some(ids) = self.filter.unread() {
+            let mut reading = Reading::new();
+            record::each(tx, ids.last, |entry| reading.add(entry))?;
+            self.filter.take_in(reading);
+        }
+        Ok(())
+    }
+
+    fn find(&self, tx: &mut Tx, key: &IdempotencyKey, hash: u64) -> Result<Option<Rendered>, Platform> {
+        for ids in self.filter.places(hash) {
+            if let Some(stored) = record::find(tx, key, hash, ids)? {
+                return stored.answer(key).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn insert(&self, tx: &mut Tx, key: &IdempotencyKey, hash: u64, answer: &Rendered) -> Result<(), Error> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let entry = Entry { id, hash, created_at: tx.now() };
+        record::insert(tx, entry, key, answer)?;
+        // Before the commit, so that the next write of the same group finds it. Should it be undone, a look into the
+        // database is all it costs.
+        self.filter.insert(entry);
+        Ok(())
     }
 
     /// SipHash: stored with the key, so it may change neither with the process nor with the compiler.

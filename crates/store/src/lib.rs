@@ -49,6 +49,8 @@ mod keys;
 mod lock;
 mod metric_definitions;
 mod migrate;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod queue;
 mod shared;
 mod sqlite;

@@ -71,9 +71,15 @@ fn holder(file: &mut File) -> Option<u32> {
 
 /// Where the database lies.
 pub(crate) fn database_path(dir: &Path, name: &str) -> Result<PathBuf, OpenError> {
+    check_name(name)?;
+    Ok(dir.join(format!("{name}.db")))
+}
+
+/// A name that is good for a file, and for a schema.
+pub(crate) fn check_name(name: &str) -> Result<(), OpenError> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Err(OpenError::Name(name.to_owned()));
     }
-    Ok(dir.join(format!("{name}.db")))
+    Ok(())
 }

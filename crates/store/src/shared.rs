@@ -16,8 +16,8 @@ use crate::task::Task;
 /// Lives as long as the last thread or handle.
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
-    /// The database.
-    pub(crate) file: PathBuf,
+    /// The database, where it is a file of ours.
+    pub(crate) file: Option<PathBuf>,
     /// Which life of it this is.
     pub(crate) epoch: i64,
     pub(crate) config: Config,

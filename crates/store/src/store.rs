@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::mem;
 use std::panic::Location;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -24,10 +24,14 @@ use crate::backup::CopyError;
 use crate::config::{Config, Handles};
 use crate::error::OpenError;
 use crate::keys::{Claim, Keys, PRUNED_AT_ONCE, Replay};
+#[cfg(feature = "postgres")]
+use crate::lock::check_name;
 use crate::lock::{Lock, database_path};
 use crate::metric_definitions::Metrics;
 use crate::migrate::MigrationSet;
 use crate::migrations;
+#[cfg(feature = "postgres")]
+use crate::postgres;
 use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::sqlite;
@@ -38,6 +42,9 @@ use crate::tx::Tx;
 
 /// The tables of the store itself.
 const OWN: MigrationSet = MigrationSet { name: "store", migrations: migrations!["0001_store.sql"] };
+#[cfg(feature = "postgres")]
+const OWN_POSTGRES: MigrationSet =
+    MigrationSet { name: "store", migrations: migrations!["0001_store.postgres.sql"] };
 
 /// A service's database. Cheap to clone.
 ///
@@ -69,18 +76,9 @@ impl Store {
         let file = database_path(dir, name)?;
         let sets = [&[OWN], sets].concat();
         let mut opened = sqlite::open(&file, || Lock::take(dir, name), &sets, &handles, &config)?;
-        let keys = Arc::new(Keys::new(config.key_retention, &opened.keys));
+        let keys = Arc::new(Keys::filtered(config.key_retention, &opened.keys));
         let (writes, reads) = (Arc::new(Queue::new(config.queue)), Arc::new(Queue::new(config.queue)));
-        let shared = Arc::new(Shared {
-            name: name.into(),
-            epoch: opened.epoch,
-            file,
-            metrics: Metrics::of(name),
-            status: Status::new(),
-            attached: Arc::default(),
-            handles,
-            config,
-        });
+        let shared = Self::share(name, Some(file), opened.epoch, handles, config);
         let (closed, open) = watch::channel(());
         let settings = mem::take(&mut opened.settings);
         let inner = Inner { shared, writes, reads, keys, settings, open };
@@ -89,6 +87,53 @@ impl Store {
         let store = Self(Arc::new(inner));
         store.read_keys();
         Ok(store)
+    }
+
+    /// Opens the schema `name` of a PostgreSQL database, making it if it is not there, and applies what is missing of
+    /// the migrations, once among all replicas that start at a time.
+    ///
+    /// The address is `postgres://user:password@host:port/database?sslmode=..`. `sslmode` is `disable`, `prefer` (if it
+    /// is not given), `require`, or with `sslrootcert=FILE` `verify-ca` and `verify-full`, as for every program that
+    /// uses PostgreSQL. Each of several processes may open the same schema. Blocks while it connects and migrates.
+    ///
+    /// # Errors
+    /// [`OpenError`] in one line, without the password: an address that is none, a server that is not there within
+    /// [`Config::outage_patience`] or lets nobody in, a history that differs from the program's.
+    #[cfg(feature = "postgres")]
+    pub fn connect(
+        url: &str,
+        name: &str,
+        sets: &[MigrationSet],
+        handles: Handles,
+        config: Config,
+    ) -> Result<Self, OpenError> {
+        check_name(name)?;
+        let sets = [&[OWN_POSTGRES], sets].concat();
+        let mut opened = postgres::open(url, name, &sets, &handles, &config)?;
+        let keys = Arc::new(Keys::indexed(config.key_retention));
+        // Every thread does both, so there is one queue.
+        let queue = Arc::new(Queue::new(config.queue));
+        // What a server restores has no epochs of ours.
+        let shared = Self::share(name, None, 0, handles, config);
+        let (closed, open) = watch::channel(());
+        let settings = mem::take(&mut opened.settings);
+        let inner = Inner { shared, writes: Arc::clone(&queue), reads: queue, keys, settings, open };
+        // From here on dropping `inner` ends what was started.
+        opened.start(&inner.shared, &inner.writes, closed).map_err(OpenError::Thread)?;
+        Ok(Self(Arc::new(inner)))
+    }
+
+    fn share(name: &str, file: Option<PathBuf>, epoch: i64, handles: Handles, config: Config) -> Arc<Shared> {
+        Arc::new(Shared {
+            name: name.into(),
+            file,
+            epoch,
+            metrics: Metrics::of(name),
+            status: Status::new(),
+            attached: Arc::default(),
+            handles,
+            config,
+        })
     }
 
     /// Runs a closure as one transaction: what it did is kept if it gives back `Ok`, and undone otherwise.
@@ -210,6 +255,9 @@ impl Store {
     /// [`CopyError`]; nothing is left of the copy then.
     pub async fn backup(&self, to: &Path) -> Result<(), CopyError> {
         let (shared, to) = (Arc::clone(&self.0.shared), to.to_owned());
+        let Some(from) = shared.file.clone() else {
+            return Err(CopyError::Server { name: shared.name.to_string() });
+        };
         let failed = |file: &Path, error: &str| CopyError::File {
             file: file.to_owned(),
             source: io::Error::other(error.to_owned()),
@@ -220,7 +268,7 @@ impl Store {
         thread::Builder::new()
             .name(format!("backup-{}", shared.name))
             .spawn(move || {
-                let copied = copying::copy(&shared.file, Source::Open, &to);
+                let copied = copying::copy(&from, Source::Open, &to);
                 // Whoever does not wait for it any more has its file all the same.
                 drop(done.send(copied));
             })

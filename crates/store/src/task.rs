@@ -21,6 +21,7 @@ pub(crate) struct Task {
     /// Of the latest run.
     verdict: Verdict,
     is_detached: bool,
+    is_read: bool,
     pub(crate) location: &'static Location<'static>,
 }
 
@@ -70,10 +71,8 @@ impl Task {
         let (reply, answer) = oneshot::channel();
         let deadline = call.as_ref().map(Call::deadline);
         let work = Box::new(Typed { closure, outcome: None, reply, busy });
-        (
-            Self { work, job: Job::of(call), deadline, verdict: Verdict::Undo, is_detached: false, location },
-            answer,
-        )
+        let (job, verdict) = (Job::of(call), Verdict::Undo);
+        (Self { work, job, deadline, verdict, is_detached: false, is_read: false, location }, answer)
     }
 
     /// Runs the closure and says how long it took.
@@ -111,6 +110,22 @@ impl Task {
     pub(crate) fn detached(mut self) -> Self {
         self.is_detached = true;
         self
+    }
+
+    /// Only reads, where one queue has both.
+    pub(crate) fn reading(mut self) -> Self {
+        self.is_read = true;
+        self
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_read(&self) -> bool {
+        self.is_read
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.deadline
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {

@@ -13,6 +13,8 @@ use partie_runtime::{Clock, Ids};
 pub(crate) use self::job::Job;
 use crate::attached::Attached;
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "postgres")]
+use crate::postgres;
 use crate::shared::Shared;
 use crate::sqlite;
 
@@ -34,6 +36,8 @@ pub struct Tx {
 /// The databases a transaction can run on.
 enum Backend {
     Sqlite(sqlite::Session),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Session),
 }
 
 /// One row of a result.
@@ -41,6 +45,8 @@ pub struct Row<'r>(RowBackend<'r>);
 
 enum RowBackend<'r> {
     Sqlite(&'r sqlite::Row<'r>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'r postgres::Row<'r>),
 }
 
 // === impl Tx ===
@@ -192,10 +198,18 @@ impl Tx {
 
 impl Tx {
     pub(crate) fn sqlite(session: sqlite::Session, shared: &Shared) -> Self {
+        Self::new(Backend::Sqlite(session), shared)
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn postgres(session: postgres::Session, shared: &Shared) -> Self {
+        Self::new(Backend::Postgres(session), shared)
+    }
+
+    fn new(backend: Backend, shared: &Shared) -> Self {
         let (clock, ids) = (shared.handles.clock.clone(), shared.handles.ids.clone());
         let (store, attached) = (Arc::clone(&shared.name), Arc::clone(&shared.attached));
-        let (backend, epoch) = (Backend::Sqlite(session), shared.epoch);
-        Self { backend, clock, ids, store, epoch, attached, job: Job::default() }
+        Self { backend, clock, ids, store, epoch: shared.epoch, attached, job: Job::default() }
     }
 
     /// Lends the transaction to a job for one run; [`leave`](Self::leave) takes it back.
@@ -216,6 +230,8 @@ impl Tx {
     pub(crate) fn run_execute(&mut self, sql: &'static str, params: &[&dyn ToValue]) -> Result<usize, Error> {
         match &mut self.backend {
             Backend::Sqlite(session) => session.execute(sql, params),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => session.execute(sql, params),
         }
     }
 
@@ -244,13 +260,21 @@ impl Tx {
     ) -> Result<(), Error> {
         match &mut self.backend {
             Backend::Sqlite(session) => session.each(sql, params, |one| row(&Row(RowBackend::Sqlite(one)))),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(session) => {
+                session.each(sql, params, |one| row(&Row(RowBackend::Postgres(one))))
+            }
         }
     }
+
+    // What the threads of SQLite ask; those of PostgreSQL ask their connections.
 
     /// Whether the database still holds the transaction that the closure was lent.
     pub(crate) fn is_alive(&self) -> bool {
         match &self.backend {
             Backend::Sqlite(session) => session.in_transaction(),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => true,
         }
     }
 
@@ -258,6 +282,8 @@ impl Tx {
     pub(crate) fn take_full(&mut self) -> bool {
         match &mut self.backend {
             Backend::Sqlite(session) => session.take_full(),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => false,
         }
     }
 
@@ -265,6 +291,8 @@ impl Tx {
     pub(crate) fn take_written(&mut self) -> bool {
         match &mut self.backend {
             Backend::Sqlite(session) => session.take_written(),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => false,
         }
     }
 
@@ -287,6 +315,8 @@ impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let backend = match &self.backend {
             Backend::Sqlite(_) => "sqlite",
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => "postgres",
         };
         f.debug_struct("Tx").field("backend", &backend).field("now", &self.job.now).finish_non_exhaustive()
     }
@@ -302,6 +332,8 @@ impl Row<'_> {
     pub fn get<T: FromValue>(&self, column: usize) -> Result<T, Error> {
         let value = match &self.0 {
             RowBackend::Sqlite(row) => row.value(column)?,
+            #[cfg(feature = "postgres")]
+            RowBackend::Postgres(row) => row.value(column)?,
         };
         T::from_value(value)
             .map_err(|invalid| Error::new(ErrorKind::Value).caused_by(format!("column {column}: {invalid}")))

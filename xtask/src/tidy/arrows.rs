@@ -19,9 +19,22 @@ const PARTS: &[(&str, &[&str])] = &[
     ("gateway", &["contract", "runtime", "telemetry", "mesh", "identity"]),
     // The top: what users depend on, and what tests of whole systems depend on.
     ("partie", &["contract", "runtime", "telemetry", "identity", "store", "mesh", "messaging", "gateway"]),
+    // For tests only: real servers, and whole systems.
+    ("testservers", &[]),
     (
         "testkit",
-        &["contract", "runtime", "telemetry", "identity", "store", "mesh", "messaging", "gateway", "partie"],
+        &[
+            "contract",
+            "runtime",
+            "telemetry",
+            "identity",
+            "store",
+            "mesh",
+            "messaging",
+            "gateway",
+            "partie",
+            "testservers",
+        ],
     ),
 ];
 
@@ -60,7 +73,7 @@ fn place(c: &Crate) -> Place<'_> {
 
 /// Whether `from` may use `to`; if not, what to do instead.
 fn allowed(from: Place<'_>, to: Place<'_>, only_for_tests: bool) -> Result<(), &'static str> {
-    let testkit = to == Place::Part("testkit");
+    let testkit = matches!(to, Place::Part("testkit" | "testservers"));
     match (from, to) {
         (Place::Unknown, _) | (_, Place::Unknown) => {
             Err("a crate lies in crates/, systems/, apps/, examples, bench or xtask")
@@ -68,6 +81,7 @@ fn allowed(from: Place<'_>, to: Place<'_>, only_for_tests: bool) -> Result<(), &
         (Place::Xtask, _) => Err("xtask has to build when the crates do not"),
         (Place::Top, _) => Ok(()),
         (_, Place::Top | Place::Xtask | Place::Program) => Err("nothing depends on a program"),
+        (Place::Part("testkit"), Place::Part("testservers")) => Ok(()),
         _ if testkit && !only_for_tests => Err("testkit belongs under [dev-dependencies]"),
         (Place::Part(_), Place::Contracts | Place::Service) => Err("the platform knows no system"),
         // Macros are tested with what they expand to.
@@ -86,7 +100,7 @@ fn allowed(from: Place<'_>, to: Place<'_>, only_for_tests: bool) -> Result<(), &
         (Place::Contracts, _) => Err("a contract depends on partie-contract and other contracts only"),
         (
             Place::Service | Place::Program,
-            Place::Part("contract" | "partie" | "testkit") | Place::Contracts,
+            Place::Part("contract" | "partie" | "testkit" | "testservers") | Place::Contracts,
         ) => Ok(()),
         (Place::Service | Place::Program, Place::Part(_)) => {
             Err("systems use `partie`, which re-exports what they need")

@@ -9,7 +9,7 @@ use partie_contract::{
 
 use crate::error::Error;
 use crate::keys::filter::Range;
-use crate::tx::Tx;
+use crate::tx::{Row, Tx};
 
 /// How many keys one transaction prunes.
 pub(crate) const PRUNED_AT_ONCE: usize = 500;
@@ -29,6 +29,18 @@ pub(super) struct Entry {
 }
 
 impl Stored {
+    /// Fingerprint, status, location, etag, link, body.
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, Error> {
+        let answer = Rendered {
+            status: row.get(1)?,
+            location: row.get(2)?,
+            etag: row.get(3)?,
+            link: row.get(4)?,
+            body: row.get::<Bytes>(5)?,
+        };
+        Ok(Self { fingerprint: row.get(0)?, answer })
+    }
+
     /// The answer, if the key is used for the same request again.
     pub(super) fn answer(self, key: &IdempotencyKey) -> Result<Rendered, Platform> {
         if self.fingerprint == key.fingerprint {
@@ -56,16 +68,7 @@ pub(super) fn find(
     ids: Range,
 ) -> Result<Option<Stored>, Error> {
     tx.run_query_opt(FIND, &[&ids.first, &ids.last, &hash.cast_signed(), &key.scope, &key.key], |row| {
-        Ok(Stored {
-            fingerprint: row.get(0)?,
-            answer: Rendered {
-                status: row.get(1)?,
-                location: row.get(2)?,
-                etag: row.get(3)?,
-                link: row.get(4)?,
-                body: row.get::<Bytes>(5)?,
-            },
-        })
+        Stored::read(row)
     })
 }
 

@@ -52,7 +52,7 @@ impl Desk {
         let log = Cell::new(Some(Log::watch(&mut connection, config.busy_timeout).unwrap()));
         let shared = Shared {
             name: name.into(),
-            file: dir.join("x.db"),
+            file: Some(dir.join("x.db")),
             epoch: 0,
             metrics: Metrics::of(name),
             status: Status::new(),

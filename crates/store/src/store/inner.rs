@@ -56,7 +56,7 @@ impl Inner {
             None => Err(Platform::internal("a read ran twice").into()),
         };
         let (task, answer) = Task::new(once, None, self.shared.handles.activity.begin(), at);
-        self.push(&self.reads, task)?;
+        self.push(&self.reads, task.reading())?;
         answer.await.map_or_else(lost, |(outcome, _busy)| outcome)
     }
 

@@ -9,7 +9,7 @@ use partie_contract::{Abort, Call, Deadline, FaultKind, Outcome, Platform, Trace
 use partie_store::{Config, Handles, Store};
 use tokio::task::JoinHandle;
 
-use crate::support::{Dir, ids, insert, open, open_with, plain, platform, quick};
+use crate::support::{Dir, Engine, ids, insert, open, open_with, plain, platform, quick};
 
 /// Holds the writer in a closure, so that what is queued meanwhile becomes one group. Send to let it go.
 pub(crate) async fn hold(store: &Store) -> (SyncSender<()>, JoinHandle<Outcome<()>>) {
@@ -61,6 +61,8 @@ async fn queue<T: Send + 'static>(
 fn calm() -> Config {
     let mut config = quick();
     config.run_twice = false;
+    // One thread writes, whatever the engine.
+    config.connections = 1;
     // However slow the machine, a group is what was queued.
     config.batch_time = Duration::from_secs(60);
     config
@@ -91,9 +93,8 @@ async fn what_is_queued_together_commits_together() {
     assert_eq!(ids(&store).await, (0..250).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn a_full_queue_rejects_at_once() {
-    let dir = Dir::new();
+pub(crate) async fn a_full_queue_rejects_at_once(engine: Engine) {
+    let dir = Dir::of(engine);
     let mut config = calm();
     config.queue = 3;
     let store = open(&dir, config);
@@ -188,9 +189,8 @@ async fn a_write_that_is_undone_has_its_neighbours_run_again_and_a_refusal_does_
     assert_eq!(ids(&store).await, [0, 1, 2, 3, 4, 5, 6]);
 }
 
-#[tokio::test]
-async fn a_constraint_that_fails_at_the_commit_costs_only_its_own_write() {
-    let dir = Dir::new();
+pub(crate) async fn a_constraint_that_fails_at_the_commit_costs_only_its_own_write(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, calm());
     let (release, held) = hold(&store).await;
     let good = queue(vec![insert_later(&store, 1), insert_later(&store, 2)]).await;
@@ -208,9 +208,8 @@ async fn a_constraint_that_fails_at_the_commit_costs_only_its_own_write() {
     assert_eq!(ids(&store).await, [1, 2]);
 }
 
-#[tokio::test]
-async fn a_write_whose_deadline_passed_in_the_queue_is_not_begun() {
-    let dir = Dir::new();
+pub(crate) async fn a_write_whose_deadline_passed_in_the_queue_is_not_begun(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, calm());
     let (release, held) = hold(&store).await;
     let call = Call::new(Deadline::after(Duration::ZERO), Trace::new(1, 2));
@@ -228,9 +227,8 @@ async fn a_write_whose_deadline_passed_in_the_queue_is_not_begun() {
     assert!(ids(&store).await.is_empty());
 }
 
-#[tokio::test]
-async fn a_write_goes_on_without_its_caller_and_a_read_does_not_begin() {
-    let dir = Dir::new();
+pub(crate) async fn a_write_goes_on_without_its_caller_and_a_read_does_not_begin(engine: Engine) {
+    let dir = Dir::of(engine);
     let mut config = calm();
     config.readers = 1;
     let store = open(&dir, config);

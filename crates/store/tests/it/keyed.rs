@@ -12,7 +12,7 @@ use partie_store::{Handles, Replay, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Dir, Refusal, call, ids, keyed, open, open_with, plain, platform, quick};
+use crate::support::{Dir, Engine, Refusal, call, ids, keyed, open, open_with, plain, platform, quick};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Item {
@@ -49,9 +49,8 @@ async fn stored(store: &Store, cx: &Call) -> Option<Rendered> {
     }
 }
 
-#[tokio::test]
-async fn an_answer_is_stored_with_its_effect_and_replayed_whole() {
-    let dir = Dir::new();
+pub(crate) async fn an_answer_is_stored_with_its_effect_and_replayed_whole(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     let first = keyed("k", 1);
     assert_eq!(stored(&store, &first).await, None);
@@ -70,9 +69,8 @@ async fn an_answer_is_stored_with_its_effect_and_replayed_whole() {
     assert_eq!(ids(&store).await, [0]);
 }
 
-#[tokio::test]
-async fn a_key_belongs_to_its_scope_and_to_one_request() {
-    let dir = Dir::new();
+pub(crate) async fn a_key_belongs_to_its_scope_and_to_one_request(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     make(&store, &keyed("k", 1)).await.unwrap();
     let other = keyed("k", 2);
@@ -84,9 +82,8 @@ async fn a_key_belongs_to_its_scope_and_to_one_request() {
     assert_eq!(make(&store, &somebody_else).await.unwrap(), Created(Item { id: 1 }));
 }
 
-#[tokio::test]
-async fn what_rolled_back_is_not_stored_and_is_evaluated_again() {
-    let dir = Dir::new();
+pub(crate) async fn what_rolled_back_is_not_stored_and_is_evaluated_again(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     for _ in 0..2 {
         let cx = keyed("k", 1);
@@ -104,9 +101,8 @@ async fn what_rolled_back_is_not_stored_and_is_evaluated_again() {
     assert_eq!(make(&store, &keyed("k", 1)).await.unwrap(), Created(Item { id: 0 }));
 }
 
-#[tokio::test]
-async fn a_problem_that_commits_is_stored_and_replayed() {
-    let dir = Dir::new();
+pub(crate) async fn a_problem_that_commits_is_stored_and_replayed(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     let declined = || Refusal::Declined { reason: "no funds".to_owned() };
     for round in 0..3 {
@@ -127,9 +123,8 @@ async fn a_problem_that_commits_is_stored_and_replayed() {
     assert_eq!((&details["code"], &details["reason"]), (&"declined".into(), &"no funds".into()));
 }
 
-#[tokio::test]
-async fn without_a_key_it_is_a_write_that_knows_its_call() {
-    let dir = Dir::new();
+pub(crate) async fn without_a_key_it_is_a_write_that_knows_its_call(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     let cx = call();
     let write = store.once(&cx, |tx| Ok(tx.call().map(|call| call.request_id().to_owned())));
@@ -139,9 +134,8 @@ async fn without_a_key_it_is_a_write_that_knows_its_call() {
     assert!(plain(store.write(|tx| Ok(tx.call().is_none())).await).unwrap());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixty_four_at_once_have_one_effect_and_one_answer() {
-    let dir = Dir::new();
+pub(crate) async fn sixty_four_at_once_have_one_effect_and_one_answer(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     for key in ["a", "b", "c"] {
         let expected = make(&store, &keyed(key, 9).with_key(format!("{key}-first"))).await.unwrap().0.id + 1;
@@ -162,9 +156,8 @@ async fn sixty_four_at_once_have_one_effect_and_one_answer() {
     assert_eq!(ids(&store).await.len(), 6);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_waits_for_the_one_with_its_key_and_its_handler_does_not_run() {
-    let dir = Dir::new();
+pub(crate) async fn a_request_waits_for_the_one_with_its_key_and_its_handler_does_not_run(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     let handlers = Arc::new(AtomicUsize::new(0));
     let callers: Vec<_> = (0..64)
@@ -189,9 +182,8 @@ async fn a_request_waits_for_the_one_with_its_key_and_its_handler_does_not_run()
     assert_eq!(handlers.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn in_progress_is_said_only_when_the_own_deadline_ends_first() {
-    let dir = Dir::new();
+pub(crate) async fn in_progress_is_said_only_when_the_own_deadline_ends_first(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     let Replay::New(claim) = store.replay(&keyed("k", 1)).await.unwrap() else { panic!("the key is new") };
     let hurried = Call::new(Deadline::after(Duration::from_millis(20)), Trace::new(1, 2));
@@ -208,9 +200,8 @@ async fn in_progress_is_said_only_when_the_own_deadline_ends_first() {
     assert!(matches!(patient.await.unwrap().unwrap(), Replay::New(_)));
 }
 
-#[tokio::test]
-async fn keys_survive_the_process() {
-    let dir = Dir::new();
+pub(crate) async fn keys_survive_the_process(engine: Engine) {
+    let dir = Dir::of(engine);
     for round in 0..3 {
         let store = open(&dir, quick());
         assert_eq!(stored(&store, &keyed("k", 1)).await.is_some(), round > 0);
@@ -250,9 +241,8 @@ async fn every_one_of_many_keys_is_found_before_and_after_they_are_read_back() {
     store.close().await;
 }
 
-#[tokio::test]
-async fn keys_are_kept_for_a_day_and_pruned_in_small_batches() {
-    let dir = Dir::new();
+pub(crate) async fn keys_are_kept_for_a_day_and_pruned_in_small_batches(engine: Engine) {
+    let dir = Dir::of(engine);
     let (clock, stepper) = Clock::stepped(Timestamp::EPOCH);
     let handles = Handles { clock, ids: Ids::seeded(1), activity: Activity::default() };
     let store = open_with(&dir, handles, quick());

@@ -3,6 +3,7 @@
 
 mod backup;
 mod crash;
+mod engines;
 mod group;
 mod keyed;
 mod model;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use partie_contract::{Deadline, FaultKind, Outcome};
 use partie_store::{Config, Handles, Health, Migration, MigrationSet, OpenError, Store};
 
-use crate::support::{Dir, ITEMS, ids, insert, open, platform, quick};
+use crate::support::{Dir, Engine, ITEMS, ids, insert, open, platform, quick};
 
 fn try_open(dir: &Path, sets: &[MigrationSet]) -> Result<Store, OpenError> {
     Store::open(dir, "test", sets, Handles::system(), Config::default())
@@ -48,9 +48,8 @@ async fn one_opener_owns_a_store() {
     open(&dir, quick()).close().await;
 }
 
-#[tokio::test]
-async fn a_closed_store_takes_nothing_more() {
-    let dir = Dir::new();
+pub(crate) async fn a_closed_store_takes_nothing_more(engine: Engine) {
+    let dir = Dir::of(engine);
     let store = open(&dir, quick());
     let waiting: Vec<_> = (0..20)
         .map(|id| {

@@ -6,20 +6,42 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use partie_contract::{Call, Deadline, Fault, NoProblem, Outcome, Platform, Problem, ProblemKind, Trace};
-use partie_store::{Config, Durability, Handles, Migration, MigrationSet, Store};
+use partie_store::{Config, Durability, Handles, Migration, MigrationSet, OpenError, Store};
 use serde_json::{Map, Value};
 
-/// A directory of its own for a test, on the disk that the build is on.
+/// What a store is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
+}
+
+/// A place of its own for a test: a directory on the disk that the build is on, or a database of the test's server.
 #[derive(Debug)]
-pub(crate) struct Dir(PathBuf);
+pub(crate) struct Dir(PathBuf, Option<String>);
 
 impl Dir {
+    pub(crate) fn of(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => Self::new(),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => Self::at(partie_testservers::Postgres::shared().database()),
+        }
+    }
+
+    /// A database.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn at(url: String) -> Self {
+        Self(PathBuf::new(), Some(url))
+    }
+
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("store-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(path, None)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -38,7 +60,9 @@ impl Dir {
 
 impl Drop for Dir {
     fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
+        if self.1.is_none() {
+            drop(fs::remove_dir_all(&self.0));
+        }
     }
 }
 
@@ -64,7 +88,20 @@ pub(crate) fn open(dir: &Dir, config: Config) -> Store {
 }
 
 pub(crate) fn open_with(dir: &Dir, handles: Handles, config: Config) -> Store {
-    Store::open(dir.path(), "test", &[ITEMS], handles, config).unwrap()
+    try_open(dir, &[ITEMS], handles, config).unwrap()
+}
+
+pub(crate) fn try_open(
+    dir: &Dir,
+    sets: &[MigrationSet],
+    handles: Handles,
+    config: Config,
+) -> Result<Store, OpenError> {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = &dir.1 {
+        return Store::connect(url, "test", sets, handles, config);
+    }
+    Store::open(dir.path(), "test", sets, handles, config)
 }
 
 /// Inserts an item and gives back how many there are.

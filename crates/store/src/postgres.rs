@@ -1,0 +1,15 @@
+//! The database for more than one process: PostgreSQL, with a few connections that have a thread each.
+
+mod error;
+mod link;
+mod open;
+mod outage;
+mod server;
+mod session;
+mod sql;
+mod tls;
+mod values;
+mod worker;
+
+pub(crate) use open::open;
+pub(crate) use session::{Row, Session};
