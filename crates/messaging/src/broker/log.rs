@@ -88,7 +88,7 @@ pub enum ReadError {
 }
 
 /// The part of a key, for logs whose vendor does not say: FNV-1a, which will be the same for good.
-#[cfg_attr(not(any(feature = "kafka", feature = "rabbitmq")), expect(dead_code, reason = "the others need no parts"))]
+#[cfg(any(test, feature = "kafka", feature = "rabbitmq"))]
 pub(super) fn part_of(key: &str, parts: u32) -> u32 {
     let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -98,7 +98,7 @@ pub(super) fn part_of(key: &str, parts: u32) -> u32 {
 
 /// Splits a batch into waves: each has at most one message of a key, and those of a key are in order. A wave that is
 /// sent when the one before it has arrived keeps the order whatever the vendor refuses or loses. Gives places in the batch.
-#[cfg_attr(not(any(feature = "nats", feature = "rabbitmq")), expect(dead_code, reason = "Kafka keeps batches together"))]
+#[cfg(any(test, feature = "nats", feature = "rabbitmq"))]
 pub(super) fn waves(batch: &[Message]) -> Vec<Vec<usize>> {
     let mut seen: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
     let mut waves: Vec<Vec<usize>> = Vec::new();
@@ -121,12 +121,8 @@ mod tests {
 
     #[test]
     fn waves_keep_keys_in_order_and_apart() {
-        let message = |key: &str| Message {
-            id: Uuid::nil(),
-            type_name: "t".into(),
-            key: key.into(),
-            body: "".into(),
-        };
+        let message =
+            |key: &str| Message { id: Uuid::nil(), type_name: "t".into(), key: key.into(), body: "".into() };
         let batch: Vec<_> = ["a", "b", "a", "c", "a", "b"].into_iter().map(message).collect();
         assert_eq!(waves(&batch), [vec![0, 1, 3], vec![2, 5], vec![4]]);
         assert_eq!(waves(&[]), Vec::<Vec<usize>>::new());

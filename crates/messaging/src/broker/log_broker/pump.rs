@@ -76,7 +76,10 @@ impl Pump {
             {
                 match seen {
                     Some((before, since)) if before == reader && since.elapsed() >= config.lease => {
-                        warn!(group = self.group.name, "whoever read for the group is silent; it is taken over");
+                        warn!(
+                            group = self.group.name,
+                            "whoever read for the group is silent; it is taken over"
+                        );
                     }
                     Some((before, _)) if before == reader => {
                         tokio::time::sleep(config.lease / LOOKS).await;

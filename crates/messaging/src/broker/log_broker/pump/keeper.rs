@@ -86,8 +86,7 @@ impl Pump {
                 return Ok(());
             }
             let (name, of) = (self.group.name.clone(), Arc::clone(&key));
-            let rows: Outcome<_> =
-                store.read(move |tx| Ok(tables::held(tx, &name, &of, LANE_LIMIT)?)).await;
+            let rows: Outcome<_> = store.read(move |tx| Ok(tables::held(tx, &name, &of, LANE_LIMIT)?)).await;
             let rows = rows.by_broker()?;
             self.seat.with(part, |part| part.state.refill(&key, rows, asked_to, monotonic()));
             self.seat.news.notify_one();
