@@ -175,7 +175,8 @@ fn member(text: &str) -> Result<String, String> {
         Some((host, port)) if is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0) => {
             Ok(text.to_owned())
         }
-        _ => Err(format!("`{text}` is no HOST:PORT")),
+        // What stands before an @ may be a password.
+        _ => Err(format!("`{}` is no HOST:PORT", text.rsplit('@').next().unwrap_or_default())),
     }
 }
 
