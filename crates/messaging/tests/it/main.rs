@@ -4,6 +4,7 @@
 mod broker;
 mod crash;
 mod desk;
+mod engines;
 mod events;
 mod evolution;
 mod jobs;
