@@ -169,7 +169,7 @@ impl System {
         &self.defaults
     }
 
-    /// Runs the program: `up` (the default), `serve`, `restart`, `routes`, `openapi`, `token`, `config`, and the system's own commands.
+    /// Runs the program: `up` (the default), `serve`, `restart`, `routes`, `openapi`, `contracts`, `token`, `config`, and the system's own commands.
     pub fn main(self) -> ExitCode {
         cli::main(self)
     }
