@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use food::system;
 use serde_json::Value;
@@ -14,7 +15,8 @@ fn committed() -> PathBuf {
 
 /// A copy of what is committed, one file of it as if it had said something else.
 fn otherwise(file: &str, change: impl FnOnce(&mut Value)) -> Scratch {
-    let dir = Scratch::new("schemas");
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let dir = Scratch::new(&format!("schemas-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
     for below in ["contracts", "events"] {
         fs::create_dir(dir.path().join(below)).unwrap();
         for entry in fs::read_dir(committed().join(below)).unwrap() {
@@ -70,12 +72,15 @@ fn a_break_names_those_who_call_or_handle() {
     assert_eq!(one.whom, ["orders", "users of the gateway"]);
 
     let ticket = otherwise("events/ticket.accepted.v1.json", |was| {
-        was["data"]["written"]["properties"]["chef"] = serde_json::json!({ "type": "string" });
+        was["written"]["TicketAccepted"]["properties"]["chef"] = serde_json::json!({ "type": "string" });
     });
     let breaks = system().compare(ticket.path()).unwrap().breaks;
     let [one] = &breaks[..] else { panic!("{breaks:?}") };
     assert_eq!(one.whom, ["delivery", "orders"]);
-    assert_eq!((&*one.pointer, &*one.was, &*one.is), ("/data/written/properties/chef", "string", "gone"));
+    assert_eq!(
+        (&*one.pointer, &*one.was, &*one.is),
+        ("/written/TicketAccepted/properties/chef", "string", "gone")
+    );
 }
 
 #[test]
