@@ -10,3 +10,4 @@ mod menu;
 mod outside;
 mod running;
 mod stalls;
+mod versions;
