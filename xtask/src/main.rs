@@ -1,4 +1,4 @@
-//! The repository's own commands: all of what CI runs, the house rules, the OpenAPI files, the gRPC code, the benchmarks.
+//! The repository's own commands: all of what CI runs, the house rules, the OpenAPI files, the contracts, the gRPC code, the benchmarks.
 //!
 //! It depends on no crate of Partie, so that it builds and explains when one of them does not.
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod contracts;
 mod hosts;
 mod openapi;
 mod policy;
@@ -44,6 +45,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--check]",
         does: "rewrite the committed OpenAPI files, or only check them",
         run: openapi::command,
+    },
+    Command {
+        name: "contracts",
+        arguments: "[--check]",
+        does: "rewrite the committed contracts and events unless a change breaks somebody, or only check them",
+        run: contracts::command,
     },
     Command {
         name: "proto",

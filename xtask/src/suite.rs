@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::process::{Result, cargo, follow, run, timed};
-use crate::{openapi, policy, proto, setup, tidy};
+use crate::{contracts, openapi, policy, proto, setup, tidy};
 
 /// A step gives a short note for the summary. One whose preconditions are not met fails; none is ever skipped.
 struct Step {
@@ -22,6 +22,11 @@ const STEPS: &[Step] = &[
     Step { name: "test", does: "all tests, doctests included", run: test },
     Step { name: "doc", does: "rustdoc, warnings are errors", run: doc },
     Step { name: "openapi", does: "committed OpenAPI files are current and valid", run: openapi::step },
+    Step {
+        name: "contracts",
+        does: "no contract or event changed in a way that breaks somebody",
+        run: contracts::step,
+    },
     Step { name: "policy", does: "licences, sources and choice of dependencies", run: policy::step },
 ];
 
@@ -37,7 +42,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
         [] => select(None)?,
         ["--only", names] => select(Some(names))?,
         ["--list"] => {
-            STEPS.iter().for_each(|s| println!("{:<8} {}", s.name, s.does));
+            STEPS.iter().for_each(|s| println!("{:<9} {}", s.name, s.does));
             return Ok(());
         }
         _ => return Err("usage: cargo xtask test [--only STEP,..] [--list]".into()),
@@ -72,11 +77,11 @@ fn select(names: Option<&str>) -> Result<Vec<&'static Step>> {
 }
 
 fn summary(ran: &[Ran]) {
-    println!("\n{:<8} {:>8}  note", "step", "seconds");
+    println!("\n{:<9} {:>8}  note", "step", "seconds");
     for Ran { name, took, note } in ran {
-        println!("{}", format!("{name:<8} {:>8.1}  {note}", took.as_secs_f64()).trim_end());
+        println!("{}", format!("{name:<9} {:>8.1}  {note}", took.as_secs_f64()).trim_end());
     }
-    println!("{:<8} {:>8.1}", "all", ran.iter().map(|r| r.took.as_secs_f64()).sum::<f64>());
+    println!("{:<9} {:>8.1}", "all", ran.iter().map(|r| r.took.as_secs_f64()).sum::<f64>());
 }
 
 fn fmt() -> Result<String> {

@@ -22,7 +22,7 @@ struct Types {
 
 /// The document of a contract: its operations, with everything callers rely on.
 ///
-/// `$ref`s point into the document's own members `written` and `read`.
+/// `$ref`s point into the document's own members `written` and `read`. Descriptions are left out; OpenAPI has them.
 pub fn contract_document(contract: &Contract) -> Value {
     let mut types = Types::new();
     let operations: Map<String, Value> = contract
@@ -37,6 +37,7 @@ pub fn contract_document(contract: &Contract) -> Value {
         "operations": operations,
     });
     types.finish(&mut document);
+    without_words(&mut document);
     document
 }
 
@@ -53,6 +54,18 @@ pub fn event_document(event: &EventSpec) -> Value {
     });
     types.finish(&mut document);
     document
+}
+
+/// A member of that name has a schema; a description is text.
+fn without_words(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|name, value| name != "description" || !value.is_string());
+            members.values_mut().for_each(without_words);
+        }
+        Value::Array(all) => all.iter_mut().for_each(without_words),
+        _ => {}
+    }
 }
 
 // === impl Types ===

@@ -2,6 +2,7 @@
 
 mod backup;
 mod config;
+mod contracts;
 mod life;
 mod manifest;
 mod openapi;
@@ -49,6 +50,7 @@ pub(crate) fn main(mut system: System) -> ExitCode {
         Some(("serve", flags)) => serve::main(system, flags),
         Some(("routes", _)) => routes::main(&system),
         Some(("openapi", flags)) => openapi::main(&system, flags),
+        Some(("contracts", flags)) => contracts::main(&system, flags),
         Some(("token", flags)) => token::main(&system, flags),
         Some(("config", flags)) => config::main(&system, flags),
         Some(("policies", flags)) => policies::main(&system, flags),
@@ -73,6 +75,7 @@ fn command(system: &System) -> clap::Command {
         .subcommand(restore::command(system))
         .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
         .subcommand(openapi::command())
+        .subcommand(contracts::command())
         .subcommand(token::command())
         .subcommand(own(clap::Command::new("config")).about("Print every setting and where it comes from"))
         .subcommand(

@@ -19,12 +19,13 @@
 //!
 //! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside
 //! a service and `background` what it does besides; `platform` is what the platform itself answers; `system` launches and
-//! drains; `wire` is how the processes of a system meet; `config` merges the layers of settings; `cli` is the command line.
+//! drains; `evolution` compares contracts and events with those that are committed; `wire` is how the processes of a system meet; `config` merges the layers of settings; `cli` is the command line.
 #![forbid(unsafe_code)]
 
 mod background;
 mod cli;
 mod config;
+mod evolution;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 mod live;
@@ -39,6 +40,7 @@ pub mod wire;
 /// The command-line library of [`System::command`].
 pub use clap;
 pub use config::{Config, ConfigError, Origin};
+pub use evolution::{Break, Comparison};
 pub use live::{Live, News, Place};
 pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
 pub use partie_gateway::Gateway;

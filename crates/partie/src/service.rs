@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use partie_contract::{Abort, BoxError, Call, Client, Contract, Deadline, Event, Routes};
+use partie_contract::{Abort, BoxError, Call, Client, Contract, Deadline, Event, EventSpec, Routes};
 use partie_identity::ServiceTokens;
 use partie_mesh::{Mesh, Origin};
 use partie_messaging::{
@@ -60,6 +60,11 @@ pub(crate) struct Declared {
     pub(crate) contracts: Vec<&'static Contract>,
     /// The services it calls.
     pub(crate) calls: BTreeMap<&'static str, &'static Contract>,
+    /// The contracts it calls, in their versions.
+    pub(crate) uses: Vec<&'static Contract>,
+    /// The events it publishes, and those it handles.
+    pub(crate) publishes: Vec<EventSpec>,
+    pub(crate) handles: Vec<EventSpec>,
     /// What becomes of calls that cannot be made, by service and operation.
     pub(crate) fallbacks: BTreeMap<(&'static str, &'static str), &'static str>,
     /// The services it calls by gRPC.
@@ -119,6 +124,9 @@ impl Service {
             migrations: None,
             contracts: Vec::new(),
             calls: BTreeMap::new(),
+            uses: Vec::new(),
+            publishes: Vec::new(),
+            handles: Vec::new(),
             fallbacks: BTreeMap::new(),
             grpc_calls: BTreeSet::new(),
             grpc: Vec::new(),
@@ -139,6 +147,14 @@ impl Service {
     #[must_use]
     pub fn calls<C: Client>(mut self) -> Self {
         self.declared.calls.insert(C::CONTRACT.service, C::CONTRACT);
+        self.declared.uses.push(C::CONTRACT);
+        self
+    }
+
+    /// Declares events it publishes, so that their schemas are committed and their changes checked.
+    #[must_use]
+    pub fn publishes(mut self, events: &[EventSpec]) -> Self {
+        self.declared.publishes.extend(events);
         self
     }
 
@@ -222,9 +238,10 @@ impl<S: Send + Sync + 'static> Serving<S> {
     /// `fn(&self, &mut Tx, &E) -> Result<(), Abort>`. See [`Handlers::on`].
     #[must_use]
     pub fn on<E: Event>(
-        self,
+        mut self,
         handler: impl Fn(&S, &mut Tx, &E) -> Result<(), Abort> + Send + Sync + 'static,
     ) -> Self {
+        self.declared.handles.push(EventSpec::of::<E>());
         self.handle(|handlers| handlers.on(handler))
     }
 
@@ -232,10 +249,11 @@ impl<S: Send + Sync + 'static> Serving<S> {
     /// See [`Handlers::on_as`].
     #[must_use]
     pub fn on_as<E: Event>(
-        self,
+        mut self,
         name: &'static str,
         handler: impl Fn(&S, &mut Tx, &E) -> Result<(), Abort> + Send + Sync + 'static,
     ) -> Self {
+        self.declared.handles.push(EventSpec::of::<E>());
         self.handle(|handlers| handlers.on_as(name, handler))
     }
 

@@ -188,7 +188,8 @@ impl System {
         &self.defaults
     }
 
-    /// Runs the program: `up` (the default), `serve`, `restart`, `backup`, `restore`, `routes`, `openapi`, `token`, `config`, and the system's own commands.
+    /// Runs the program: `up` (the default), `serve`, `restart`, `backup`, `restore`, `routes`, `openapi`, `contracts`,
+    /// `token`, `config`, and the system's own commands.
     pub fn main(self) -> ExitCode {
         cli::main(self)
     }

@@ -91,6 +91,22 @@ pub enum Finding {
         /// The service and operation.
         operation: String,
     },
+    /// An event of a version that its handler does not read.
+    #[error(
+        "{from} publishes {event} version {version}, and {to} reads only {reads:?}: let it read that version first, by `from = ..`"
+    )]
+    UnreadEvent {
+        /// The event.
+        event: &'static str,
+        /// The version that is published.
+        version: u16,
+        /// Who publishes it.
+        from: &'static str,
+        /// Who handles it.
+        to: &'static str,
+        /// The versions that one reads.
+        reads: Vec<u16>,
+    },
     /// A policy for something that does not exist.
     #[error("{key}: there is no {what} of that name; there are {known}")]
     Unknown {

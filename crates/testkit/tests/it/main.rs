@@ -8,5 +8,7 @@ mod fallback;
 mod keys;
 mod menu;
 mod outside;
+mod rolling;
 mod running;
 mod stalls;
+mod versions;

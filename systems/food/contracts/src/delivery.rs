@@ -1,7 +1,7 @@
 //! Delivery: drivers, offers, and the way from the restaurant to the door.
 
 use partie_contract::{
-    Call, Created, Entity, Event, NoContent, Outcome, Problem, Timestamp, Versioned, contract,
+    Call, Created, Entity, Event, EventSpec, NoContent, Outcome, Problem, Timestamp, Versioned, contract,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -508,7 +508,8 @@ crate::types::stored_by_name!(DriverStatus, DeliveryStatus, OfferStatus);
 // === Events ===
 
 macro_rules! delivery_events {
-    ($($(#[$meta:meta])* $name:ident = $type_name:literal { $($(#[$field_meta:meta])* $field:ident: $type:ty),* };)+) => {$(
+    ($($(#[$meta:meta])* $name:ident = $type_name:literal { $($(#[$field_meta:meta])* $field:ident: $type:ty),* };)+) => {
+    $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Event)]
         #[event($type_name, version = 1, subject = "order_id")]
@@ -519,7 +520,11 @@ macro_rules! delivery_events {
             pub delivery_id: DeliveryId,
             $($(#[$field_meta])* pub $field: $type,)*
         }
-    )+};
+    )+
+
+        /// All events of deliveries.
+        pub const DELIVERY_EVENTS: &[EventSpec] = &[$(EventSpec::of::<$name>()),+];
+    };
 }
 
 delivery_events! {
@@ -556,7 +561,8 @@ delivery_events! {
 }
 
 macro_rules! driver_events {
-    ($($(#[$meta:meta])* $name:ident = $type_name:literal;)+) => {$(
+    ($($(#[$meta:meta])* $name:ident = $type_name:literal;)+) => {
+    $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Event)]
         #[event($type_name, version = 1, subject = "driver_id")]
@@ -564,7 +570,11 @@ macro_rules! driver_events {
             /// The driver.
             pub driver_id: DriverId,
         }
-    )+};
+    )+
+
+        /// All events of drivers.
+        pub const DRIVER_EVENTS: &[EventSpec] = &[$(EventSpec::of::<$name>()),+];
+    };
 }
 
 driver_events! {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use partie_contract::{
-    Call, Created, Cursor, Entity, Event, Limit, Outcome, Page, Problem, Timestamp, Versioned, contract,
+    Call, Created, Cursor, Entity, Event, EventSpec, Limit, Outcome, Page, Problem, Timestamp, Versioned,
+    contract,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -205,7 +206,8 @@ crate::types::stored_by_name!(NotificationStatus, Channel);
 // === Events ===
 
 macro_rules! notification_events {
-    ($($(#[$meta:meta])* $name:ident = $type_name:literal;)+) => {$(
+    ($($(#[$meta:meta])* $name:ident = $type_name:literal;)+) => {
+    $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Event)]
         #[event($type_name, version = 1, subject = "notification_id")]
@@ -213,7 +215,11 @@ macro_rules! notification_events {
             /// The notification.
             pub notification_id: NotificationId,
         }
-    )+};
+    )+
+
+        /// All of them.
+        pub const EVENTS: &[EventSpec] = &[$(EventSpec::of::<$name>()),+];
+    };
 }
 
 notification_events! {

@@ -1,8 +1,8 @@
 //! Orders: from a basket to a doorstep.
 
 use partie_contract::{
-    Call, Created, Cursor, Entity, Event, EventStream, Limit, Money, Outcome, Page, Problem, Timestamp,
-    Versioned, contract,
+    Call, Created, Cursor, Entity, Event, EventSpec, EventStream, Limit, Money, Outcome, Page, Problem,
+    Timestamp, Versioned, contract,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -339,7 +339,8 @@ crate::types::stored_by_name!(OrderStatus, EndReason, Assignment);
 // === Events ===
 
 macro_rules! order_events {
-    ($($(#[$meta:meta])* $name:ident = $type_name:literal;)+) => {$(
+    ($($(#[$meta:meta])* $name:ident = $type_name:literal;)+) => {
+    $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Event)]
         #[event($type_name, version = 1, subject = "order_id")]
@@ -366,7 +367,11 @@ macro_rules! order_events {
             #[serde(default)]
             pub eta: Option<Timestamp>,
         }
-    )+};
+    )+
+
+        /// All of them.
+        pub const EVENTS: &[EventSpec] = &[$(EventSpec::of::<$name>()),+];
+    };
 }
 
 order_events! {

@@ -1,8 +1,8 @@
 //! Restaurants: menus, opening hours, availability.
 
 use partie_contract::{
-    Call, Created, Cursor, Entity, Event, Limit, Money, Outcome, Page, Problem, Timestamp, Versioned,
-    contract,
+    Call, Created, Cursor, Entity, Event, EventSpec, Limit, Money, Outcome, Page, Problem, Timestamp,
+    Versioned, contract,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -460,3 +460,11 @@ pub struct ItemUnavailable {
     /// The item.
     pub item_id: ItemId,
 }
+
+/// All events of restaurants.
+pub const EVENTS: &[EventSpec] = &[
+    EventSpec::of::<RestaurantOpened>(),
+    EventSpec::of::<RestaurantPaused>(),
+    EventSpec::of::<MenuChanged>(),
+    EventSpec::of::<ItemUnavailable>(),
+];

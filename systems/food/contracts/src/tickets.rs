@@ -1,7 +1,8 @@
 //! Tickets: what a kitchen has to cook.
 
 use partie_contract::{
-    Call, Created, Cursor, Entity, Event, Limit, Outcome, Page, Problem, Timestamp, Versioned, contract,
+    Call, Created, Cursor, Entity, Event, EventSpec, Limit, Outcome, Page, Problem, Timestamp, Versioned,
+    contract,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -207,7 +208,8 @@ crate::types::stored_by_name!(TicketStatus);
 // === Events ===
 
 macro_rules! ticket_events {
-    ($($(#[$meta:meta])* $name:ident = $type_name:literal { $($(#[$field_meta:meta])* $field:ident: $type:ty),* };)+) => {$(
+    ($($(#[$meta:meta])* $name:ident = $type_name:literal { $($(#[$field_meta:meta])* $field:ident: $type:ty),* };)+) => {
+    $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Event)]
         #[event($type_name, version = 1, subject = "order_id")]
@@ -218,7 +220,11 @@ macro_rules! ticket_events {
             pub ticket_id: TicketId,
             $($(#[$field_meta])* pub $field: $type,)*
         }
-    )+};
+    )+
+
+        /// All of them.
+        pub const EVENTS: &[EventSpec] = &[$(EventSpec::of::<$name>()),+];
+    };
 }
 
 ticket_events! {

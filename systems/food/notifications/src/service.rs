@@ -1,6 +1,6 @@
 //! The service, declared.
 
-use food_contracts::notifications::Notifications;
+use food_contracts::notifications::{self, Notifications};
 use food_contracts::orders::{
     OrderCancelled, OrderConfirmed, OrderDelivered, OrderPickedUp, OrderPlaced, OrderRejected,
 };
@@ -25,6 +25,7 @@ pub fn service_with<P: Provider>(
     Service::new("notifications")
         .store(migrations!["0001_notifications.sql"])
         .settings(&Settings::default())
+        .publishes(notifications::EVENTS)
         .start(async |s| NotificationDesk::start(&s, provider(&s)?))
         .serve(Notifications::routes())
         .serve(SeedNotify::routes())

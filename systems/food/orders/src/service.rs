@@ -1,7 +1,7 @@
 //! The service, declared.
 
 use food_contracts::delivery::DeliveriesClient;
-use food_contracts::orders::Orders;
+use food_contracts::orders::{self, Orders};
 use food_contracts::restaurants::RestaurantsClient;
 use food_contracts::seed::SeedOrders;
 use food_contracts::tickets::TicketsClient;
@@ -18,6 +18,7 @@ pub fn service() -> impl Into<Service> {
         .calls::<RestaurantsClient>()
         .calls::<TicketsClient>()
         .calls::<DeliveriesClient>()
+        .publishes(orders::EVENTS)
         .start(OrderDesk::start)
         .serve(Orders::routes())
         .serve(SeedOrders::routes())

@@ -1,8 +1,8 @@
 //! The service, declared.
 
-use food_contracts::restaurants::Restaurants;
+use food_contracts::restaurants::{self, Restaurants};
 use food_contracts::seed::SeedRestaurants;
-use food_contracts::tickets::Tickets;
+use food_contracts::tickets::{self, Tickets};
 use partie::Service;
 use partie::store::migrations;
 
@@ -14,6 +14,8 @@ pub fn service() -> impl Into<Service> {
     Service::new("restaurants")
         .store(migrations!["0001_restaurants.sql"])
         .settings(&Settings::default())
+        .publishes(restaurants::EVENTS)
+        .publishes(tickets::EVENTS)
         .start(RestaurantDesk::start)
         .serve(Restaurants::routes())
         .serve(Tickets::routes())

@@ -14,4 +14,5 @@ mod refusals;
 mod registry;
 mod replay;
 mod replay_signal;
+mod schemas;
 mod seeds;

@@ -1,0 +1,10 @@
+//! A program before a change of its schema, its contracts and its events.
+#![forbid(unsafe_code)]
+
+mod system;
+#[path = "old_version.rs"]
+mod version;
+
+fn main() -> std::process::ExitCode {
+    system::main()
+}
