@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::broker::Message;
 use crate::cause::Cause;
 use crate::ids::RawId;
-use crate::wake::Hub;
+use crate::wake::{Hub, Topic};
 
 /// Publishing events. Implemented by the transaction.
 ///
@@ -76,7 +76,7 @@ impl Publish for Tx {
             "INSERT INTO partie_outbox (id, type, subject, body) VALUES ($1, $2, $3, $4)",
             &[&id, &E::TYPE, &subject, &Json(&envelope)],
         )?;
-        Hub::ring_after_commit(self, |hub| &hub.relay);
+        Hub::ring_after_commit(self, Topic::Relay);
         Ok(Published { id, sequence, time })
     }
 }
@@ -118,6 +118,16 @@ pub(crate) fn waiting(tx: &mut Tx) -> Result<Vec<(Arc<str>, i64)>, Error> {
          GROUP BY r.subject",
         &[],
         |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// When the oldest event that has not left was queued; wall clock, in seconds.
+pub(crate) fn oldest(tx: &mut Tx) -> Result<Option<i64>, Error> {
+    tx.query_one(
+        "SELECT MIN(queued_at) FROM partie_outbox
+         WHERE position > (SELECT sent_to FROM partie_relay) OR position IN (SELECT position FROM partie_refused)",
+        &[],
+        |row| row.get(0),
     )
 }
 

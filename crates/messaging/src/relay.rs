@@ -305,7 +305,12 @@ impl Backlog {
 
     fn set(&self, oldest: Option<i64>, progress: &Progress) {
         let blocked = progress.blocked.values().map(|blocked| blocked.since).min();
-        self.oldest.store(oldest.into_iter().chain(blocked).min().unwrap_or(NONE), Ordering::Relaxed);
+        self.note(oldest.into_iter().chain(blocked).min());
+    }
+
+    /// When the oldest unsent event was queued; wall clock, in seconds.
+    pub(crate) fn note(&self, oldest: Option<i64>) {
+        self.oldest.store(oldest.unwrap_or(NONE), Ordering::Relaxed);
         self.age.set(self.age().unwrap_or_default().as_secs_f64());
     }
 }

@@ -27,7 +27,7 @@ pub use view::{EntryState, Phase, SagaEntry, SagaView};
 
 pub(crate) use definition::Definition;
 pub(crate) use engine::Engine;
-pub(crate) use rows::WaitTimer;
+pub(crate) use rows::{WaitTimer, with_news};
 pub(crate) use runner::SagaRunner;
 pub(crate) use turns::{Place, Turns};
 pub(crate) use view::view;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partie_contract::Timestamp;
 use partie_runtime::{Activity, Busy};
-use partie_store::Tx;
+use partie_store::{Store, Tx};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -20,10 +20,27 @@ pub(crate) struct Bell {
     notify: Notify,
 }
 
+/// What a ring is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// There are events to send.
+    Relay,
+    /// A timer may be due earlier than was known.
+    Timers,
+    /// There are jobs to do.
+    Jobs,
+    /// A saga has begun, or was told something.
+    Sagas,
+}
+
 /// The bells of one store. Transactions find them attached to it; without a worker there are none, and what a
 /// transaction writes is found when a worker starts.
+///
+/// Where several processes share the store, a commit rings the store's own bells, which all of them hear; whoever is on
+/// duty rings these for it.
 pub(crate) struct Hub {
     activity: Activity,
+    is_shared: bool,
     pub(crate) relay: Bell,
     timers: Bell,
     /// When the timers are looked at next without a ring, in milliseconds of business time: an earlier one needs a ring.
@@ -66,12 +83,29 @@ impl Bell {
     }
 }
 
+// === impl Topic ===
+
+impl Topic {
+    pub(crate) const ALL: [Self; 4] = [Self::Relay, Self::Timers, Self::Jobs, Self::Sagas];
+
+    /// The bell of the store that tells other processes.
+    pub(crate) fn channel(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Timers => "timers",
+            Self::Jobs => "jobs",
+            Self::Sagas => "sagas",
+        }
+    }
+}
+
 // === impl Hub ===
 
 impl Hub {
-    pub(crate) fn new(activity: Activity) -> Self {
+    pub(crate) fn new(store: &Store) -> Self {
         Self {
-            activity,
+            activity: store.activity().clone(),
+            is_shared: store.is_shared(),
             relay: Bell::default(),
             timers: Bell::default(),
             timers_next: AtomicI64::new(ANY),
@@ -83,22 +117,52 @@ impl Hub {
     }
 
     /// Rings after the commit, before the store itself is done with the transaction.
-    pub(crate) fn ring_after_commit(tx: &mut Tx, bell: fn(&Self) -> &Bell) {
-        if let Some(hub) = tx.attached::<Self>() {
-            tx.after_commit(move || bell(&hub).ring(hub.activity.begin()));
-        }
+    pub(crate) fn ring_after_commit(tx: &mut Tx, topic: Topic) {
+        Self::after_commit(tx, topic, move |hub| hub.ring(topic));
     }
 
     /// As [`ring_after_commit`](Self::ring_after_commit), for a timer. Most are due long after the next one, and nobody
     /// has to be woken for them.
     pub(crate) fn want_timer_after_commit(tx: &mut Tx, due: Timestamp) {
-        if let Some(hub) = tx.attached::<Self>() {
-            tx.after_commit(move || {
-                if due.as_millis() < hub.timers_next.load(Ordering::SeqCst) {
-                    hub.timers.ring(hub.activity.begin());
-                }
-            });
+        Self::after_commit(tx, Topic::Timers, move |hub| {
+            if due.as_millis() < hub.timers_next.load(Ordering::SeqCst) {
+                hub.ring(Topic::Timers);
+            }
+        });
+    }
+
+    /// As [`ring_after_commit`](Self::ring_after_commit), for one saga.
+    pub(crate) fn want_saga_after_commit(tx: &mut Tx, saga: Uuid) {
+        Self::after_commit(tx, Topic::Sagas, move |hub| hub.want([saga]));
+    }
+
+    fn after_commit(tx: &mut Tx, topic: Topic, ring: impl FnOnce(&Self) + Send + 'static) {
+        match tx.attached::<Self>() {
+            Some(hub) if hub.is_shared => tx.ring(topic.channel()),
+            Some(hub) => tx.after_commit(move || ring(&hub)),
+            None => {}
         }
+    }
+
+    /// Rings in this process.
+    pub(crate) fn ring(&self, topic: Topic) {
+        let bell = match topic {
+            Topic::Relay => &self.relay,
+            Topic::Timers => &self.timers,
+            Topic::Jobs => &self.jobs,
+            Topic::Sagas => &self.sagas,
+        };
+        bell.ring(self.activity.begin());
+    }
+
+    /// Rings for sagas.
+    pub(crate) fn want(&self, sagas: impl IntoIterator<Item = Uuid>) {
+        let mut wanted = self.wanted();
+        for saga in sagas {
+            wanted.entry(saga).or_insert_with(|| self.turns.wait());
+        }
+        drop(wanted);
+        self.ring(Topic::Sagas);
     }
 
     /// From here on every timer rings: it is not known yet which one is next.
@@ -115,16 +179,6 @@ impl Hub {
     /// Waits for a timer that rings.
     pub(crate) async fn timer_rung(&self) -> Busy {
         self.timers.rung().await
-    }
-
-    /// As [`ring_after_commit`](Self::ring_after_commit), for one saga.
-    pub(crate) fn want_saga_after_commit(tx: &mut Tx, saga: Uuid) {
-        if let Some(hub) = tx.attached::<Self>() {
-            tx.after_commit(move || {
-                hub.wanted().entry(saga).or_insert_with(|| hub.turns.wait());
-                hub.sagas.ring(hub.activity.begin());
-            });
-        }
     }
 
     /// The sagas that were wanted since this was last asked, with their places in the queue.

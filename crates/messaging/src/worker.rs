@@ -1,6 +1,7 @@
 //! A worker: everything of a service that runs in the background.
 
 mod duty;
+mod shifts;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use partie_runtime::Stop;
 use partie_store::{Migration, MigrationSet, Store, migrations};
 
 use self::duty::Duty;
+use self::shifts::shifts;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::consumer::Wait;
@@ -76,6 +78,22 @@ struct Inner {
     wait_limit: Duration,
 }
 
+// === impl Stages ===
+
+impl Stages {
+    /// Parts of these stages, for one time on duty.
+    fn part(&self) -> Self {
+        let Self { consumers, work, relay } = self;
+        Self { consumers: consumers.part(), work: work.part(), relay: relay.part() }
+    }
+
+    /// Tells everything to stop at once.
+    fn stop(&self) {
+        let Self { consumers, work, relay } = self;
+        [consumers, work, relay].into_iter().for_each(Stop::stop);
+    }
+}
+
 // === impl Worker ===
 
 impl Worker {
@@ -89,7 +107,7 @@ impl Worker {
         let Bound { events, timers, jobs, periodic, engine } =
             handlers.into_registry(service)?.bind(service, &state);
         let labels = [("service", service)];
-        let hub = Arc::new(Hub::new(store.activity().clone()));
+        let hub = Arc::new(Hub::new(&store));
         store.attach(Arc::clone(&hub));
 
         let backlog = Arc::new(Backlog::new(metrics::OUTBOX_AGE.gauge(&labels)));
@@ -112,7 +130,11 @@ impl Worker {
             calls,
             config,
         };
-        duty.begin(&store, &stages);
+        if store.is_shared() {
+            stages.relay.spawn(shifts(duty, store.clone(), stages.clone()));
+        } else {
+            duty.begin(&store, &stages);
+        }
         Ok(Self(Arc::new(Inner {
             store,
             stages,

@@ -8,7 +8,7 @@ use partie_store::{Error, Json, Row, Tx};
 use super::{DeadJob, Job};
 use crate::cause::Cause;
 use crate::ids::JobId;
-use crate::wake::Hub;
+use crate::wake::{Hub, Topic};
 
 /// A job that somebody works on.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub(super) fn insert<J: Job>(tx: &mut Tx, job: &J) -> Result<JobId, Error> {
         "INSERT INTO partie_jobs (id, kind, data, cause, state, enqueued_at) VALUES ($1, $2, $3, $4, 'queued', $5)",
         &[&id, &J::KIND, &Json(job), &cause.to_column(), &now],
     )?;
-    Hub::ring_after_commit(tx, |hub| &hub.jobs);
+    Hub::ring_after_commit(tx, Topic::Jobs);
     Ok(id)
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn requeue(tx: &mut Tx, id: JobId) -> Result<bool, Error> {
         "UPDATE partie_jobs SET state = 'queued', attempts = 0, finished_at = NULL WHERE id = $1 AND state = 'dead'",
         &[&id],
     )?;
-    Hub::ring_after_commit(tx, |hub| &hub.jobs);
+    Hub::ring_after_commit(tx, Topic::Jobs);
     Ok(changed == 1)
 }
 

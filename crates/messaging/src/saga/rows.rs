@@ -83,6 +83,15 @@ pub(super) fn insert(
     Ok(())
 }
 
+/// The sagas that have begun, or were told something, and nobody has seen it yet.
+pub(crate) fn with_news(tx: &mut Tx) -> Result<Vec<Uuid>, Error> {
+    tx.query(
+        "SELECT id FROM partie_sagas WHERE phase = $1 UNION SELECT saga FROM partie_saga_signals",
+        &[&Phase::Starting],
+        |row| row.get(0),
+    )
+}
+
 /// Where a saga is, and whether it is past its pivot.
 pub(super) fn standing(tx: &mut Tx, id: Uuid) -> Result<Option<(Phase, bool)>, Error> {
     tx.query_opt("SELECT phase, past_pivot FROM partie_sagas WHERE id = $1", &[&id], |row| {

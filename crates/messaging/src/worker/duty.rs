@@ -58,6 +58,19 @@ impl<S: Send + Sync + 'static> Duty<S> {
         stages.work.spawn(prune(store.clone(), self.config.clone(), remember, stop));
     }
 
+    pub(super) fn hub(&self) -> Arc<Hub> {
+        Arc::clone(&self.hub)
+    }
+
+    /// Learns from the store how long its oldest event has been waiting.
+    pub(super) async fn look_at_backlog(&self, store: &Store) {
+        let oldest: Outcome<_> = store.read(|tx| Ok(outbox::oldest(tx)?)).await;
+        // A store that does not answer says so to whoever wants to write to it.
+        if let Ok(oldest) = oldest {
+            self.backlog.note(oldest);
+        }
+    }
+
     /// From the outbox to the broker.
     fn send(&self, store: &Store, stop: &Stop) {
         let relay = Relay {
