@@ -43,14 +43,17 @@
 mod attached;
 mod config;
 mod error;
+mod horizon;
 mod json;
 mod keys;
+mod lease;
 mod lock;
 mod metric_definitions;
 mod migrate;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod queue;
+mod ring;
 mod shared;
 mod sqlite;
 mod status;
@@ -60,10 +63,13 @@ mod tx;
 
 pub use config::{Config, Durability, Handles};
 pub use error::{Error, ErrorKind, OpenError};
+pub use horizon::{Horizon, Settled};
 pub use json::Json;
 pub use keys::{Claim, Replay};
+pub use lease::Lease;
 pub use migrate::{Migration, MigrationSet};
 pub use partie_contract::{FromValue, InvalidValue, ToValue, Value};
+pub use ring::Bell;
 pub use status::{Health, Stats};
 pub use store::Store;
 pub use tx::{Row, Tx};

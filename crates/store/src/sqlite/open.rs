@@ -36,6 +36,8 @@ pub(crate) struct Opened {
     /// What the writing connection says its settings are.
     pub(crate) settings: Vec<(&'static str, String)>,
     pub(crate) keys: keys::Beginning,
+    /// How often it was opened, this time included.
+    pub(crate) openings: i64,
     writer: Session,
     readers: Vec<Session>,
     lock: Lock,
@@ -68,9 +70,10 @@ pub(crate) fn open(
         return Err(OpenError::Database { file: file.to_owned(), source });
     }
     let keys = keys_beginning(&writer.connection, &handles.ids).map_err(broken)?;
+    let openings = count_opening(&writer.connection).map_err(broken)?;
     let readers = (0..config.readers.max(1)).map(|_| connect_reader(file, config));
     let readers = readers.collect::<rusqlite::Result<_>>().map_err(broken)?;
-    Ok(Opened { settings, keys, writer, readers, lock })
+    Ok(Opened { settings, keys, openings, writer, readers, lock })
 }
 
 // === impl Opened ===
@@ -167,6 +170,13 @@ fn read_back(session: &Session) -> rusqlite::Result<Vec<(&'static str, String)>>
         ))
     };
     session.guard.speak_as(Speaker::Store, || SETTINGS.iter().map(ask).collect())
+}
+
+/// Epochs of leases grow from one opening to the next.
+fn count_opening(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "INSERT INTO partie_meta (name, value) VALUES ('openings', 1)
+               ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
+    connection.query_row(sql, [], |row| row.get(0))
 }
 
 /// The salt, made when the database is, and which ids there are.
