@@ -47,6 +47,8 @@ pub enum ErrorKind {
     Busy,
     /// Another transaction came between. The store runs the closure again; what this run gives back does not count.
     Conflict,
+    /// The lease that the transaction was fenced with is not the latest one: another replica has taken over.
+    Fenced,
     /// The database cannot be reached, or has just been lost.
     Unavailable,
     /// Wrong SQL, a damaged file, a failing disk.
@@ -216,6 +218,7 @@ impl ErrorKind {
             Self::Full => "the disk is full",
             Self::Busy => "the database is locked from outside",
             Self::Conflict => "another transaction came between",
+            Self::Fenced => "another replica has taken over",
             Self::Unavailable => "the database cannot be reached",
             Self::Other => "the statement failed",
         }
@@ -262,7 +265,9 @@ impl From<Error> for Platform {
                 .with_detail("the disk is full")
                 .retry_after(Duration::from_secs(5))
                 .caused_by(error),
-            ErrorKind::Busy | ErrorKind::Conflict => Self::new(FaultKind::Overloaded).caused_by(error),
+            ErrorKind::Busy | ErrorKind::Conflict | ErrorKind::Fenced => {
+                Self::new(FaultKind::Overloaded).caused_by(error)
+            }
             ErrorKind::Unavailable => Self::new(FaultKind::Degraded)
                 .with_detail("the database cannot be reached")
                 .retry_after(Duration::from_secs(1))

@@ -1,5 +1,6 @@
 //! The database for more than one process: PostgreSQL, with a few connections that have a thread each.
 
+mod aside;
 mod error;
 mod link;
 mod open;
@@ -11,5 +12,6 @@ mod tls;
 mod values;
 mod worker;
 
+pub(crate) use aside::Wanted;
 pub(crate) use open::open;
 pub(crate) use session::{Row, Session};

@@ -9,7 +9,9 @@ use tracing::{error, warn};
 
 use crate::attached::Attached;
 use crate::config::{Config, Handles};
+use crate::lease::Leases;
 use crate::metric_definitions::Metrics;
+use crate::ring::Rings;
 use crate::status::{Health, Status, bump};
 use crate::task::Task;
 
@@ -25,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) status: Status,
     pub(crate) metrics: Metrics,
     pub(crate) attached: Arc<Attached>,
+    pub(crate) rings: Arc<Rings>,
+    pub(crate) leases: Arc<Leases>,
 }
 
 // === impl Shared ===

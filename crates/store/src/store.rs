@@ -10,12 +10,16 @@ use std::mem;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::sync::Mutex;
 use std::thread;
 
 #[cfg(doc)]
 use partie_contract::FaultKind;
 use partie_contract::{Call, Fault, NoProblem, Outcome, Platform, Problem, Render};
 use partie_runtime::{Activity, Clock, Ids};
+#[cfg(feature = "postgres")]
+use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use tracing::warn;
 
@@ -24,6 +28,7 @@ use crate::backup::CopyError;
 use crate::config::{Config, Handles};
 use crate::error::OpenError;
 use crate::keys::{Claim, Keys, PRUNED_AT_ONCE, Replay};
+use crate::lease::{Lease, Leases};
 #[cfg(feature = "postgres")]
 use crate::lock::check_name;
 use crate::lock::{Lock, database_path};
@@ -33,6 +38,7 @@ use crate::migrations;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 use crate::queue::Queue;
+use crate::ring::{Bell, Rings};
 use crate::shared::Shared;
 use crate::sqlite;
 use crate::sqlite::copying::{self, Source};
@@ -45,6 +51,10 @@ const OWN: MigrationSet = MigrationSet { name: "store", migrations: migrations![
 #[cfg(feature = "postgres")]
 const OWN_POSTGRES: MigrationSet =
     MigrationSet { name: "store", migrations: migrations!["0001_store.postgres.sql"] };
+
+/// How many may ask for leases at a time before they wait for one another.
+#[cfg(feature = "postgres")]
+const LEASES: usize = 64;
 
 /// A service's database. Cheap to clone.
 ///
@@ -78,10 +88,22 @@ impl Store {
         let mut opened = sqlite::open(&file, || Lock::take(dir, name), &sets, &handles, &config)?;
         let keys = Arc::new(Keys::filtered(config.key_retention, &opened.keys));
         let (writes, reads) = (Arc::new(Queue::new(config.queue)), Arc::new(Queue::new(config.queue)));
-        let shared = Self::share(name, Some(file), opened.epoch, handles, config);
+        let (rings, leases) = (Rings::default(), Leases::new(opened.openings));
+        let shared = Self::share(name, Some(file), opened.epoch, handles, config, rings, leases);
         let (closed, open) = watch::channel(());
         let settings = mem::take(&mut opened.settings);
-        let inner = Inner { shared, writes, reads, keys, settings, open };
+        #[cfg(feature = "postgres")]
+        let aside = None;
+        let inner = Inner {
+            shared,
+            writes,
+            reads,
+            keys,
+            #[cfg(feature = "postgres")]
+            aside,
+            settings,
+            open,
+        };
         // From here on dropping `inner` ends what was started.
         opened.start(&inner.shared, &inner.writes, &inner.reads, closed).map_err(OpenError::Thread)?;
         let store = Self(Arc::new(inner));
@@ -108,22 +130,37 @@ impl Store {
         config: Config,
     ) -> Result<Self, OpenError> {
         check_name(name)?;
+        // Names of PostgreSQL have 63 bytes, and ours go into longer ones.
+        if name.len() > 48 {
+            return Err(OpenError::Name(name.to_owned()));
+        }
         let sets = [&[OWN_POSTGRES], sets].concat();
         let mut opened = postgres::open(url, name, &sets, &handles, &config)?;
         let keys = Arc::new(Keys::indexed(config.key_retention));
         // Every thread does both, so there is one queue.
         let queue = Arc::new(Queue::new(config.queue));
         // What a server restores has no epochs of ours.
-        let shared = Self::share(name, None, 0, handles, config);
+        let (rings, leases) = (Rings::shared(), Leases::new(0));
+        let shared = Self::share(name, None, 0, handles, config, rings, leases);
         let (closed, open) = watch::channel(());
         let settings = mem::take(&mut opened.settings);
-        let inner = Inner { shared, writes: Arc::clone(&queue), reads: queue, keys, settings, open };
+        let (wanted, asked) = mpsc::channel(LEASES);
+        let (writes, aside) = (Arc::clone(&queue), Some(Mutex::new(Some(wanted))));
+        let inner = Inner { shared, writes, reads: queue, keys, aside, settings, open };
         // From here on dropping `inner` ends what was started.
-        opened.start(&inner.shared, &inner.writes, closed).map_err(OpenError::Thread)?;
+        opened.start(&inner.shared, &inner.writes, asked, closed).map_err(OpenError::Thread)?;
         Ok(Self(Arc::new(inner)))
     }
 
-    fn share(name: &str, file: Option<PathBuf>, epoch: i64, handles: Handles, config: Config) -> Arc<Shared> {
+    fn share(
+        name: &str,
+        file: Option<PathBuf>,
+        epoch: i64,
+        handles: Handles,
+        config: Config,
+        rings: Rings,
+        leases: Leases,
+    ) -> Arc<Shared> {
         Arc::new(Shared {
             name: name.into(),
             file,
@@ -131,6 +168,8 @@ impl Store {
             metrics: Metrics::of(name),
             status: Status::new(),
             attached: Arc::default(),
+            rings: Arc::new(rings),
+            leases: Arc::new(leases),
             handles,
             config,
         })
@@ -280,6 +319,25 @@ impl Store {
     /// more than ever before. What was told to others in an earlier epoch may not be known to this one.
     pub fn epoch(&self) -> i64 {
         self.0.shared.epoch
+    }
+
+    /// Waits for the right to be the only one among all replicas that does something. See [`Lease`].
+    ///
+    /// It waits for as long as somebody else has the lease, at most [`Config::lease_time`] longer than that one lives, and
+    /// for ever once the store is closed.
+    pub fn lease(&self, name: &str) -> impl Future<Output = Lease> + Send + use<> {
+        let (inner, name) = (Arc::clone(&self.0), name.to_owned());
+        async move { inner.lease(&name).await }
+    }
+
+    /// Rings a bell in all replicas: whoever waits for it looks again. From a transaction, [`Tx::ring`].
+    pub fn ring(&self, channel: &str) {
+        self.0.shared.rings.ring(channel);
+    }
+
+    /// Hears a bell, rung in this process or in another that has the same store.
+    pub fn bell(&self, channel: &str) -> Bell {
+        self.0.shared.rings.bell(channel)
     }
 
     /// Carries out what is queued, takes nothing more, and releases the lock. Returns when that is done.

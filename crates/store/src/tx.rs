@@ -13,8 +13,10 @@ use partie_runtime::{Clock, Ids};
 pub(crate) use self::job::Job;
 use crate::attached::Attached;
 use crate::error::{Error, ErrorKind};
+use crate::lease::{Lease, Leases};
 #[cfg(feature = "postgres")]
 use crate::postgres;
+use crate::ring::Rings;
 use crate::shared::Shared;
 use crate::sqlite;
 
@@ -30,6 +32,8 @@ pub struct Tx {
     store: Arc<str>,
     epoch: i64,
     attached: Arc<Attached>,
+    rings: Arc<Rings>,
+    leases: Arc<Leases>,
     job: Job,
 }
 
@@ -162,6 +166,30 @@ impl Tx {
 // === for the other parts of Partie ===
 
 impl Tx {
+    /// Makes the transaction one of the lease's holder: it fails if another replica has become the holder, and no other
+    /// becomes it before the transaction ends. Say it first, and pass the error on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Fenced`]; as [`query`](Self::query). A read cannot be fenced.
+    pub fn fence(&mut self, lease: &Lease) -> Result<(), Error> {
+        let is_current = match &self.backend {
+            Backend::Sqlite(_) => self.leases.is_current(lease),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => {
+                // The lock makes whoever takes over wait.
+                let sql = "SELECT epoch FROM partie_epochs WHERE name = $1 AND epoch = $2 FOR SHARE";
+                self.run_query_opt(sql, &[&lease.name(), &lease.epoch()], |row| row.get::<i64>(0))?.is_some()
+            }
+        };
+        if is_current { Ok(()) } else { Err(Error::new(ErrorKind::Fenced)) }
+    }
+
+    /// Rings a bell in all replicas once this has committed ([`Store::ring`](crate::Store::ring)).
+    pub fn ring(&mut self, channel: &'static str) {
+        let rings = Arc::clone(&self.rings);
+        self.after_commit(move || rings.ring(channel));
+    }
+
     /// The name of the store.
     pub fn store_name(&self) -> &str {
         &self.store
@@ -209,7 +237,9 @@ impl Tx {
     fn new(backend: Backend, shared: &Shared) -> Self {
         let (clock, ids) = (shared.handles.clock.clone(), shared.handles.ids.clone());
         let (store, attached) = (Arc::clone(&shared.name), Arc::clone(&shared.attached));
-        Self { backend, clock, ids, store, epoch: shared.epoch, attached, job: Job::default() }
+        let (rings, leases) = (Arc::clone(&shared.rings), Arc::clone(&shared.leases));
+        let (epoch, job) = (shared.epoch, Job::default());
+        Self { backend, clock, ids, store, epoch, attached, rings, leases, job }
     }
 
     /// Lends the transaction to a job for one run; [`leave`](Self::leave) takes it back.
@@ -265,6 +295,25 @@ impl Tx {
                 session.each(sql, params, |one| row(&Row(RowBackend::Postgres(one))))
             }
         }
+    }
+
+    /// Whether others may write while this transaction runs.
+    pub(crate) fn is_shared(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => true,
+        }
+    }
+
+    /// The oldest transaction that was running when this one looked for the first time, and one that had not begun
+    /// then: this one, which begins to count by being asked. The end of the snapshot would not do. It is what follows the
+    /// last transaction that has ended, and those that are running may have begun after that one.
+    pub(crate) fn running(&mut self) -> Result<(i64, i64), Error> {
+        let sql = "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT),
+                          CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)";
+        self.run_query_opt(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .ok_or_else(|| Error::new(ErrorKind::NoRow))
     }
 
     // What the threads of SQLite ask; those of PostgreSQL ask their connections.

@@ -362,11 +362,8 @@ impl Link {
 
     /// Leaves nothing of the transaction behind.
     pub(super) fn clear(&mut self) {
-        if self.trouble == Some(Trouble::Lost) {
-            self.hang_up();
-        } else if matches!(self.state, State::Open | State::Aborted | State::Spoiled)
-            && self.control("ROLLBACK").is_err()
-        {
+        let is_left = matches!(self.state, State::Open | State::Aborted | State::Spoiled);
+        if self.trouble == Some(Trouble::Lost) || (is_left && self.control("ROLLBACK").is_err()) {
             self.hang_up();
         }
         self.state = State::Over;

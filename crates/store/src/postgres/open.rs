@@ -8,14 +8,15 @@ use std::time::Duration;
 use partie_contract::{BoxError, Timestamp};
 use partie_runtime::monotonic;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::aside::{self, Wanted};
 use super::error::{is_fatal, whole};
 use super::link::Link;
 use super::outage::Outage;
-use super::server::Server;
+use super::server::{CONNECT, Server};
 use super::sql::statements;
 use super::worker::Worker;
 use crate::config::{Config, Handles};
@@ -42,7 +43,7 @@ pub(crate) struct Opened {
 }
 
 /// Held by every thread; the last one to go closes the store.
-struct Closing {
+pub(super) struct Closing {
     shared: Arc<Shared>,
     _closed: watch::Sender<()>,
 }
@@ -91,7 +92,7 @@ fn prepare(
 async fn first(server: &Server, patience: Duration) -> Result<Client, BoxError> {
     let begun = monotonic();
     loop {
-        let error = match tokio::time::timeout(patience, server.connect_here()).await {
+        let error = match tokio::time::timeout(patience.max(CONNECT), server.connect_here()).await {
             Ok(Ok(client)) => return Ok(client),
             Ok(Err(error)) => error,
             Err(_) => return Err("it does not answer".into()),
@@ -152,10 +153,12 @@ impl Opened {
         self,
         shared: &Arc<Shared>,
         queue: &Arc<Queue<Task>>,
+        wanted: mpsc::Receiver<Wanted>,
         closed: watch::Sender<()>,
     ) -> std::io::Result<()> {
         let outage = Arc::new(Outage::default());
         let closing = Arc::new(Closing { shared: Arc::clone(shared), _closed: closed });
+        aside::start(Arc::clone(&self.server), Arc::clone(shared), wanted, Arc::clone(&closing))?;
         for number in 0..shared.config.connections.max(1) {
             let link = Link::new(Arc::clone(&self.server), shared.config.statement_timeout)?;
             let (shared, queue, outage) = (Arc::clone(shared), Arc::clone(queue), Arc::clone(&outage));

@@ -2,19 +2,22 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt, stream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{Client, Connection, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::error::whole;
 use super::tls::{Trust, connector};
 use crate::config::{Config, Durability};
 use crate::error::OpenError;
 
 /// How long one attempt to connect may take.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
 
 /// One schema on one server. Cheap to connect to again, as often as needed.
 pub(crate) struct Server {
@@ -28,13 +31,8 @@ pub(crate) struct Server {
     pub(super) address: PathBuf,
 }
 
-/// A connection, encrypted or not, that is to be driven by somebody.
-pub(super) enum Driven {
-    Plain(Connection<Socket, NoTlsStream>),
-    Encrypted(
-        Box<Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>>,
-    ),
-}
+/// What a connection says by itself. The connection does its work only while somebody asks for that.
+pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<AsyncMessage, tokio_postgres::Error>> + Send>>;
 
 // === impl Server ===
 
@@ -56,7 +54,7 @@ impl Server {
         }
         let base = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
         // The driver's messages quote no password.
-        let mut connect: tokio_postgres::Config = base.parse().map_err(|error| wrong(format!("{error}")))?;
+        let mut connect: tokio_postgres::Config = base.parse().map_err(|error| wrong(whole(&error)))?;
         let (ssl, trust) = match (mode, authority) {
             ("disable", _) => (SslMode::Disable, None),
             ("prefer", None) => (SslMode::Prefer, Some(Trust::Anybody)),
@@ -88,30 +86,25 @@ impl Server {
         Ok(Self { tls, setup: setup(&schema, config), config: connect, schema, address })
     }
 
-    /// Connects, and sets the connection up. Somebody has to drive what comes second.
-    pub(super) async fn connect(&self) -> Result<(Client, Driven), tokio_postgres::Error> {
+    /// Connects. Somebody has to listen to what comes second.
+    pub(super) async fn connect(&self) -> Result<(Client, Messages), tokio_postgres::Error> {
         Ok(match &self.tls {
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                (client, Driven::Plain(connection))
+                (client, messages(connection))
             }
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
-                (client, Driven::Encrypted(Box::new(connection)))
+                (client, messages(connection))
             }
         })
     }
 
-    /// Connects, and has the connection driven by the runtime that this is called on.
+    /// Connects and sets the connection up. It is driven by the runtime that this is called on.
     pub(super) async fn connect_here(&self) -> Result<Client, tokio_postgres::Error> {
-        let (client, driven) = self.connect().await?;
+        let (client, mut messages) = self.connect().await?;
         // Its end is seen by the client.
-        drop(tokio::spawn(async move {
-            match driven {
-                Driven::Plain(connection) => connection.await,
-                Driven::Encrypted(connection) => connection.await,
-            }
-        }));
+        drop(tokio::spawn(async move { while let Some(Ok(_)) = messages.next().await {} }));
         self.set_up(&client).await?;
         Ok(client)
     }
@@ -125,6 +118,13 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.address.display())
     }
+}
+
+fn messages<T>(mut connection: Connection<Socket, T>) -> Messages
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Box::pin(stream::poll_fn(move |context| connection.poll_message(context)))
 }
 
 /// What holds on every connection of a store.
@@ -156,7 +156,7 @@ fn address(config: &tokio_postgres::Config, schema: &str) -> PathBuf {
         None => "localhost".to_owned(),
     };
     let port = config.get_ports().first().copied().unwrap_or(5432);
-    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or_default();
     format!("postgres://{host}:{port}/{database}, schema {schema}").into()
 }
 

@@ -187,9 +187,9 @@ fn base(mut ty: &Type) -> &Type {
 mod tests {
     use super::*;
 
-    fn there_and_back(value: Value<'_>, ty: &Type) -> Value<'static> {
+    fn there_and_back(value: &Value<'_>, ty: &Type) -> Value<'static> {
         let mut out = BytesMut::new();
-        encode(&value, ty, &mut out).unwrap();
+        encode(value, ty, &mut out).unwrap();
         match decode(ty, &out).unwrap() {
             Value::Integer(whole) => Value::Integer(whole),
             Value::Real(real) => Value::Real(real),
@@ -201,7 +201,7 @@ mod tests {
     fn whole_numbers_go_through_every_type_of_number() {
         for whole in [0, 1, -1, 9_999, 10_000, -10_001, 120_000_000, i64::MAX, i64::MIN] {
             for ty in [Type::NUMERIC, Type::INT8] {
-                assert_eq!(there_and_back(Value::Integer(whole), &ty), Value::Integer(whole), "{ty}");
+                assert_eq!(there_and_back(&Value::Integer(whole), &ty), Value::Integer(whole), "{ty}");
             }
         }
         // 12.5, as the server sends it.

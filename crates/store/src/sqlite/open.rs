@@ -39,6 +39,8 @@ pub(crate) struct Opened {
     pub(crate) keys: keys::Beginning,
     /// Which life of the database this is.
     pub(crate) epoch: i64,
+    /// How often it was opened, this time included.
+    pub(crate) openings: i64,
     writer: Session,
     readers: Vec<Session>,
     lock: Lock,
@@ -73,9 +75,10 @@ pub(crate) fn open(
     let keys = keys_beginning(&writer.connection, &handles.ids).map_err(broken)?;
     let epoch = writer.connection.query_row(EPOCH, [], |row| row.get(0)).optional().map_err(broken)?;
     let epoch = epoch.unwrap_or(0);
+    let openings = count_opening(&writer.connection).map_err(broken)?;
     let readers = (0..config.readers.max(1)).map(|_| connect_reader(file, config));
     let readers = readers.collect::<rusqlite::Result<_>>().map_err(broken)?;
-    Ok(Opened { settings, keys, epoch, writer, readers, lock })
+    Ok(Opened { settings, keys, epoch, openings, writer, readers, lock })
 }
 
 // === impl Opened ===
@@ -172,6 +175,13 @@ fn read_back(session: &Session) -> rusqlite::Result<Vec<(&'static str, String)>>
         ))
     };
     session.guard.speak_as(Speaker::Store, || SETTINGS.iter().map(ask).collect())
+}
+
+/// Epochs of leases grow from one opening to the next.
+fn count_opening(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "INSERT INTO partie_meta (name, value) VALUES ('openings', 1)
+               ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
+    connection.query_row(sql, [], |row| row.get(0))
 }
 
 /// The salt, made when the database is, and which ids there are.

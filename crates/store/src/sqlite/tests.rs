@@ -15,6 +15,7 @@ use super::log::Log;
 use super::open::{Session, open};
 use crate::config::{Config, Handles};
 use crate::error::{Error, ErrorKind};
+use crate::lease::Leases;
 use crate::lock::Lock;
 use crate::metric_definitions::Metrics;
 use crate::migrate::{Migration, MigrationSet};
@@ -57,6 +58,8 @@ impl Desk {
             metrics: Metrics::of(name),
             status: Status::new(),
             attached: Arc::default(),
+            rings: Arc::default(),
+            leases: Arc::new(Leases::new(1)),
             handles,
             config,
         };

@@ -2,11 +2,18 @@
 
 use std::panic::Location;
 use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::sync::{Mutex, PoisonError};
 
 use partie_contract::{Call, FaultKind, Outcome, Platform};
 use tokio::sync::watch;
+#[cfg(feature = "postgres")]
+use tokio::sync::{mpsc, oneshot};
 
 use crate::keys::Keys;
+use crate::lease::{Granted, Lease};
+#[cfg(feature = "postgres")]
+use crate::postgres::Wanted;
 use crate::queue::{Queue, Refused};
 use crate::shared::Shared;
 use crate::status::bump;
@@ -19,6 +26,9 @@ pub(super) struct Inner {
     pub(super) writes: Arc<Queue<Task>>,
     pub(super) reads: Arc<Queue<Task>>,
     pub(super) keys: Arc<Keys>,
+    /// Where the thread beside the others is asked for leases. None where only this process writes.
+    #[cfg(feature = "postgres")]
+    pub(super) aside: Option<Mutex<Option<mpsc::Sender<Wanted>>>>,
     pub(super) settings: Vec<(&'static str, String)>,
     /// Its sender is dropped when everything is closed and the lock released.
     pub(super) open: watch::Receiver<()>,
@@ -75,6 +85,35 @@ impl Inner {
     pub(super) fn shut(&self) {
         self.writes.close();
         self.reads.close();
+        #[cfg(feature = "postgres")]
+        if let Some(aside) = &self.aside {
+            aside.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
+    pub(super) async fn lease(&self, name: &str) -> Lease {
+        self.shared.leases.take(name, |name| self.grant(name)).await
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    async fn grant(&self, name: Arc<str>) -> Granted {
+        self.shared.leases.grant(&name)
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn grant(&self, name: Arc<str>) -> Granted {
+        let Some(aside) = &self.aside else { return self.shared.leases.grant(&name) };
+        let aside = aside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (reply, granted) = oneshot::channel();
+        let asked = match aside {
+            Some(aside) => aside.send(Wanted { name, reply }).await.is_ok(),
+            None => false,
+        };
+        match granted.await {
+            Ok(granted) if asked => granted,
+            // The store is closed: nobody gets anything any more.
+            _ => std::future::pending().await,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every engine does: the same tests on an embedded database and on a real server.
 
 use crate::support::Engine;
-use crate::{group, keyed, open, transaction};
+use crate::{group, keyed, leases, open, transaction};
 
 /// The table of tests. What holds on one engine only stands in its own file: group commit, files and locks, the filter
 /// before the keys on SQLite; replicas, lost servers and isolation on PostgreSQL.
@@ -56,4 +56,7 @@ on_every_engine! {
     group::a_write_whose_deadline_passed_in_the_queue_is_not_begun,
     group::a_write_goes_on_without_its_caller_and_a_read_does_not_begin,
     open::a_closed_store_takes_nothing_more,
+    leases::one_holds_a_lease_at_a_time_and_its_epoch_is_the_greatest,
+    leases::an_epoch_grows_from_one_opening_to_the_next_and_an_old_one_is_fenced,
+    leases::a_bell_is_heard_after_the_commit_and_a_ring_is_not_lost,
 }

@@ -6,7 +6,10 @@ mod crash;
 mod engines;
 mod group;
 mod keyed;
+mod leases;
 mod model;
 mod open;
+#[cfg(feature = "postgres")]
+mod replicas;
 mod support;
 mod transaction;

@@ -1,0 +1,378 @@
+//! Several processes on one PostgreSQL schema, and a server that comes and goes.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use partie_contract::{Call, Deadline, FaultKind, Outcome, Trace};
+use partie_store::{Config, Handles, Health, Horizon, Migration, MigrationSet, OpenError, Store};
+use partie_testservers::Postgres;
+use tokio::task::JoinSet;
+
+use crate::leases::{hasty, within};
+use crate::support::{Dir, Engine, ITEMS, ids, insert, keyed, open, plain, platform, try_open};
+
+/// As a service has it.
+fn config() -> Config {
+    Config::default()
+}
+
+const GROWING: MigrationSet = MigrationSet {
+    name: "service",
+    migrations: &[Migration::new(
+        "0001_growing.sql",
+        "CREATE TABLE growing (position INTEGER PRIMARY KEY, writer BIGINT NOT NULL);
+         CREATE TABLE writers (writer BIGINT PRIMARY KEY);",
+    )],
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_of_two_replicas_hold_together() {
+    let dir = Dir::of(Engine::Postgres);
+    let replicas = [open(&dir, config()), open(&dir, config())];
+    // Ten places. Each write looks how many are taken, and takes one if there is one: no constraint would notice.
+    let mut writers = JoinSet::new();
+    for id in 0..40 {
+        let store = replicas[id as usize % 2].clone();
+        writers.spawn(async move {
+            let write: Outcome<bool> = store
+                .write(move |tx| {
+                    let taken: i64 = tx.query_one("SELECT count(*) FROM items", &[], |row| row.get(0))?;
+                    if taken < 10 {
+                        tx.execute("INSERT INTO items (id) VALUES ($1)", &[&id])?;
+                    }
+                    Ok(taken < 10)
+                })
+                .await;
+            plain(write).unwrap()
+        });
+    }
+    let mut taken = 0;
+    while let Some(has_place) = within(writers.join_next()).await {
+        taken += usize::from(has_place.unwrap());
+    }
+    assert_eq!((taken, ids(&replicas[0]).await.len()), (10, 10));
+    assert!(
+        replicas.iter().map(|store| store.stats().reruns).sum::<u64>() > 0,
+        "nobody was in anybody's way"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_used_at_two_replicas_has_one_effect_and_one_answer() {
+    let dir = Dir::of(Engine::Postgres);
+    let replicas = [open(&dir, config()), open(&dir, config())];
+    let mut callers = JoinSet::new();
+    for caller in 0..64 {
+        let store = replicas[caller % 2].clone();
+        callers.spawn(async move {
+            let cx = keyed("k", 1);
+            let made: Outcome<i64> = store
+                .once(&cx, |tx| {
+                    // A retry that runs beside the first attempt would find this in its way.
+                    tx.execute("INSERT INTO items (id) VALUES (7)", &[])?;
+                    Ok(tx.query_one("SELECT count(*) FROM items", &[], |row| row.get(0))?)
+                })
+                .await;
+            (plain(made).unwrap(), cx.is_replayed())
+        });
+    }
+    let mut replayed = 0;
+    while let Some(answer) = within(callers.join_next()).await {
+        let (count, is_replayed) = answer.unwrap();
+        assert_eq!(count, 1);
+        replayed += usize::from(is_replayed);
+    }
+    assert_eq!((replayed, ids(&replicas[1]).await), (63, vec![7]));
+}
+
+#[test]
+fn replicas_that_start_together_migrate_once() {
+    let dir = Dir::of(Engine::Postgres);
+    let stores: Vec<_> = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..6).map(|_| scope.spawn(|| open(&dir, config()))).collect();
+        starting.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(stores.len(), 6);
+    drop(stores);
+    let newer = [MigrationSet { name: "service", migrations: &[] }];
+    let refused = try_open(&dir, &newer, Handles::system(), config()).unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { known: 0, found: 1, .. }), "{refused}");
+    assert!(!refused.to_string().contains("s3cret"), "{refused}");
+}
+
+#[tokio::test]
+async fn schemas_are_apart() {
+    let url = Postgres::shared().database();
+    let connect = |name: &str| Store::connect(&url, name, &[ITEMS], Handles::system(), config()).unwrap();
+    let (orders, kitchen) = (connect("orders"), connect("kitchen-2"));
+    insert(&orders, 1).await.unwrap();
+    assert_eq!((ids(&orders).await, ids(&kitchen).await), (vec![1], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closure_goes_on_after_a_statement_that_failed() {
+    let dir = Dir::of(Engine::Postgres);
+    let store = open(&dir, config());
+    insert(&store, 1).await.unwrap();
+    let before = store.stats().reruns;
+    let next = store.write(|tx| {
+        let mut id = 1;
+        tx.execute("INSERT INTO items (id) VALUES (100)", &[])?;
+        while let Err(error) = tx.execute("INSERT INTO items (id) VALUES ($1)", &[&id]) {
+            assert!(error.is_unique_violation(), "{error}");
+            id += 1;
+        }
+        Ok(id)
+    });
+    assert_eq!(plain(next.await).unwrap(), 2);
+    assert_eq!(store.stats().reruns - before, 1, "the second run was careful");
+    // A closure that only looks at its failure pays for nothing.
+    let refused = store.write(|tx| {
+        let failed = tx.execute("INSERT INTO items (id) VALUES (1)", &[]).unwrap_err();
+        assert!(failed.is_unique_violation());
+        Err::<(), _>(partie_contract::Abort::because("it is there").into())
+    });
+    assert!(plain(refused.await).is_err());
+    assert_eq!(store.stats().reruns - before, 1);
+    let read = store.read(|tx| {
+        tx.query("SELECT nonsense FROM items", &[], |_| Ok(())).unwrap_err();
+        let first: i64 = tx.query_one("SELECT count(*) FROM items", &[], |row| row.get(0))?;
+        tx.query("SELECT 1 / (count(*) - count(*)) FROM items", &[], |_| Ok(())).unwrap_err();
+        Ok((first, tx.query_one("SELECT count(*) FROM items", &[], |row| row.get::<i64>(0))?))
+    });
+    assert_eq!(plain(read.await).unwrap(), (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_behind_the_horizon_misses_nothing_that_is_written_beside_it() {
+    let dir = Dir::of(Engine::Postgres);
+    let mut config = config();
+    config.connections = 12;
+    let store = try_open(&dir, &[GROWING], Handles::system(), config).unwrap();
+    let (next, done) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
+    let mut writers = JoinSet::new();
+    for _ in 0..12 {
+        let (store, next) = (store.clone(), Arc::clone(&next));
+        writers.spawn(async move {
+            for _ in 0..60 {
+                let writer = next.fetch_add(1, Ordering::SeqCst);
+                let write: Outcome<()> = store
+                    .write(move |tx| {
+                        tx.execute("INSERT INTO writers (writer) VALUES ($1)", &[&writer])?;
+                        tx.execute("INSERT INTO growing (writer) VALUES ($1)", &[&writer])?;
+                        // More or less of it, so that commits overtake one another.
+                        let wait = "SELECT count(*) FROM generate_series(1, $1)";
+                        tx.query_one(wait, &[&(writer % 7 * 3000)], |row| row.get::<i64>(0))?;
+                        Ok(())
+                    })
+                    .await;
+                plain(write).unwrap();
+            }
+        });
+    }
+    let reader = |horizon: Option<Horizon>| {
+        let (store, done) = (store.clone(), Arc::clone(&done));
+        tokio::spawn(async move {
+            let (mut position, mut seen) = (0, 0);
+            loop {
+                let (from, horizon, is_over) = (position, horizon.clone(), done.load(Ordering::SeqCst));
+                let read: Outcome<(Vec<i64>, bool)> = store
+                    .read(move |tx| {
+                        let last = "SELECT coalesce(max(position), 0) FROM growing";
+                        let settled = match horizon {
+                            Some(horizon) => horizon.settled(tx, |tx| tx.query_one(last, &[], |row| row.get(0)))?,
+                            None => partie_store::Settled { to: i64::MAX, is_more: false },
+                        };
+                        let sql = "SELECT position FROM growing WHERE position > $1 AND position <= $2 ORDER BY position";
+                        Ok((tx.query(sql, &[&from, &settled.to], |row| row.get(0))?, settled.is_more))
+                    })
+                    .await;
+                let (rows, is_more) = plain(read).unwrap();
+                seen += rows.len();
+                position = rows.last().copied().unwrap_or(position);
+                if is_over && !is_more && rows.is_empty() {
+                    return seen;
+                }
+            }
+        })
+    };
+    let (careful, careless) = (reader(Some(Horizon::new())), reader(None));
+    while let Some(writer) = within(writers.join_next()).await {
+        writer.unwrap();
+    }
+    done.store(true, Ordering::SeqCst);
+    assert_eq!(within(careful).await.unwrap(), 720);
+    let missed = 720 - within(careless).await.unwrap();
+    assert!(missed > 0, "the load was too light to show what the horizon is for");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_goes_to_another_replica_when_its_holder_is_gone_and_the_old_one_is_fenced() {
+    let server = Postgres::start(&[], &[]);
+    let dir = Dir::at(server.database());
+    let (first, second) = (open(&dir, hasty()), open(&dir, hasty()));
+    let old = within(first.lease("work")).await;
+    let mut waiting = tokio::spawn(second.lease("work"));
+    // Renewed, it is kept well beyond its time.
+    assert!(tokio::time::timeout(Duration::from_millis(2500), &mut waiting).await.is_err());
+    assert!(!old.is_lost());
+    // The holder cannot renew: somebody has locked its row.
+    let locked = "BEGIN; SELECT 1 FROM test.partie_leases FOR UPDATE; SELECT pg_sleep(2); COMMIT";
+    tokio::task::block_in_place(|| server.sql("test_0", locked));
+    within(old.lost()).await;
+    let new = within(waiting).await.unwrap();
+    assert!(new.epoch() > old.epoch());
+    let fenced = old.clone();
+    let late = first.write(move |tx| {
+        tx.fence(&fenced)?;
+        tx.execute("INSERT INTO items (id) VALUES (1)", &[])?;
+        Ok(())
+    });
+    let fault = platform(plain(late.await).unwrap_err());
+    assert!(format!("{fault:?}").contains("another replica has taken over"), "{fault:?}");
+    // Given back, it is there for the next one at once; without it a third would wait for its time to end.
+    drop(new);
+    within(second.lease("work")).await;
+    assert!(ids(&first).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ring_is_heard_in_the_other_replica() {
+    let dir = Dir::of(Engine::Postgres);
+    let (first, second) = (open(&dir, config()), open(&dir, config()));
+    let mut heard = 0;
+    for _ in 0..20 {
+        let mut bell = second.bell("work");
+        // The first ring may come before the other one listens.
+        let begun = tokio::time::Instant::from_std(partie_runtime::monotonic());
+        first.ring("work");
+        within(bell.rung()).await;
+        heard += i32::from(begun.elapsed() < Duration::from_millis(500));
+    }
+    assert!(heard > 10, "only {heard} of 20 rings were heard before the second was over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_under_load_has_lost_nothing_that_was_answered() {
+    let server = Postgres::start(&[], &[]);
+    let dir = Dir::at(server.database());
+    let mut config = config();
+    config.outage_patience = Duration::from_secs(60);
+    let store = open(&dir, config);
+    let (next, stop) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
+    let acks = Arc::new(Mutex::new(BTreeSet::new()));
+    let mut writers = JoinSet::new();
+    for _ in 0..16 {
+        let (store, next, stop, acks) =
+            (store.clone(), Arc::clone(&next), Arc::clone(&stop), Arc::clone(&acks));
+        writers.spawn(async move {
+            let mut unknown = 0;
+            while !stop.load(Ordering::SeqCst) {
+                let id = next.fetch_add(1, Ordering::SeqCst);
+                // As a client does: with the same key until there is an answer.
+                loop {
+                    let made: Outcome<i64> = store
+                        .once(&keyed(&format!("k{id}"), 1), move |tx| {
+                            tx.execute("INSERT INTO items (id, at) VALUES ($1, $2)", &[&id, &tx.now()])?;
+                            tx.execute("INSERT INTO parts (item) VALUES ($1)", &[&id])?;
+                            Ok(id)
+                        })
+                        .await;
+                    match plain(made) {
+                        Ok(_) => break,
+                        Err(fault) => {
+                            let kind = platform(fault).kind();
+                            assert!(
+                                matches!(
+                                    kind,
+                                    FaultKind::OutcomeUnknown | FaultKind::Overloaded | FaultKind::Degraded
+                                ),
+                                "{kind:?}"
+                            );
+                            unknown += usize::from(kind == FaultKind::OutcomeUnknown);
+                        }
+                    }
+                }
+                acks.lock().unwrap().insert(id);
+            }
+            unknown
+        });
+    }
+    let reached = |count: usize| {
+        let acks = Arc::clone(&acks);
+        async move {
+            while acks.lock().unwrap().len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    for round in 1..4 {
+        let already = acks.lock().unwrap().len();
+        within(reached(already + 100 * round)).await;
+        tokio::task::block_in_place(|| {
+            server.kill();
+            server.restart();
+        });
+    }
+    let already = acks.lock().unwrap().len();
+    within(reached(already + 50)).await;
+    stop.store(true, Ordering::SeqCst);
+    while let Some(writer) = within(writers.join_next()).await {
+        writer.unwrap();
+    }
+    let acks = acks.lock().unwrap().clone();
+    let found: Vec<i64> = ids(&store).await;
+    assert_eq!(found.iter().copied().collect::<BTreeSet<_>>(), acks);
+    let parts: Outcome<Vec<i64>> =
+        store.read(|tx| Ok(tx.query("SELECT item FROM parts ORDER BY item", &[], |row| row.get(0))?)).await;
+    assert_eq!(plain(parts).unwrap(), found, "each once");
+    assert_eq!(store.health(), Health::Ready);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_down_is_waited_for_within_bounds_and_found_again() {
+    let server = Postgres::start(&[], &[]);
+    let dir = Dir::at(server.database());
+    let mut config = config();
+    config.outage_patience = Duration::from_millis(300);
+    let store = open(&dir, config);
+    insert(&store, 1).await.unwrap();
+    tokio::task::block_in_place(|| server.stop());
+    let hurried = Call::new(Deadline::after(Duration::from_millis(100)), Trace::new(1, 2));
+    let write = store.once(&hurried, |tx| Ok(tx.execute("INSERT INTO items (id) VALUES (2)", &[])?));
+    assert_eq!(platform(plain(within(write).await).unwrap_err()).kind(), FaultKind::Degraded);
+    let fault = platform(within(insert(&store, 3)).await.unwrap_err());
+    assert_eq!(fault.kind(), FaultKind::Degraded);
+    assert!(matches!(store.health(), Health::Degraded(_)), "{:?}", store.health());
+    tokio::task::block_in_place(|| server.restart());
+    // It finds out by itself.
+    within(async {
+        while store.health() != Health::Ready {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    insert(&store, 4).await.unwrap();
+    assert_eq!(ids(&store).await, [1, 4]);
+}
+
+#[test]
+fn addresses_that_lead_nowhere_are_told_in_one_line_without_the_password() {
+    let mut config = config();
+    config.outage_patience = Duration::from_millis(200);
+    let server = Postgres::shared();
+    let wrong = server.url("postgres").replace("s3cret@", "wr0ng@");
+    for (url, complaint) in [
+        (wrong.as_str(), "password authentication failed"),
+        (&server.url("nowhere"), "does not exist"),
+        ("postgres://a:wr0ng@127.0.0.1:1/x", "cannot be reached"),
+        (&format!("{}?sslmode=require", server.url("postgres")), "cannot be reached"),
+    ] {
+        let error =
+            Store::connect(url, "test", &[ITEMS], Handles::system(), config.clone()).unwrap_err().to_string();
+        assert!(error.contains(complaint) && !error.contains('\n'), "{error}");
+        assert!(!error.contains("wr0ng") && !error.contains("s3cret"), "{error}");
+    }
+}
