@@ -6,7 +6,7 @@
 
 mod anytime;
 pub(crate) mod audit;
-mod caller;
+pub(crate) mod caller;
 #[cfg(target_os = "linux")]
 mod durability;
 mod failpoints;

@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod faults;
 mod journeys;
+mod operations;
 mod orders;
 mod policies;
 mod processes;

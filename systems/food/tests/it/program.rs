@@ -82,6 +82,17 @@ impl Food {
         headers: &[String],
         body: Option<&Value>,
     ) -> Answer {
+        self.try_request(method, path, headers, body).expect("a whole answer")
+    }
+
+    /// The same of a program that may end meanwhile.
+    fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[String],
+        body: Option<&Value>,
+    ) -> std::io::Result<Answer> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
         for header in headers {
@@ -90,13 +101,13 @@ impl Food {
         if !body.is_empty() {
             head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }
-        let mut socket = self.connect();
-        socket.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
+        let mut socket = self.connect()?;
+        socket.write_all(format!("{head}\r\n{body}").as_bytes())?;
         let mut text = String::new();
-        socket.read_to_string(&mut text).unwrap();
-        let (head, text) = text.split_once("\r\n\r\n").expect("a whole answer");
+        socket.read_to_string(&mut text)?;
+        let (head, text) = text.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head: head.to_lowercase(), text: text.to_owned() }
+        Ok(Answer { status, head: head.to_lowercase(), text: text.to_owned() })
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> Answer {
@@ -107,6 +118,17 @@ impl Food {
         self.request("POST", path, &[bearer(token), format!("Idempotency-Key: {key}")], Some(body))
     }
 
+    /// The same of a program that may end meanwhile.
+    pub(crate) fn try_post(
+        &self,
+        path: &str,
+        token: &str,
+        key: &str,
+        body: &Value,
+    ) -> std::io::Result<Answer> {
+        self.try_request("POST", path, &[bearer(token), format!("Idempotency-Key: {key}")], Some(body))
+    }
+
     /// The events of a stream, until it has sent that many or ends.
     pub(crate) fn events(
         &self,
@@ -115,7 +137,7 @@ impl Food {
         last: Option<&str>,
         count: usize,
     ) -> Vec<(String, String)> {
-        let mut socket = self.connect();
+        let mut socket = self.connect().unwrap();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}\r\n{last}\r\n",
@@ -148,10 +170,10 @@ impl Food {
         &self.address
     }
 
-    fn connect(&self) -> TcpStream {
-        let socket = TcpStream::connect(&self.address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        let socket = TcpStream::connect(&self.address)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        Ok(socket)
     }
 
     /// An order of the first dish of the first restaurant.

@@ -87,6 +87,12 @@ impl Stage {
         lines[lines.len().saturating_sub(25)..].join("\n")
     }
 
+    /// How many lines of all starts say that.
+    pub(crate) fn said(&self, what: &str) -> usize {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        log.lines().filter(|line| line.contains(what)).count()
+    }
+
     fn log(&self) -> PathBuf {
         self.scratch.path().join("log")
     }

@@ -1,6 +1,7 @@
 //! A supervisor and its processes, as the system sees them.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use partie_testkit::Processes;
@@ -22,7 +23,11 @@ pub(crate) struct Company(Food);
 impl Company {
     /// Starts it on the data of a stage.
     pub(crate) fn start(stage: &Stage) -> Self {
-        let mut command = food();
+        Self::start_as(stage, food())
+    }
+
+    /// Starts it by a command that ends with the program.
+    pub(crate) fn start_as(stage: &Stage, mut command: Command) -> Self {
         command.args(["up", "--processes"]);
         Self(stage.start_as(command).expect("it starts"))
     }
