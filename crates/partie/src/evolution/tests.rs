@@ -566,6 +566,53 @@ fn an_event_moves_on_by_its_handlers_first() {
     std::fs::remove_dir_all(dir).unwrap();
 }
 
+/// How it went, with a place for what later programs say.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-open" = true))]
+enum Open {
+    Well,
+    #[serde(other)]
+    Other,
+}
+
+/// The same, later.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-open" = true))]
+enum OpenLater {
+    Well,
+    Badly,
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Event)]
+#[event("race.ended", version = 1, subject = "race")]
+struct Ended {
+    race: String,
+    how: Open,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Event)]
+#[event("race.ended", version = 1, subject = "race")]
+struct EndedLater {
+    race: String,
+    how: OpenLater,
+}
+
+#[test]
+fn an_open_enumeration_may_grow_and_its_readers_bear_it() {
+    let was = partie_contract::event_document(&EventSpec::of::<Ended>());
+    let is = partie_contract::event_document(&EventSpec::of::<EndedLater>());
+    assert_eq!(broken(&was, |now| *now = is.clone()), []);
+    assert_eq!(serde_json::from_str::<Open>("\"badly\"").unwrap(), Open::Other);
+    // Closed, it would break them.
+    let closed =
+        serde_json::from_str::<Value>(&was.to_string().replace("\"x-open\":true", "\"x\":1")).unwrap();
+    assert_eq!(broken(&closed, |now| *now = is).len(), 1);
+}
+
 /// Sets a value, whether it is there or not.
 fn put(document: &mut Value, pointer: &str, value: Value) {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
