@@ -264,7 +264,7 @@ impl From<serde_json::Error> for Unreadable {
 }
 
 /// Reads the version before an event's, or one before that. For the derive.
-pub(crate) fn from_previous<E: Event + From<P>, P: Event>(
+pub fn from_previous<E: Event + From<P>, P: Event>(
     version: u16,
     data: Value,
 ) -> Option<Result<E, serde_json::Error>> {

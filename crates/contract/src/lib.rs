@@ -129,20 +129,11 @@ pub mod via_partie {
 /// What the macros' output refers to. Not for people.
 #[doc(hidden)]
 pub mod __private {
-    use serde_json::Value;
-
-    use crate::event::{self, Event};
+    pub use crate::event::from_previous;
     pub use crate::id::{UuidText, parse_uuid, uuid_schema};
     pub use crate::problem::{Member, Members, own_code};
     pub use schemars;
     pub use serde;
     pub use serde_json;
     pub use uuid::Uuid;
-
-    pub fn from_previous<E: Event + From<P>, P: Event>(
-        version: u16,
-        data: Value,
-    ) -> Option<Result<E, serde_json::Error>> {
-        event::from_previous::<E, P>(version, data)
-    }
 }

@@ -79,7 +79,7 @@ impl Pair<'_> {
         let next = self.next();
         let mut plain = |key: &str, why: &str| {
             if was.pointer(key) != is.pointer(key) {
-                let text = |of: &Value| of.pointer(key).map_or("nothing".to_owned(), text);
+                let text = |of: &Value| of.pointer(key).map_or_else(|| "nothing".to_owned(), text);
                 found.push(self.one(format!("{at}{key}"), text(was), text(is), why.into(), &next));
             }
         };
@@ -239,3 +239,6 @@ fn lost_access(was: &Value, is: &Value) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,17 @@
 //! It knows the part of JSON Schema that types of contracts become. Readers are tolerant of members they do not know, as
 //! Partie's are between services; a server is not, towards its users.
 
+mod node;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+pub(super) use self::node::escaped;
+use self::node::{
+    Node, accepts, bound, expanded, is_anything, is_counterpart, kind, name, names, node, range, requires,
+    resolved, within,
+};
 use super::change::Why;
 
 /// Who reads what whom wrote.
@@ -45,15 +52,6 @@ struct Fit<'a> {
     found: Vec<Misfit>,
 }
 
-/// A schema and where it stands in its document.
-#[derive(Debug, Clone)]
-struct Node {
-    schema: Value,
-    pointer: String,
-}
-
-/// How deep a type may be nested in references before somebody is making fun of us.
-const DEEPEST: usize = 64;
 /// Bounds a reader may have from below, and from above.
 const LOWER: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
 const UPPER: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
@@ -72,10 +70,6 @@ pub(super) fn misfits(documents: &Documents<'_>, reading: Reading, was: &str, is
         fit.nodes(&from, &to);
     }
     fit.found
-}
-
-fn node(document: &Value, pointer: &str) -> Option<Node> {
-    document.pointer(pointer).map(|schema| Node { schema: schema.clone(), pointer: pointer.to_owned() })
 }
 
 // === impl Fit ===
@@ -115,7 +109,8 @@ impl Fit<'_> {
                 let Some(wanted) = wants else { continue };
                 let fits = has.is_some_and(|has| if is_lower { has >= wanted } else { has <= wanted });
                 if !fits {
-                    let text = |bound: Option<f64>| bound.map_or("none".to_owned(), |it| it.to_string());
+                    let text =
+                        |bound: Option<f64>| bound.map_or_else(|| "none".to_owned(), |it| it.to_string());
                     self.found(writer, reader, key, Why::Bound(key), text(has), text(wants));
                 }
             }
@@ -126,7 +121,8 @@ impl Fit<'_> {
             };
             let (has, wants) = (stated(from), stated(to));
             if wants.is_some() && has != wants {
-                let text = |value: Option<Value>| value.map_or("none".to_owned(), |it| it.to_string());
+                let text =
+                    |value: Option<Value>| value.map_or_else(|| "none".to_owned(), |it| it.to_string());
                 self.found(writer, reader, key, Why::Bound(key), text(has), text(wants));
             }
         }
@@ -147,7 +143,7 @@ impl Fit<'_> {
             match wants.contains_key(name) {
                 true => self.nodes(&within(writer, &at), &within(reader, &at)),
                 false if self.reading == Reading::Sent && !takes_others => {
-                    let was = self::name(schema);
+                    let was = node::name(schema);
                     self.found(writer, reader, &at, Why::Removed, was, "gone".to_owned());
                 }
                 false => {}
@@ -158,10 +154,10 @@ impl Fit<'_> {
             let (always, needed) = (requires(from, name), requires(to, name));
             match has.contains_key(name) {
                 false if self.reading == Reading::Written => {
-                    self.found(writer, reader, &at, Why::Removed, "gone".to_owned(), self::name(schema));
+                    self.found(writer, reader, &at, Why::Removed, "gone".to_owned(), node::name(schema));
                 }
                 false if needed => {
-                    let is = format!("{}, required", self::name(schema));
+                    let is = format!("{}, required", node::name(schema));
                     self.found(writer, reader, &at, Why::Required, "not there".to_owned(), is);
                 }
                 true if needed && !always => {
@@ -200,193 +196,4 @@ impl Fit<'_> {
         let slash = if at.is_empty() { "" } else { "/" };
         self.found.push(Misfit { pointer: format!("{}{slash}{at}", node.pointer), was, is, why });
     }
-}
-
-// === schemas ===
-
-/// Follows references.
-fn resolved(document: &Value, node: &Node) -> Node {
-    let mut at = node.clone();
-    for _ in 0..DEEPEST {
-        let Some(reference) = at.schema["$ref"].as_str() else { break };
-        let pointer = reference.trim_start_matches('#').to_owned();
-        let Some(schema) = document.pointer(&pointer) else { break };
-        at = Node { schema: schema.clone(), pointer };
-    }
-    at
-}
-
-/// The alternatives of a schema, each of one type or one value.
-fn expanded(document: &Value, node: &Node, depth: usize) -> Vec<Node> {
-    let node = resolved(document, node);
-    let Some(object) = node.schema.as_object().filter(|_| depth < DEEPEST) else { return vec![node] };
-    if let Some(all) = object.get("allOf").and_then(Value::as_array) {
-        let merged = all.iter().fold(without(object, "allOf"), |merged, one| {
-            let one = Node { schema: one.clone(), pointer: node.pointer.clone() };
-            merge(merged, &resolved(document, &one).schema)
-        });
-        return expanded(document, &Node { schema: merged, ..node }, depth + 1);
-    }
-    for key in ["oneOf", "anyOf"] {
-        let Some(alternatives) = object.get(key).and_then(Value::as_array) else { continue };
-        let common = without(object, key);
-        let each = alternatives.iter().enumerate().flat_map(|(number, one)| {
-            let pointer = format!("{}/{key}/{number}", node.pointer);
-            let one = resolved(document, &Node { schema: one.clone(), pointer });
-            let schema = if common["properties"].is_object() {
-                merge(common.clone(), &one.schema)
-            } else {
-                one.schema
-            };
-            expanded(document, &Node { schema, pointer: one.pointer }, depth + 1)
-        });
-        return each.collect();
-    }
-    if let Some(values) = object.get("enum").and_then(Value::as_array) {
-        let each = values.iter().map(|value| Node {
-            schema: serde_json::json!({ "const": value }),
-            pointer: node.pointer.clone(),
-        });
-        return each.collect();
-    }
-    if let Some(types) = object.get("type").and_then(Value::as_array) {
-        let each = types.iter().map(|one| {
-            // The rest of the schema is about the other types.
-            let mut schema = if one == "null" { Value::Object(Map::new()) } else { node.schema.clone() };
-            schema["type"] = one.clone();
-            Node { schema, pointer: node.pointer.clone() }
-        });
-        return each.collect();
-    }
-    vec![node]
-}
-
-fn without(object: &Map<String, Value>, key: &str) -> Value {
-    object.iter().filter(|(own, _)| *own != key).map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
-/// One schema that says what both say.
-fn merge(mut into: Value, from: &Value) -> Value {
-    for (key, value) in from.as_object().into_iter().flatten() {
-        match (&mut into[key.as_str()], value) {
-            (Value::Object(own), Value::Object(more)) => own.extend(more.clone()),
-            (Value::Array(own), Value::Array(more)) => own.extend(more.iter().cloned()),
-            (own, value) => *own = value.clone(),
-        }
-    }
-    into
-}
-
-/// The schema at a place inside.
-fn within(node: &Node, at: &str) -> Node {
-    let schema = node.schema.pointer(&format!("/{at}")).cloned().unwrap_or(Value::Bool(true));
-    Node { schema, pointer: format!("{}/{at}", node.pointer) }
-}
-
-fn kind(schema: &Value) -> Option<&str> {
-    match schema["type"].as_str() {
-        None if schema["properties"].is_object() => Some("object"),
-        kind => kind,
-    }
-}
-
-fn is_anything(schema: &Value) -> bool {
-    kind(schema).is_none() && schema.get("const").is_none()
-}
-
-/// Whether values of one kind can be values of the other, apart from what is inside of them.
-fn accepts(from: &Value, to: &Value) -> bool {
-    match (from.get("const"), to.get("const")) {
-        _ if is_anything(to) => true,
-        (Some(from), Some(to)) => from == to,
-        (None, Some(_)) => false,
-        (Some(value), None) => kind(to).is_some_and(|kind| is_of(value, kind)),
-        (None, None) => match (kind(from), kind(to)) {
-            (Some("integer"), Some("number")) => true,
-            (from, to) => from == to,
-        },
-    }
-}
-
-fn is_of(value: &Value, kind: &str) -> bool {
-    match kind {
-        "string" => value.is_string(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        "null" => value.is_null(),
-        _ => false,
-    }
-}
-
-/// Whether these are the same alternative: of objects, those with the same tag, or the same one member.
-fn is_counterpart(from: &Value, to: &Value) -> bool {
-    let tags = |schema: &Value| -> Vec<(String, Value)> {
-        let members = schema["properties"].as_object().into_iter().flatten();
-        members.filter_map(|(name, of)| Some((name.clone(), of.get("const")?.clone()))).collect()
-    };
-    match (tags(from), tags(to)) {
-        (from, to) if !from.is_empty() || !to.is_empty() => from == to,
-        _ => from["required"] == to["required"],
-    }
-}
-
-fn requires(schema: &Value, name: &str) -> bool {
-    schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name))
-}
-
-/// A bound, be it written down or that of an integer's format.
-fn bound(schema: &Value, key: &str) -> Option<f64> {
-    let of_format = range(schema).and_then(|(lowest, highest)| match key {
-        "minimum" => Some(lowest),
-        "maximum" => Some(highest),
-        _ => None,
-    });
-    let stated = schema[key].as_f64();
-    match key {
-        "minimum" => stated.into_iter().chain(of_format).reduce(f64::max),
-        "maximum" => stated.into_iter().chain(of_format).reduce(f64::min),
-        _ => stated,
-    }
-}
-
-/// What an integer of that format can be.
-fn range(schema: &Value) -> Option<(f64, f64)> {
-    Some(match schema["format"].as_str()? {
-        "int8" => (i8::MIN.into(), i8::MAX.into()),
-        "uint8" => (0.0, u8::MAX.into()),
-        "int16" => (i16::MIN.into(), i16::MAX.into()),
-        "uint16" => (0.0, u16::MAX.into()),
-        "int32" => (i32::MIN.into(), i32::MAX.into()),
-        "uint32" => (0.0, u32::MAX.into()),
-        "int64" | "int" => (-(2f64.powi(63)), 2f64.powi(63)),
-        "uint64" | "uint" => (0.0, 2f64.powi(64)),
-        _ => return None,
-    })
-}
-
-/// A schema in a few words.
-fn name(schema: &Value) -> String {
-    let last = |reference: &str| reference.rsplit('/').next().unwrap_or_default().to_owned();
-    if let Some(value) = schema.get("const") {
-        return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    }
-    match (schema["$ref"].as_str(), kind(schema), schema["format"].as_str()) {
-        (Some(reference), ..) => last(reference),
-        (None, Some(kind), Some(format)) if kind != "null" => format!("{kind} ({format})"),
-        (None, Some(kind), _) => kind.to_owned(),
-        _ => ["anyOf", "oneOf"].iter().find_map(|key| schema[*key].as_array()).map_or_else(
-            || "anything".to_owned(),
-            |all| all.iter().map(name).collect::<Vec<_>>().join(" or "),
-        ),
-    }
-}
-
-fn names(nodes: &[Node]) -> String {
-    nodes.iter().map(|node| name(&node.schema)).collect::<Vec<_>>().join(", ")
-}
-
-/// A name as a part of a JSON Pointer (RFC 6901).
-pub(super) fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }

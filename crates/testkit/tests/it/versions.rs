@@ -100,6 +100,27 @@ mod new {
     }
 }
 
+/// The next version of the contract, which breaks the first: tables are counted from another side.
+mod next {
+    use partie_contract::{Call, Outcome, contract};
+
+    use super::new::{Table, TableError, Wish};
+
+    /// Tables.
+    #[contract(service = "tables", version = 2)]
+    pub(super) trait Tables {
+        /// Takes a table.
+        #[put("/tables/{place}", roles = ["guest", "service"])]
+        async fn sit(&self, cx: &Call, place: String, wish: Wish) -> Outcome<Table, TableError>;
+    }
+
+    impl Tables for super::new::Room {
+        async fn sit(&self, _: &Call, _: String, wish: Wish) -> Outcome<Table, TableError> {
+            Ok(Table { seats: wish.seats + 100, window: None })
+        }
+    }
+}
+
 async fn old_room() -> TestRun {
     let service = partie::Service::new("tables").store(&[]);
     TestSystem::new()
@@ -171,5 +192,20 @@ async fn a_new_client_and_an_old_server() {
     let answer = answer.unwrap();
     assert_eq!(answer.status, 422);
     assert!(answer.text().contains("/window"), "{}", answer.text());
+    room.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_serves_two_versions_of_a_contract_beside_each_other() {
+    let service = partie::Service::new("tables").store(&[]).start(async |_| Ok(new::Room));
+    let both = service.serve(new::Tables::routes()).serve(next::Tables::routes());
+    let room = TestSystem::new().service(both).start().await;
+    let (first, second): (old::TablesClient, next::TablesClient) =
+        (room.client_as("guest"), room.client_as("guest"));
+    let table = first.sit(&room.call().keyed(), 4, old::Wish { seats: 2 }).await;
+    assert_eq!(table.unwrap(), old::Table { seats: 2 });
+    let wish = new::Wish { seats: 2, window: None };
+    let table = second.sit(&room.call(), "window".to_owned(), wish).await;
+    assert_eq!(table.unwrap().seats, 102);
     room.stop().await;
 }
