@@ -74,6 +74,10 @@ impl Rings {
         Self { outgoing: Some(Outgoing::default()), ..Self::default() }
     }
 
+    pub(crate) fn are_shared(&self) -> bool {
+        self.outgoing.is_some()
+    }
+
     pub(crate) fn bell(&self, channel: &str) -> Bell {
         let poll = self.outgoing.is_some().then_some(POLL);
         let mut channels = lock(&self.channels);

@@ -64,7 +64,11 @@ const LEASES: usize = 64;
 ///
 /// Dropping the last handle closes the store some time later; [`close`](Self::close) says when.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    inner: Arc<Inner>,
+    /// What it writes under.
+    lease: Option<Lease>,
+}
 
 // === impl Store ===
 
@@ -106,7 +110,7 @@ impl Store {
         };
         // From here on dropping `inner` ends what was started.
         opened.start(&inner.shared, &inner.writes, &inner.reads, closed).map_err(OpenError::Thread)?;
-        let store = Self(Arc::new(inner));
+        let store = Self { inner: Arc::new(inner), lease: None };
         store.read_keys();
         Ok(store)
     }
@@ -149,7 +153,7 @@ impl Store {
         let inner = Inner { shared, writes, reads: queue, keys, aside, settings, open };
         // From here on dropping `inner` ends what was started.
         opened.start(&inner.shared, &inner.writes, asked, closed).map_err(OpenError::Thread)?;
-        Ok(Self(Arc::new(inner)))
+        Ok(Self { inner: Arc::new(inner), lease: None })
     }
 
     fn share(
@@ -192,8 +196,8 @@ impl Store {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let (inner, at) = (Arc::clone(&self.0), Location::caller());
-        async move { inner.write(None, closure, at).await }
+        let (inner, lease, at) = (Arc::clone(&self.inner), self.lease.clone(), Location::caller());
+        async move { inner.write(None, fenced(lease, closure), at).await }
     }
 
     /// Runs a closure as one transaction under the call's idempotency key: what it did, and the answer to be replayed,
@@ -217,10 +221,12 @@ impl Store {
         T: Render,
         E: Problem,
     {
-        let (inner, call, at) = (Arc::clone(&self.0), cx.clone(), Location::caller());
+        let (inner, call, at) = (Arc::clone(&self.inner), cx.clone(), Location::caller());
+        let lease = self.lease.clone();
         async move {
             let (keys, own) = (Arc::clone(&inner.keys), call.clone());
-            inner.write(Some(call), move |tx| keys.run(tx, &own, &closure), at).await
+            let keyed = fenced(lease, move |tx: &mut Tx| keys.run(tx, &own, &closure));
+            inner.write(Some(call), keyed, at).await
         }
     }
 
@@ -237,7 +243,7 @@ impl Store {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let (inner, at) = (Arc::clone(&self.0), Location::caller());
+        let (inner, at) = (Arc::clone(&self.inner), Location::caller());
         async move { inner.read(closure, at).await }
     }
 
@@ -250,7 +256,7 @@ impl Store {
     /// as [`read`](Self::read).
     #[track_caller]
     pub fn replay(&self, cx: &Call) -> impl Future<Output = Result<Replay, Platform>> + Send + use<> {
-        let (inner, call, at) = (Arc::clone(&self.0), cx.clone(), Location::caller());
+        let (inner, call, at) = (Arc::clone(&self.inner), cx.clone(), Location::caller());
         async move {
             let Some(key) = call.key() else { return Ok(Replay::New(Claim::default())) };
             let claim = inner.keys.claim(&call, key).await?;
@@ -277,7 +283,7 @@ impl Store {
     pub async fn prune(&self) -> Result<usize, Platform> {
         let mut total = 0;
         loop {
-            let keys = Arc::clone(&self.0.keys);
+            let keys = Arc::clone(&self.inner.keys);
             let pruned: Outcome<usize> = self.write(move |tx| Ok(keys.prune(tx)?)).await;
             let pruned = pruned.map_err(plain)?;
             total += pruned;
@@ -293,7 +299,7 @@ impl Store {
     /// # Errors
     /// [`CopyError`]; nothing is left of the copy then.
     pub async fn backup(&self, to: &Path) -> Result<(), CopyError> {
-        let (shared, to) = (Arc::clone(&self.0.shared), to.to_owned());
+        let (shared, to) = (Arc::clone(&self.inner.shared), to.to_owned());
         let Some(from) = shared.file.clone() else {
             return Err(CopyError::Server { name: shared.name.to_string() });
         };
@@ -318,7 +324,7 @@ impl Store {
     /// Which life of the database this is: 0 until it is restored from a copy for the first time, and after each restore
     /// more than ever before. What was told to others in an earlier epoch may not be known to this one.
     pub fn epoch(&self) -> i64 {
-        self.0.shared.epoch
+        self.inner.shared.epoch
     }
 
     /// Waits for the right to be the only one among all replicas that does something. See [`Lease`].
@@ -326,35 +332,47 @@ impl Store {
     /// It waits for as long as somebody else has the lease, at most [`Config::lease_time`] longer than that one lives, and
     /// for ever once the store is closed.
     pub fn lease(&self, name: &str) -> impl Future<Output = Lease> + Send + use<> {
-        let (inner, name) = (Arc::clone(&self.0), name.to_owned());
+        let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
         async move { inner.lease(&name).await }
+    }
+
+    /// This store for the holder of a lease: what is written through it begins with [`Tx::fence`], and what it reads does
+    /// not. The lease is kept for as long as the handle is.
+    #[must_use]
+    pub fn under(&self, lease: &Lease) -> Self {
+        Self { inner: Arc::clone(&self.inner), lease: Some(lease.clone()) }
+    }
+
+    /// Whether other processes may have the same store.
+    pub fn is_shared(&self) -> bool {
+        self.inner.shared.rings.are_shared()
     }
 
     /// Rings a bell in all replicas: whoever waits for it looks again. From a transaction, [`Tx::ring`].
     pub fn ring(&self, channel: &str) {
-        self.0.shared.rings.ring(channel);
+        self.inner.shared.rings.ring(channel);
     }
 
     /// Hears a bell, rung in this process or in another that has the same store.
     pub fn bell(&self, channel: &str) -> Bell {
-        self.0.shared.rings.bell(channel)
+        self.inner.shared.rings.bell(channel)
     }
 
     /// Carries out what is queued, takes nothing more, and releases the lock. Returns when that is done.
     pub async fn close(&self) {
-        self.0.shut();
-        let mut open = self.0.open.clone();
+        self.inner.shut();
+        let mut open = self.inner.open.clone();
         while open.changed().await.is_ok() {}
     }
 
     /// How the store is.
     pub fn health(&self) -> Health {
-        self.0.shared.status.health()
+        self.inner.shared.status.health()
     }
 
     /// Ends when the store has failed, with the reason: the process has to end too. See [`Health::Failed`].
     pub fn failed(&self) -> impl Future<Output = Arc<str>> + Send + use<> {
-        let mut health = self.0.shared.status.watch();
+        let mut health = self.inner.shared.status.watch();
         async move {
             if let Ok(health) = health.wait_for(|health| matches!(health, Health::Failed(_))).await
                 && let Health::Failed(reason) = &*health
@@ -368,51 +386,51 @@ impl Store {
 
     /// What it has done.
     pub fn stats(&self) -> Stats {
-        self.0.shared.status.stats()
+        self.inner.shared.status.stats()
     }
 
     /// The settings of the database as it reports them, by SQLite's names: `synchronous` 2 is `FULL`.
     pub fn settings(&self) -> &[(&'static str, String)] {
-        &self.0.settings
+        &self.inner.settings
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.0.shared.name
+        &self.inner.shared.name
     }
 
     /// Lets every transaction reach something ([`Tx::attached`]). What was attached of the same type is replaced. For
     /// parts that are woken by commits.
     pub fn attach<T: Any + Send + Sync>(&self, thing: Arc<T>) {
-        self.0.shared.attached.set(thing);
+        self.inner.shared.attached.set(thing);
     }
 
     /// What was attached.
     pub fn attached<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.0.shared.attached.get()
+        self.inner.shared.attached.get()
     }
 
     /// Business time.
     pub fn clock(&self) -> &Clock {
-        &self.0.shared.handles.clock
+        &self.inner.shared.handles.clock
     }
 
     /// Fresh ids.
     pub fn ids(&self) -> &Ids {
-        &self.0.shared.handles.ids
+        &self.inner.shared.handles.ids
     }
 
     /// What is going on.
     pub fn activity(&self) -> &Activity {
-        &self.0.shared.handles.activity
+        &self.inner.shared.handles.activity
     }
 
     /// Fills the filter before the keys, on a reader's thread.
     fn read_keys(&self) {
-        if !self.0.keys.is_unread() {
+        if !self.inner.keys.is_unread() {
             return;
         }
-        let keys = Arc::clone(&self.0.keys);
+        let keys = Arc::clone(&self.inner.keys);
         let busy = self.activity().begin();
         let read = move |tx: &mut Tx| -> Outcome<()> {
             if let Err(error) = keys.read(tx) {
@@ -421,9 +439,22 @@ impl Store {
             Ok(())
         };
         let (task, _) = Task::new(read, None, busy, Location::caller());
-        if self.0.reads.push(task.detached()).is_err() {
+        if self.inner.reads.push(task.detached()).is_err() {
             warn!("the idempotency keys are not read at the start; each is looked up");
         }
+    }
+}
+
+/// A closure for the holder of a lease, or for anybody.
+fn fenced<T, E>(
+    lease: Option<Lease>,
+    closure: impl Fn(&mut Tx) -> Outcome<T, E>,
+) -> impl Fn(&mut Tx) -> Outcome<T, E> {
+    move |tx| {
+        if let Some(lease) = &lease {
+            tx.fence(lease)?;
+        }
+        closure(tx)
     }
 }
 

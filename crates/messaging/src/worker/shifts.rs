@@ -61,7 +61,9 @@ fn begin<S: Send + Sync + 'static>(duty: &Duty<S>, store: &Store, lease: &Lease,
                 match news {
                     Ok(news) if news.is_empty() => {}
                     Ok(news) => hub.want(news),
-                    Err(error) => warn!(store = store.name(), %error, "sagas that have news are looked for again"),
+                    Err(error) => {
+                        warn!(store = store.name(), %error, "sagas that have news are looked for again")
+                    }
                 }
             }
         });
