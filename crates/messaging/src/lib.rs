@@ -82,4 +82,4 @@ pub use saga::{
     SagaEntry, SagaView, Sagas, Signalled, Step, StepInfo, StepKind,
 };
 pub use timers::{ParkedTimer, Schedule, Timer};
-pub use worker::{MIGRATIONS, Stages, Worker, WorkerParts};
+pub use worker::{Decision, MIGRATIONS, Stages, Worker, WorkerParts};

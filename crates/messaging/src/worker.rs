@@ -13,7 +13,7 @@ use partie_store::{Migration, MigrationSet, Store, migrations};
 
 use self::duty::Duty;
 use self::shifts::shifts;
-use crate::broker::Broker;
+use crate::broker::{Broker, BrokerError, Parked, Skip};
 use crate::config::Config;
 use crate::consumer::Wait;
 use crate::handlers::{Bound, HandlerError, Handlers};
@@ -65,8 +65,18 @@ pub struct Stages {
 #[derive(Clone)]
 pub struct Worker(Arc<Inner>);
 
+/// Who decided something, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
 struct Inner {
     store: Store,
+    broker: Arc<dyn Broker>,
     stages: Stages,
     groups: Vec<String>,
     backlog: Arc<Backlog>,
@@ -118,7 +128,7 @@ impl Worker {
         let (wait_limit, turns) = (config.consumers.backlog_limit, Arc::clone(&hub.turns));
         let duty = Duty {
             service,
-            broker,
+            broker: Arc::clone(&broker),
             hub,
             backlog: Arc::clone(&backlog),
             events,
@@ -137,6 +147,7 @@ impl Worker {
         }
         Ok(Self(Arc::new(Inner {
             store,
+            broker,
             stages,
             groups,
             backlog,
@@ -189,6 +200,51 @@ impl Worker {
         let id = id.as_uuid();
         let view: Outcome<_> = self.0.store.read(move |tx| Ok(saga::view(tx, id)?)).await;
         view.unexpected()
+    }
+
+    /// The events that failed too often for a handler of this service, each with its group.
+    ///
+    /// # Errors
+    /// As [`Broker::parked`].
+    pub async fn parked_events(&self) -> Result<Vec<(String, Parked)>, BrokerError> {
+        let mut all = Vec::new();
+        for group in &self.0.groups {
+            let parked = self.0.broker.parked(group).await?;
+            all.extend(parked.into_iter().map(|parked| (group.clone(), parked)));
+        }
+        Ok(all)
+    }
+
+    /// Delivers a parked event again to the groups it is parked for, and says whether there was one. What waits behind it
+    /// follows.
+    ///
+    /// # Errors
+    /// As [`Broker::requeue`].
+    pub async fn requeue_event(&self, id: impl Id) -> Result<bool, BrokerError> {
+        let mut found = false;
+        for (group, parked) in self.parked_events().await? {
+            if parked.message.id == id.as_uuid() {
+                found |= self.0.broker.requeue(&group, &parked.key).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gives up a parked event for a group of this service, for good, and says whether there was one.
+    ///
+    /// # Errors
+    /// As [`Broker::skip`].
+    pub async fn skip_event(&self, group: &str, id: impl Id, by: Decision) -> Result<bool, BrokerError> {
+        let Decision { actor, reason } = by;
+        let event = id.as_uuid();
+        let parked = match self.0.groups.iter().any(|known| known == group) {
+            true => self.0.broker.parked(group).await?,
+            false => Vec::new(),
+        };
+        match parked.into_iter().find(|parked| parked.message.id == event) {
+            Some(Parked { key, .. }) => self.0.broker.skip(group, Skip { key, event, actor, reason }).await,
+            None => Ok(false),
+        }
     }
 
     /// The timers that failed too often, oldest first.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use partie_contract::{Client, Contract};
 
 pub(crate) use self::backstage::{Backstage, Front, Hand};
-pub use self::backstage::{Behind, BehindClient, BehindError};
+pub use self::backstage::{Behind, BehindClient, BehindError, SkipOrder};
 pub use self::dead_letters::{
     DeadLetter, DeadLetterError, DeadLetterId, DeadLetterKind, DeadLetterList, DeadLetters,
     DeadLettersClient, SkipEvent,

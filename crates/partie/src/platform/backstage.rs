@@ -3,16 +3,17 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use partie_contract::{Call, Id as _, Outcome, OutcomeExt as _, Platform, Problem, contract};
-use partie_messaging::{Broker, JobId, SagaView, TimerId, Worker};
+use partie_contract::{Call, FaultKind, Id as _, Outcome, OutcomeExt as _, Platform, Problem, contract};
+use partie_messaging::{BrokerError, Decision, JobId, SagaView, TimerId, Worker};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::dead_letters::{DeadLetter, DeadLetterId, DeadLetterKind};
 use super::sagas::SagaId;
 
 /// The background work of all services, as it is started.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Backstage {
-    pub(super) broker: Option<Arc<dyn Broker>>,
     hands: Arc<Mutex<Vec<(&'static str, Hand)>>>,
 }
 
@@ -28,17 +29,17 @@ pub(crate) enum Hand {
 /// What a service tells the platform about its background work, when they are not in one process.
 #[contract(service = "behind", prefix = "/behind")]
 pub trait Behind {
-    /// List its groups of consumers.
-    #[get("/groups", role = "service")]
-    async fn groups(&self, cx: &Call) -> Outcome<Vec<String>, BehindError>;
-
-    /// List its timers and jobs that are not tried any more.
+    /// List its events, timers and jobs that are not tried any more.
     #[get("/dead-letters", role = "service")]
     async fn dead_letters(&self, cx: &Call) -> Outcome<Vec<DeadLetter>, BehindError>;
 
-    /// Have a timer or a job tried again. Says whether there was one.
+    /// Have one tried again. Says whether there was one.
     #[post("/dead-letters/{id}/requeue", role = "service")]
     async fn requeue(&self, cx: &Call, id: DeadLetterId) -> Outcome<bool, BehindError>;
+
+    /// Give up an event for one handler. Says whether there was one.
+    #[post("/dead-letters/{id}/skip", role = "service")]
+    async fn skip(&self, cx: &Call, id: DeadLetterId, order: SkipOrder) -> Outcome<bool, BehindError>;
 
     /// Look at a saga.
     #[get("/sagas/{id}", role = "service")]
@@ -53,6 +54,17 @@ pub enum BehindError {
     NotHere,
 }
 
+/// Which event is given up for whom, and who wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SkipOrder {
+    /// For which handler.
+    pub handler: String,
+    /// Who decided.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// Answers for the worker of one service.
 pub(crate) struct Front {
     pub(crate) service: &'static str,
@@ -62,10 +74,6 @@ pub(crate) struct Front {
 // === impl Backstage ===
 
 impl Backstage {
-    pub(crate) fn new(broker: Option<Arc<dyn Broker>>) -> Self {
-        Self { broker, hands: Arc::default() }
-    }
-
     pub(crate) fn add(&self, service: &'static str, hand: Hand) {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner).push((service, hand));
     }
@@ -84,14 +92,7 @@ impl fmt::Debug for Backstage {
 // === impl Hand ===
 
 impl Hand {
-    pub(super) async fn groups(&self) -> Result<Vec<String>, Platform> {
-        match self {
-            Self::Here(worker) => Ok(worker.groups().to_vec()),
-            Self::There(client, calls) => said(client().groups(&calls()).await),
-        }
-    }
-
-    /// Timers and jobs that are not tried any more.
+    /// Events, timers and jobs that are not tried any more.
     pub(super) async fn dead_letters(&self, service: &'static str) -> Result<Vec<DeadLetter>, Platform> {
         match self {
             Self::Here(worker) => dead_letters(service, worker).await,
@@ -104,6 +105,14 @@ impl Hand {
         match self {
             Self::Here(worker) => requeue(worker, id).await,
             Self::There(client, calls) => said(client().requeue(&calls(), id).await),
+        }
+    }
+
+    /// Gives an event up for one handler, and says whether there was one.
+    pub(super) async fn skip(&self, id: DeadLetterId, order: SkipOrder) -> Result<bool, Platform> {
+        match self {
+            Self::Here(worker) => skip(worker, id, order).await,
+            Self::There(client, calls) => said(client().skip(&calls(), id, order).await),
         }
     }
 
@@ -123,6 +132,18 @@ fn said<T>(outcome: Outcome<T, BehindError>) -> Result<T, Platform> {
 }
 
 async fn dead_letters(service: &'static str, worker: &Worker) -> Result<Vec<DeadLetter>, Platform> {
+    let events =
+        worker.parked_events().await.map_err(unavailable)?.into_iter().map(|(group, parked)| DeadLetter {
+            id: DeadLetterId::from_uuid(parked.message.id),
+            kind: DeadLetterKind::Event,
+            service: service.to_owned(),
+            handler: group,
+            key: Some(parked.key),
+            attempts: parked.attempts,
+            error: parked.error,
+            since: parked.since,
+            waiting: Some(parked.waiting),
+        });
     let timers = worker.parked_timers().await?.into_iter().map(|timer| DeadLetter {
         id: DeadLetterId::from_uuid(timer.id.as_uuid()),
         kind: DeadLetterKind::Timer,
@@ -145,27 +166,37 @@ async fn dead_letters(service: &'static str, worker: &Worker) -> Result<Vec<Dead
         since: job.since,
         waiting: None,
     });
-    Ok(timers.chain(jobs).collect())
+    Ok(events.chain(timers).chain(jobs).collect())
 }
 
 async fn requeue(worker: &Worker, id: DeadLetterId) -> Result<bool, Platform> {
+    let event = worker.requeue_event(id).await.map_err(unavailable)?;
     let timer = worker.requeue_timer(TimerId::from_uuid(id.as_uuid())).await?;
-    Ok(worker.requeue_job(JobId::from_uuid(id.as_uuid())).await? || timer)
+    Ok(worker.requeue_job(JobId::from_uuid(id.as_uuid())).await? || timer || event)
+}
+
+async fn skip(worker: &Worker, id: DeadLetterId, order: SkipOrder) -> Result<bool, Platform> {
+    let SkipOrder { handler, actor, reason } = order;
+    worker.skip_event(&handler, id, Decision { actor, reason }).await.map_err(unavailable)
+}
+
+fn unavailable(error: BrokerError) -> Platform {
+    Platform::new(FaultKind::UpstreamUnavailable).caused_by(error)
 }
 
 // === impl Front ===
 
 impl Behind for Front {
-    async fn groups(&self, _: &Call) -> Outcome<Vec<String>, BehindError> {
-        Ok(self.worker.groups().to_vec())
-    }
-
     async fn dead_letters(&self, _: &Call) -> Outcome<Vec<DeadLetter>, BehindError> {
         Ok(dead_letters(self.service, &self.worker).await?)
     }
 
     async fn requeue(&self, _: &Call, id: DeadLetterId) -> Outcome<bool, BehindError> {
         Ok(requeue(&self.worker, id).await?)
+    }
+
+    async fn skip(&self, _: &Call, id: DeadLetterId, order: SkipOrder) -> Outcome<bool, BehindError> {
+        Ok(skip(&self.worker, id, order).await?)
     }
 
     async fn saga(&self, _: &Call, id: SagaId) -> Outcome<SagaView, BehindError> {

@@ -1,11 +1,11 @@
 //! The contract `DeadLetters`.
 
-use partie_contract::{Call, FaultKind, Id, NoContent, Outcome, Platform, Problem, Timestamp, contract, id};
-use partie_messaging::{BrokerError, Skip};
+use partie_contract::{Call, NoContent, Outcome, Problem, Timestamp, contract, id};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Backstage;
+use super::backstage::SkipOrder;
 
 id! {
     /// Names what is not tried any more: an event, a timer or a job.
@@ -94,7 +94,7 @@ pub struct SkipEvent {
 
 impl DeadLetters for Backstage {
     async fn list(&self, _: &Call) -> Outcome<DeadLetterList, DeadLetterError> {
-        let mut data = self.events().await?;
+        let mut data = Vec::new();
         for (service, hand) in self.hands() {
             data.extend(hand.dead_letters(service).await?);
         }
@@ -104,11 +104,6 @@ impl DeadLetters for Backstage {
 
     async fn requeue(&self, _: &Call, id: DeadLetterId) -> Outcome<NoContent, DeadLetterError> {
         let mut found = false;
-        for letter in self.events().await?.into_iter().filter(|letter| letter.id == id) {
-            if let (Some(broker), Some(key)) = (&self.broker, &letter.key) {
-                found |= broker.requeue(&letter.handler, key).await.map_err(unavailable)?;
-            }
-        }
         for (_, hand) in self.hands() {
             found |= hand.requeue(id).await?;
         }
@@ -121,43 +116,12 @@ impl DeadLetters for Backstage {
         id: DeadLetterId,
         skip: SkipEvent,
     ) -> Outcome<NoContent, DeadLetterError> {
-        let letters = self.events().await?;
-        let letter = letters.into_iter().find(|letter| letter.id == id && letter.handler == skip.handler);
-        let (Some(broker), Some(key)) = (&self.broker, letter.and_then(|letter| letter.key)) else {
-            return Err(DeadLetterError::NotFound.into());
-        };
-        let decision =
-            Skip { key, event: id.as_uuid(), actor: cx.subject()?.to_owned(), reason: skip.reason };
-        let skipped = broker.skip(&skip.handler, decision).await.map_err(unavailable)?;
-        if skipped { Ok(NoContent) } else { Err(DeadLetterError::NotFound.into()) }
+        let SkipEvent { handler, reason } = skip;
+        // A group's name begins with its service's.
+        let service = handler.split('/').next().unwrap_or_default();
+        let hand = self.hands().into_iter().find(|(name, _)| *name == service);
+        let Some((_, hand)) = hand else { return Err(DeadLetterError::NotFound.into()) };
+        let order = SkipOrder { actor: cx.subject()?.to_owned(), handler, reason };
+        if hand.skip(id, order).await? { Ok(NoContent) } else { Err(DeadLetterError::NotFound.into()) }
     }
-}
-
-impl Backstage {
-    /// The events whose keys are parked.
-    async fn events(&self) -> Result<Vec<DeadLetter>, Platform> {
-        let mut data = Vec::new();
-        let Some(broker) = &self.broker else { return Ok(data) };
-        for (service, hand) in self.hands() {
-            for group in hand.groups().await? {
-                let parked = broker.parked(&group).await.map_err(unavailable)?;
-                data.extend(parked.into_iter().map(|parked| DeadLetter {
-                    id: DeadLetterId::from_uuid(parked.message.id),
-                    kind: DeadLetterKind::Event,
-                    service: service.to_owned(),
-                    handler: group.clone(),
-                    key: Some(parked.key),
-                    attempts: parked.attempts,
-                    error: parked.error,
-                    since: parked.since,
-                    waiting: Some(parked.waiting),
-                }));
-            }
-        }
-        Ok(data)
-    }
-}
-
-fn unavailable(error: BrokerError) -> Platform {
-    Platform::new(FaultKind::UpstreamUnavailable).caused_by(error)
 }

@@ -129,7 +129,7 @@ impl System {
             stages: Stages::default(),
             config: config.messaging.clone(),
         };
-        let backstage = Backstage::new(background.broker.clone());
+        let backstage = Backstage::default();
         let mut services = edges::callees_first(self.services);
         if has_platform {
             services.push(platform::service(backstage.clone()));

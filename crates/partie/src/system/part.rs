@@ -302,7 +302,7 @@ impl Assembly {
         if pass.engine().is_none() {
             launch.mesh.discover(Arc::new(registry.clone()));
         }
-        let backstage = Backstage::new(Some(Arc::new(broker.clone())));
+        let backstage = Backstage::default();
         for service in services {
             backstage.add(service, pass.hand(launch.mesh.clone(), service));
         }
