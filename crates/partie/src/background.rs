@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use partie_contract::BoxError;
-use partie_messaging::{Broker, Config, Handlers, Stages, Worker, WorkerParts};
+use partie_messaging::{
+    Broker, BrokerConfig, BrokerUrlError, Config, Handlers, Log, LogBroker, LogBrokerConfig, Stages, Worker,
+    WorkerParts,
+};
+use partie_store::Store;
 
 use crate::service::Start;
 
@@ -11,9 +15,47 @@ use crate::service::Start;
 #[derive(Debug, Clone)]
 pub(crate) struct Background {
     /// Absent when no service has a store: nobody can say or hear anything.
-    pub(crate) broker: Option<Arc<dyn Broker>>,
+    pub(crate) carrier: Option<Carrier>,
     pub(crate) stages: Stages,
     pub(crate) config: Config,
+}
+
+/// What carries the events.
+#[derive(Debug, Clone)]
+pub(crate) enum Carrier {
+    /// A broker for all services.
+    Broker(Arc<dyn Broker>),
+    /// A vendor's log. With its own store each service makes a broker of it.
+    Log(Arc<dyn Log>, LogBrokerConfig),
+}
+
+// === impl Carrier ===
+
+impl Carrier {
+    /// The vendor's, if one is configured. Nothing is asked of it yet.
+    pub(crate) fn vendor(config: &BrokerConfig) -> Result<Option<Self>, BrokerUrlError> {
+        let Some(url) = &config.url else { return Ok(None) };
+        Ok(Some(Self::Log(url.open(&config.log)?, config.groups.clone())))
+    }
+
+    /// The broker of the service with that store. It ends with the stages.
+    fn broker(&self, store: &Store, stages: &Stages) -> Arc<dyn Broker> {
+        match self {
+            Self::Broker(broker) => Arc::clone(broker),
+            Self::Log(log, config) => {
+                let mut config = config.clone();
+                config.shared_store |= store.is_shared();
+                let broker = LogBroker::new(Arc::clone(log), store.clone(), config);
+                // Nobody consumes any more when the relays are told to end.
+                let (closing, stopped) = (broker.clone(), stages.relay.stopped());
+                stages.relay.spawn(async move {
+                    stopped.await;
+                    closing.close().await;
+                });
+                Arc::new(broker)
+            }
+        }
+    }
 }
 
 // === impl Background ===
@@ -26,7 +68,7 @@ impl Background {
         handlers: Handlers<S>,
         state: Arc<S>,
     ) -> Result<Option<Worker>, BoxError> {
-        let (Some(store), Some(broker)) = (start.store.clone(), self.broker) else {
+        let (Some(store), Some(carrier)) = (start.store.clone(), self.carrier) else {
             return if handlers.is_empty() {
                 Ok(None)
             } else {
@@ -35,8 +77,8 @@ impl Background {
         };
         let worker = Worker::start(WorkerParts {
             service: start.service,
+            broker: carrier.broker(&store, &self.stages),
             store,
-            broker,
             handlers,
             state,
             calls: Arc::new(move || start.call()),

@@ -1,5 +1,6 @@
 //! What a store is made with: its settings, and the handles it reaches time and ids through.
 
+use std::fmt;
 use std::time::Duration;
 
 use partie_runtime::{Activity, Clock, Ids, duration};
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Config {
+    /// The server that has the databases, a schema for each store; without it each is a file in the data directory.
+    pub url: Option<StoreUrl>,
     /// How many writes may wait, and how many reads. One more is rejected at once.
     pub queue: usize,
     /// How many threads read.
@@ -54,6 +57,12 @@ pub struct Config {
     pub run_twice: bool,
 }
 
+/// Where databases are that are not files of this process: `postgres://USER:PASSWORD@HOST[:PORT]/DATABASE[?sslmode=..]`. It
+/// shows itself without its password, wherever it is shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct StoreUrl(String);
+
 /// When an answered write is on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,6 +91,7 @@ pub struct Handles {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            url: None,
             queue: 1024,
             readers: 2,
             batch: 512,
@@ -101,6 +111,45 @@ impl Default for Config {
     }
 }
 
+// === impl StoreUrl ===
+
+impl StoreUrl {
+    /// That text. What is wrong with it shows when the store is opened.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// All of it, the password included.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str("***") };
+        let (who, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        let user = who.split(':').next().unwrap_or_default();
+        match (user, who.contains(':')) {
+            ("", false) => write!(f, "{scheme}://{place}"),
+            (user, false) => write!(f, "{scheme}://{user}@{place}"),
+            (user, true) => write!(f, "{scheme}://{user}:***@{place}"),
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for StoreUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 // === impl Handles ===
 
 impl Handles {
@@ -113,6 +162,24 @@ impl Handles {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            (
+                "postgres://ann:s3cret@db:7000/food?sslmode=require",
+                "postgres://ann:***@db:7000/food?sslmode=require",
+            ),
+            ("postgres://ann:s3@cret@db/food", "postgres://ann:***@db/food"),
+            ("postgres://ann@db/food", "postgres://ann@db/food"),
+            ("postgres://db/food", "postgres://db/food"),
+            ("s3cret", "***"),
+        ] {
+            let url = StoreUrl::new(url);
+            assert_eq!((url.to_string(), format!("{url:?}")), (shown.to_owned(), shown.to_owned()));
+            assert_eq!(serde_json::to_string(&url).unwrap(), format!("\"{shown}\""));
+        }
+    }
 
     #[test]
     fn durations_are_written_as_people_do() {

@@ -62,6 +62,14 @@ pub enum OpenError {
     /// The name is not lower-case letters, digits, `-` and `_`.
     #[error("`{0}` cannot name a store: use lower-case letters, digits, `-` and `_`")]
     Name(String),
+    /// The store is to be on PostgreSQL, which this program cannot reach.
+    #[error(
+        "the store {name} is to be on PostgreSQL: build the program with the feature `postgres` of partie"
+    )]
+    NotBuilt {
+        /// Which store.
+        name: String,
+    },
     /// The directory cannot be made or used.
     #[error("{} cannot be used as a directory for stores: {source}", .dir.display())]
     Directory {

@@ -63,7 +63,7 @@ mod task;
 mod tx;
 
 pub use backup::{Contents, CopyError, IdleStore, contents};
-pub use config::{Config, Durability, Handles};
+pub use config::{Config, Durability, Handles, StoreUrl};
 pub use error::{Error, ErrorKind, OpenError};
 pub use horizon::{Horizon, Settled};
 pub use json::Json;

@@ -156,6 +156,23 @@ impl Store {
         Ok(Self { inner: Arc::new(inner), lease: None })
     }
 
+    /// Opens the schema `name` of a PostgreSQL database, in programs that are built with the feature `postgres`.
+    ///
+    /// # Errors
+    /// [`OpenError::NotBuilt`] in this one.
+    #[cfg(not(feature = "postgres"))]
+    pub fn connect(
+        url: &str,
+        name: &str,
+        sets: &[MigrationSet],
+        handles: Handles,
+        config: Config,
+    ) -> Result<Self, OpenError> {
+        drop((handles, config));
+        let _ = (url, sets);
+        Err(OpenError::NotBuilt { name: name.to_owned() })
+    }
+
     fn share(
         name: &str,
         file: Option<PathBuf>,

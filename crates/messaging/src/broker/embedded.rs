@@ -18,7 +18,10 @@ use tracing::warn;
 
 use self::shared::Shared;
 use self::subscription::EmbeddedSubscription;
-use super::{Broker, BrokerError, Group, Message, Parked, Refused, Skip, Skipped, Subscription};
+use super::{
+    Broker, BrokerError, BrokerUrl, Group, LogBrokerConfig, LogConfig, Message, Parked, Refused, Skip,
+    Skipped, Subscription,
+};
 use crate::wake::Bell;
 
 /// How often old messages are looked for.
@@ -31,11 +34,17 @@ const FLUSH_AGAIN: Duration = Duration::from_millis(500);
 const MIGRATIONS: MigrationSet =
     MigrationSet { name: "broker", migrations: migrations!["0001_broker.sql", "0002_broker_epochs.sql"] };
 
-/// The settings of the embedded broker.
+/// The settings of what carries the events: the embedded broker, unless `url` names another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct BrokerConfig {
+    /// A vendor's broker instead of this one, for all services of the system: see [`BrokerUrl`].
+    pub url: Option<BrokerUrl>,
+    /// The vendor's log.
+    pub log: LogConfig,
+    /// What services make of the vendor's log.
+    pub groups: LogBrokerConfig,
     /// How long, in business time, messages are kept at least. Those that some group has not settled are kept longer.
     #[serde(with = "duration")]
     pub retention: Duration,
@@ -230,7 +239,14 @@ impl<T> OfBroker<T> for Outcome<T> {
 
 impl Default for BrokerConfig {
     fn default() -> Self {
-        Self { retention: Duration::from_hours(7 * 24), buffer: 4096, store: partie_store::Config::default() }
+        Self {
+            url: None,
+            log: LogConfig::default(),
+            groups: LogBrokerConfig::default(),
+            retention: Duration::from_hours(7 * 24),
+            buffer: 4096,
+            store: partie_store::Config::default(),
+        }
     }
 }
 

@@ -7,6 +7,8 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::percent;
 use super::vendor::{Credentials, LogMisconfigured};
 
@@ -86,6 +88,18 @@ pub enum BrokerUrlError {
     /// The engine does not take it.
     #[error(transparent)]
     Misconfigured(#[from] LogMisconfigured),
+}
+
+impl Serialize for BrokerUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for BrokerUrl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 impl FromStr for BrokerUrl {

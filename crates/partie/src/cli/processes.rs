@@ -54,7 +54,7 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<Troupe, String> {
     let config = configure(system, flags).map_err(|error| error.to_string())?.config;
     let replicas = flags.get_many::<String>("replicas").into_iter().flatten().map(String::as_str);
     check(system).map_err(|error| error.to_string())?;
-    let plan = Plan::of(system, replicas).map_err(|error| error.to_string())?;
+    let plan = Plan::of(system, config.store.url.is_some(), replicas).map_err(|error| error.to_string())?;
     let data = match config.ephemeral {
         true => std::env::temp_dir().join(format!("partie-{}-{}", system.name, std::process::id())),
         false => config.data.clone(),

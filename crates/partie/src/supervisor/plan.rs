@@ -29,8 +29,8 @@ pub(crate) enum PlanError {
     #[error("--replicas {name}: there is no such service; there are {}", known.join(", "))]
     Unknown { name: String, known: Vec<&'static str> },
     #[error(
-        "{name} keeps its data in SQLite, which one process owns; {count} replicas would need a store they can share, \
-         such as Postgres. Without `.store(..)`, or with 1, it starts"
+        "{name} keeps its data in SQLite, which one process owns; {count} replicas need a store they can share: set \
+         store.url to a PostgreSQL database, or leave it at 1"
     )]
     OneOwner { name: String, count: usize },
     #[error(
@@ -46,8 +46,10 @@ const MOST: usize = 64;
 
 impl Plan {
     /// The plan of a system, with so many replicas of some services.
+    /// Those with a store can share it, or have one process.
     pub(crate) fn of<'r>(
         system: &System,
+        is_shared: bool,
         replicas: impl IntoIterator<Item = &'r str>,
     ) -> Result<Self, PlanError> {
         if !system.has_gateway {
@@ -59,7 +61,7 @@ impl Plan {
             let service = system.services.iter().find(|service| service.declared.name == name);
             match service.map(|service| service.declared.migrations.is_some()) {
                 None => return Err(PlanError::Unknown { name: name.clone(), known: known() }),
-                Some(true) if *count > 1 => {
+                Some(true) if *count > 1 && !is_shared => {
                     return Err(PlanError::OneOwner { name: name.clone(), count: *count });
                 }
                 Some(_) => {}
@@ -115,7 +117,12 @@ mod tests {
     }
 
     fn labels(replicas: &[&str]) -> Result<String, String> {
-        let plan = Plan::of(&system(), replicas.iter().copied()).map_err(|error| error.to_string())?;
+        labels_of(false, replicas)
+    }
+
+    fn labels_of(is_shared: bool, replicas: &[&str]) -> Result<String, String> {
+        let plan = Plan::of(&system(), is_shared, replicas.iter().copied());
+        let plan = plan.map_err(|error| error.to_string())?;
         Ok(plan.slots.into_iter().map(|slot| slot.label).collect::<Vec<_>>().join(" "))
     }
 
@@ -123,6 +130,8 @@ mod tests {
     fn the_platform_starts_first_and_the_gateway_last() {
         assert_eq!(labels(&[]).unwrap(), "platform orders-1 prices-1 gateway");
         assert_eq!(labels(&["prices=3"]).unwrap(), "platform orders-1 prices-1 prices-2 prices-3 gateway");
+        let shared = labels_of(true, &["orders=2"]).unwrap();
+        assert_eq!(shared, "platform orders-1 orders-2 prices-1 gateway");
         assert_eq!(labels(&["orders=1"]).unwrap(), "platform orders-1 prices-1 gateway");
     }
 
@@ -130,7 +139,7 @@ mod tests {
     fn replicas_that_cannot_be_are_refused_with_the_reason() {
         for (replicas, needle) in [
             ("orders=2", "orders keeps its data in SQLite, which one process owns"),
-            ("orders=2", "Postgres"),
+            ("orders=2", "store.url"),
             ("kitchen=2", "there are orders, prices"),
             ("gateway=2", "there is no such service"),
             ("prices", "NAME=N"),

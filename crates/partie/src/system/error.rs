@@ -4,6 +4,7 @@ use partie_contract::BoxError;
 use partie_gateway::BuildError;
 use partie_identity::{DevelopmentKeyOffLoopback, KeyError};
 use partie_mesh::BindError;
+use partie_messaging::BrokerUrlError;
 use partie_store::OpenError;
 
 use super::edges::EdgeError;
@@ -32,6 +33,9 @@ pub enum StartError {
     /// A store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// What carries the events cannot be used.
+    #[error(transparent)]
+    Broker(#[from] BrokerUrlError),
     /// The services call each other in a way that cannot work.
     #[error(transparent)]
     Edges(#[from] EdgeError),

@@ -9,7 +9,7 @@ use partie_contract::BoxError;
 use partie_gateway::{Parts, Readiness};
 use partie_identity::{DevelopmentKeyOffLoopback, Grant, ServiceTokens, Signer, Verifier};
 use partie_mesh::{Handles, Mesh, Serve};
-use partie_messaging::{Broker, EmbeddedBroker, Stages, Worker};
+use partie_messaging::{EmbeddedBroker, Stages, Worker};
 use partie_runtime::{Activity, Clock, Compute, Ids, Stop, monotonic};
 use partie_store::{Durability, Health, Migration, MigrationSet, OpenError, Store};
 use partie_telemetry::Metrics;
@@ -21,7 +21,7 @@ use super::part::doors;
 use super::prepare::DataDir;
 use super::registry::RegistryDoor;
 use super::running::{Kept, Leaving, Running};
-use crate::background::Background;
+use crate::background::{Background, Carrier};
 use crate::config::Config;
 use crate::platform::{self, Backstage, Behind, Front, Hand};
 use crate::server::{Endpoint, LARGEST_BODY, Server, Shared, SlowLane};
@@ -119,13 +119,12 @@ impl System {
         let has_platform = self.has_platform();
 
         // What carries the events, then the services, callees first, then what looks at them.
-        let broker = if self.services.iter().any(|service| service.declared.migrations.is_some()) {
-            Some(launch.broker()?)
-        } else {
-            None
-        };
+        let has_events = self.services.iter().any(|service| service.declared.migrations.is_some());
+        let vendor = Carrier::vendor(&config.broker)?;
+        let broker = if has_events && vendor.is_none() { Some(launch.broker()?) } else { None };
+        let carrier = broker.clone().map(|broker| Carrier::Broker(Arc::new(broker)));
         let background = Background {
-            broker: broker.clone().map(|broker| Arc::new(broker) as Arc<dyn Broker>),
+            carrier: vendor.or(carrier),
             stages: Stages::default(),
             config: config.messaging.clone(),
         };
@@ -256,7 +255,10 @@ impl Launch<'_> {
     fn store(&self, name: &'static str, migrations: &'static [Migration]) -> Result<Store, OpenError> {
         let config = self.durable(self.config.store.clone());
         let sets = [MigrationSet { name: "service", migrations }, partie_messaging::MIGRATIONS];
-        Store::open(self.data.path(), name, &sets, self.store_handles(), config)
+        match config.url.clone() {
+            None => Store::open(self.data.path(), name, &sets, self.store_handles(), config),
+            Some(url) => Store::connect(url.reveal(), name, &sets, self.store_handles(), config),
+        }
     }
 
     /// Opens a store. One that another process owns is waited for as long as this start may wait: in a rolling restart

@@ -15,7 +15,7 @@ use partie_gateway::{Parts, Readiness};
 use partie_identity::{Signer, Verifier};
 use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance, Registry};
 use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
-use partie_messaging::{Broker, BrokerDesk, BrokerWire, Stages};
+use partie_messaging::{BrokerDesk, BrokerWire, Stages};
 use partie_runtime::Stop;
 use partie_telemetry::Metrics;
 
@@ -27,7 +27,7 @@ use super::launch::{Environment, Launch, Member, compute, prune};
 use super::prepare::DataDir;
 use super::running::{Kept, Leaving, Running};
 use super::{System, edges};
-use crate::background::Background;
+use crate::background::{Background, Carrier};
 use crate::config::Config;
 use crate::platform::{self, Backstage};
 use crate::server::{Endpoint, GATEWAY, Server, Shared};
@@ -99,7 +99,9 @@ impl System {
         let (contracts, grpc) = (self.contracts(), self.grpc());
         let service = self.services.iter().position(|service| service.declared.name == place.part);
         let service = service.map(|at| self.services.swap_remove(at));
-        let carried = place.broker.is_some() || matches!(place.registry, Some(Meeting::Platform(_)));
+        let carried = place.broker.is_some()
+            || config.broker.url.is_some()
+            || matches!(place.registry, Some(Meeting::Platform(_)));
         if let Some(service) = service.as_ref().map(|service| &service.declared)
             && service.migrations.is_some()
             && !carried
@@ -257,9 +259,12 @@ impl Assembly {
         service: crate::Service,
     ) -> Result<Arc<dyn Serve>, StartError> {
         let name = service.declared.name;
-        let broker: Option<Arc<dyn Broker>> = pass.broker(launch).map(|broker| Arc::new(broker) as _);
+        let carrier = match Carrier::vendor(&launch.config.broker)? {
+            Some(vendor) => Some(vendor),
+            None => pass.broker(launch).map(|broker| Carrier::Broker(Arc::new(broker))),
+        };
         let background =
-            Background { broker, stages: self.stages.clone(), config: launch.config.messaging.clone() };
+            Background { carrier, stages: self.stages.clone(), config: launch.config.messaging.clone() };
         let Member { server, store, .. } = launch.service(service, &background, &self.verifier).await?;
         if let Some(store) = store {
             let work = &self.stages.work;
@@ -296,7 +301,6 @@ impl Assembly {
         services: impl Iterator<Item = &'static str>,
         reserved: &[&'static str],
     ) -> Result<Arc<dyn Serve>, StartError> {
-        let broker = launch.patiently(|| launch.broker()).await?;
         let ids = &launch.environment.ids;
         let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
         if pass.engine().is_none() {
@@ -312,10 +316,14 @@ impl Assembly {
         });
         let registry =
             RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
-        let desk =
-            BrokerDesk::open(Arc::new(broker.clone()), ids.clone(), launch.closing.clone(), &self.desks);
         let mut endpoints = Endpoint::all(RegistryWire::routes(), &Arc::new(registry));
-        endpoints.extend(Endpoint::all(BrokerWire::routes(), &Arc::new(desk)));
+        if launch.config.broker.url.is_none() {
+            let broker = launch.patiently(|| launch.broker()).await?;
+            let (carried, polls) = (Arc::new(broker.clone()), launch.closing.clone());
+            let desk = BrokerDesk::open(carried, ids.clone(), polls, &self.desks);
+            endpoints.extend(Endpoint::all(BrokerWire::routes(), &Arc::new(desk)));
+            self.broker = Some(broker);
+        }
         endpoints.extend(platform::endpoints(backstage));
         let shared = Shared {
             verifier: Arc::clone(&self.verifier),
@@ -327,7 +335,6 @@ impl Assembly {
             closing: launch.closing.clone(),
             lane: Arc::clone(&launch.lane),
         };
-        self.broker = Some(broker);
         let server = Server::new(platform::NAME, endpoints, Vec::new(), None, shared);
         let server =
             server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
