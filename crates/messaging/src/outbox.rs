@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partie_contract::{CloudEvent, Event, Id, Timestamp};
-use partie_store::{Error, Json, Row, Tx};
+use partie_store::{Error, Horizon, Json, Row, Tx};
 use uuid::Uuid;
 
 use crate::broker::Message;
@@ -131,15 +131,26 @@ pub(crate) fn oldest(tx: &mut Tx) -> Result<Option<i64>, Error> {
     )
 }
 
-/// The oldest rows after a position.
-pub(crate) fn after(tx: &mut Tx, after: i64, limit: usize) -> Result<Vec<Unsent>, Error> {
+/// The oldest rows after a position, as far as no other can appear among them any more; and whether there are others
+/// that are not settled yet.
+pub(crate) fn after(
+    tx: &mut Tx,
+    horizon: &Horizon,
+    after: i64,
+    limit: usize,
+) -> Result<(Vec<Unsent>, bool), Error> {
     let source = tx.store_name().to_owned();
-    tx.query(
+    // `publish` writes the sequence before the event, as the horizon asks for.
+    let settled = horizon.settled(tx, |tx| {
+        tx.query_one("SELECT COALESCE(MAX(position), 0) FROM partie_outbox", &[], |row| row.get(0))
+    })?;
+    let rows = tx.query(
         "SELECT position, queued_at, id, type, subject, body FROM partie_outbox
-         WHERE position > $1 ORDER BY position LIMIT $2",
-        &[&after, &limit],
+         WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3",
+        &[&after, &settled.to, &limit],
         |row| read(row, &source),
-    )
+    )?;
+    Ok((rows, settled.is_more))
 }
 
 /// The oldest rows of a subject that was refused.

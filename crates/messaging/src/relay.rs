@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use partie_contract::{Outcome, OutcomeExt, Platform};
 use partie_runtime::{Busy, Stop, failpoint, monotonic, trust_now};
-use partie_store::Store;
+use partie_store::{Horizon, Store};
 use partie_telemetry::Gauge;
 use tracing::{debug, info, warn};
 
@@ -40,6 +40,9 @@ pub(crate) struct Relay {
 /// So many events at once show that there are more to come.
 const CROWD: usize = 8;
 
+/// How soon to look again for rows that others, still writing, may get in front of.
+const SETTLING: Duration = Duration::from_millis(5);
+
 /// Where a relay is.
 #[derive(Default)]
 struct Progress {
@@ -47,6 +50,8 @@ struct Progress {
     sent_to: Option<i64>,
     /// The broker's epoch in which that is so.
     broker_epoch: i64,
+    /// Up to where rows may be sent: where several write at a time, later ones may be there before earlier ones.
+    horizon: Horizon,
     /// By subject.
     blocked: BTreeMap<Arc<str>, Blocked>,
     /// Failures in a row of the broker as a whole.
@@ -72,7 +77,11 @@ impl Relay {
         loop {
             let begun = monotonic();
             let (due, is_crowd) = match self.drain(&mut progress).await {
-                Ok(sent) => (progress.blocked.values().map(|blocked| blocked.due).min(), sent >= CROWD),
+                Ok((sent, is_more)) => {
+                    let blocked = progress.blocked.values().map(|blocked| blocked.due);
+                    let unsettled = is_more.then(|| monotonic() + SETTLING);
+                    (blocked.chain(unsettled).min(), sent >= CROWD)
+                }
                 Err(error) => {
                     progress.outage = progress.outage.saturating_add(1);
                     let wait = self.config.backoff.after(progress.outage, self.store.ids());
@@ -135,23 +144,25 @@ impl Relay {
         }
     }
 
-    /// Sends what can be sent, and says how much that was.
-    async fn drain(&self, progress: &mut Progress) -> Result<usize, RelayError> {
+    /// Sends what can be sent, and says how much that was, and whether there is more that may not leave yet.
+    async fn drain(&self, progress: &mut Progress) -> Result<(usize, bool), RelayError> {
         let mut sent_to = self.sent_to(progress).await?;
         let mut sent = self.retry_blocked(progress).await?;
         loop {
-            let (from, limit) = (sent_to, self.config.batch);
-            let rows: Outcome<Vec<Unsent>> =
-                self.store.read(move |tx| Ok(outbox::after(tx, from, limit)?)).await;
-            let rows = rows.unexpected()?;
+            let (from, limit, horizon) = (sent_to, self.config.batch, progress.horizon.clone());
+            let rows: Outcome<(Vec<Unsent>, bool)> =
+                self.store.read(move |tx| Ok(outbox::after(tx, &horizon, from, limit)?)).await;
+            let (rows, is_more) = rows.unexpected()?;
             self.backlog.set(rows.first().map(|row| row.queued_at), progress);
-            let Some(last) = rows.last().map(|row| row.position) else { return Ok(sent) };
+            let Some(last) = rows.last().map(|row| row.position) else {
+                return Ok((sent, is_more));
+            };
             let complete = rows.len() < limit;
             sent += self.send(rows, last, progress).await?;
             sent_to = last;
             if complete {
                 self.backlog.set(None, progress);
-                return Ok(sent);
+                return Ok((sent, is_more));
             }
         }
     }

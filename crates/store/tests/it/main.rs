@@ -10,6 +10,10 @@ mod leases;
 mod model;
 mod open;
 #[cfg(feature = "postgres")]
+mod outages;
+#[cfg(feature = "postgres")]
 mod replicas;
 mod support;
+#[cfg(feature = "postgres")]
+mod tls;
 mod transaction;

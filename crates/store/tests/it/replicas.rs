@@ -1,12 +1,11 @@
-//! Several processes on one PostgreSQL schema, and a server that comes and goes.
+//! Several processes on one PostgreSQL schema.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use partie_contract::{Call, Deadline, FaultKind, Outcome, Trace};
-use partie_store::{Config, Handles, Health, Horizon, Migration, MigrationSet, OpenError, Store};
+use partie_contract::Outcome;
+use partie_store::{Config, Handles, Horizon, Migration, MigrationSet, OpenError, Store};
 use partie_testservers::Postgres;
 use tokio::task::JoinSet;
 
@@ -252,127 +251,4 @@ async fn a_ring_is_heard_in_the_other_replica() {
         heard += i32::from(begun.elapsed() < Duration::from_millis(500));
     }
     assert!(heard > 10, "only {heard} of 20 rings were heard before the second was over");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_under_load_has_lost_nothing_that_was_answered() {
-    let server = Postgres::start(&[], &[]);
-    let dir = Dir::at(server.database());
-    let mut config = config();
-    config.outage_patience = Duration::from_secs(60);
-    let store = open(&dir, config);
-    let (next, stop) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
-    let acks = Arc::new(Mutex::new(BTreeSet::new()));
-    let mut writers = JoinSet::new();
-    for _ in 0..16 {
-        let (store, next, stop, acks) =
-            (store.clone(), Arc::clone(&next), Arc::clone(&stop), Arc::clone(&acks));
-        writers.spawn(async move {
-            let mut unknown = 0;
-            while !stop.load(Ordering::SeqCst) {
-                let id = next.fetch_add(1, Ordering::SeqCst);
-                // As a client does: with the same key until there is an answer.
-                loop {
-                    let made: Outcome<i64> = store
-                        .once(&keyed(&format!("k{id}"), 1), move |tx| {
-                            tx.execute("INSERT INTO items (id, at) VALUES ($1, $2)", &[&id, &tx.now()])?;
-                            tx.execute("INSERT INTO parts (item) VALUES ($1)", &[&id])?;
-                            Ok(id)
-                        })
-                        .await;
-                    match plain(made) {
-                        Ok(_) => break,
-                        Err(fault) => {
-                            let kind = platform(fault).kind();
-                            assert!(
-                                matches!(
-                                    kind,
-                                    FaultKind::OutcomeUnknown | FaultKind::Overloaded | FaultKind::Degraded
-                                ),
-                                "{kind:?}"
-                            );
-                            unknown += usize::from(kind == FaultKind::OutcomeUnknown);
-                        }
-                    }
-                }
-                acks.lock().unwrap().insert(id);
-            }
-            unknown
-        });
-    }
-    let reached = |count: usize| {
-        let acks = Arc::clone(&acks);
-        async move {
-            while acks.lock().unwrap().len() < count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        }
-    };
-    for round in 1..4 {
-        let already = acks.lock().unwrap().len();
-        within(reached(already + 100 * round)).await;
-        tokio::task::block_in_place(|| {
-            server.kill();
-            server.restart();
-        });
-    }
-    let already = acks.lock().unwrap().len();
-    within(reached(already + 50)).await;
-    stop.store(true, Ordering::SeqCst);
-    while let Some(writer) = within(writers.join_next()).await {
-        writer.unwrap();
-    }
-    let acks = acks.lock().unwrap().clone();
-    let found: Vec<i64> = ids(&store).await;
-    assert_eq!(found.iter().copied().collect::<BTreeSet<_>>(), acks);
-    let parts: Outcome<Vec<i64>> =
-        store.read(|tx| Ok(tx.query("SELECT item FROM parts ORDER BY item", &[], |row| row.get(0))?)).await;
-    assert_eq!(plain(parts).unwrap(), found, "each once");
-    assert_eq!(store.health(), Health::Ready);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_down_is_waited_for_within_bounds_and_found_again() {
-    let server = Postgres::start(&[], &[]);
-    let dir = Dir::at(server.database());
-    let mut config = config();
-    config.outage_patience = Duration::from_millis(300);
-    let store = open(&dir, config);
-    insert(&store, 1).await.unwrap();
-    tokio::task::block_in_place(|| server.stop());
-    let hurried = Call::new(Deadline::after(Duration::from_millis(100)), Trace::new(1, 2));
-    let write = store.once(&hurried, |tx| Ok(tx.execute("INSERT INTO items (id) VALUES (2)", &[])?));
-    assert_eq!(platform(plain(within(write).await).unwrap_err()).kind(), FaultKind::Degraded);
-    let fault = platform(within(insert(&store, 3)).await.unwrap_err());
-    assert_eq!(fault.kind(), FaultKind::Degraded);
-    assert!(matches!(store.health(), Health::Degraded(_)), "{:?}", store.health());
-    tokio::task::block_in_place(|| server.restart());
-    // It finds out by itself.
-    within(async {
-        while store.health() != Health::Ready {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
-    insert(&store, 4).await.unwrap();
-    assert_eq!(ids(&store).await, [1, 4]);
-}
-
-#[test]
-fn addresses_that_lead_nowhere_are_told_in_one_line_without_the_password() {
-    let mut config = config();
-    config.outage_patience = Duration::from_millis(200);
-    let server = Postgres::shared();
-    let wrong = server.url("postgres").replace("s3cret@", "wr0ng@");
-    for (url, complaint) in [
-        (wrong.as_str(), "password authentication failed"),
-        (&server.url("nowhere"), "does not exist"),
-        ("postgres://a:wr0ng@127.0.0.1:1/x", "cannot be reached"),
-        (&format!("{}?sslmode=require", server.url("postgres")), "cannot be reached"),
-    ] {
-        let error =
-            Store::connect(url, "test", &[ITEMS], Handles::system(), config.clone()).unwrap_err().to_string();
-        assert!(error.contains(complaint) && !error.contains('\n'), "{error}");
-        assert!(!error.contains("wr0ng") && !error.contains("s3cret"), "{error}");
-    }
 }

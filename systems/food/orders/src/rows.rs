@@ -106,7 +106,7 @@ pub(crate) fn of_customer(
 ) -> Result<Vec<Order>, Error> {
     tx.query(
         select!(
-            "WHERE customer = $1 AND ($2 IS NULL OR status = $2) AND ($3 IS NULL OR id < $3) \
+            "WHERE customer = $1 AND (status = $2 OR $2 IS NULL) AND (id < $3 OR $3 IS NULL) \
              ORDER BY id DESC LIMIT $4"
         ),
         &[customer, &status, &after, &(i64::from(limit.get()) + 1)],
