@@ -48,6 +48,13 @@ const TOOLS: &[Tool] = &[
         probe: &["sh", "-c", "PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':') postgres --version"],
         package: "postgresql",
     },
+    Tool {
+        name: "RabbitMQ",
+        why: "the broker engine for it is tested against a real server",
+        // What is on the path wants to be another user, so the tests take what lies behind it.
+        probe: &["sh", "-c", "test -x /usr/lib/rabbitmq/bin/rabbitmq-server && command -v epmd"],
+        package: "rabbitmq-server",
+    },
 ];
 
 const TRACER: Tool = Tool {

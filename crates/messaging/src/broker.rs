@@ -9,6 +9,8 @@ mod log_broker;
 #[cfg(feature = "nats")]
 mod nats;
 mod percent;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod remote;
 mod url;
 mod vendor;
@@ -32,6 +34,8 @@ pub use log::{Feed, Log, Page, Place, ReadError};
 pub use log_broker::{LogBroker, LogBrokerConfig};
 #[cfg(feature = "nats")]
 pub use nats::NatsLog;
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::RabbitLog;
 pub use remote::RemoteBroker;
 pub use url::{BrokerUrl, BrokerUrlError};
 pub use vendor::{Credentials, LogConfig, LogMisconfigured};

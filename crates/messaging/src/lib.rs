@@ -64,6 +64,8 @@ mod worker;
 
 #[cfg(feature = "nats")]
 pub use broker::NatsLog;
+#[cfg(feature = "rabbitmq")]
+pub use broker::RabbitLog;
 pub use broker::{
     Broker, BrokerConfig, BrokerDesk, BrokerError, BrokerUrl, BrokerUrlError, BrokerWire, BrokerWireClient,
     Credentials, Delivery, EmbeddedBroker, Feed, Group, Log, LogBroker, LogBrokerConfig, LogConfig,

@@ -140,7 +140,7 @@ impl NatsLog {
                 Err(error) => return Err(broker_error(error)),
             }
         }
-        let answers = waiting.into_iter().map(async |(index, answer)| (index, answer.await));
+        let answers = waiting.into_iter().map(|(index, answer)| async move { (index, answer.await) });
         for (index, answer) in join_all(answers).await {
             match answer {
                 Ok(_) => {}

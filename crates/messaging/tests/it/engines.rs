@@ -2,6 +2,8 @@
 
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 #[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 mod restarts;
 #[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]

@@ -61,7 +61,7 @@ async fn conforms() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_done_twice_when_the_server_is_killed() {
-    restarts::nothing_is_lost_or_done_twice(Nats::start().await).await;
+    restarts::nothing_is_lost_or_done_twice(Nats::start().await, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

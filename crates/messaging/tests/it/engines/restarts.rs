@@ -17,6 +17,8 @@ pub(crate) trait Server {
     async fn kill(&mut self);
     /// With what is on its disk.
     async fn start_again(&mut self);
+    /// Before it is killed.
+    async fn settle(&self) {}
     /// Its log, by a connection of its own.
     fn log(&self, prefix: &str) -> Arc<dyn Log>;
 }
@@ -73,22 +75,27 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(LIMIT, noted).await.expect("readings are missing")
+        let missing = tokio::time::timeout(LIMIT, noted).await;
+        match missing {
+            Ok(notes) => notes,
+            Err(_) => panic!("readings are missing: {:?}", self.service.notes("read").await),
+        }
     }
 }
 
-/// The server is killed twice while a service publishes and handles, and the service is started again once.
-pub(crate) async fn nothing_is_lost_or_done_twice(mut server: impl Server) {
+/// The server is killed while a service publishes and handles, so many times, and the service is started again once.
+pub(crate) async fn nothing_is_lost_or_done_twice(mut server: impl Server, kills: u32) {
     let world = world();
     let mut running = start(&world, server.log("p"));
     for value in 0..READINGS {
         running.read(value).await;
         match value {
-            15 | 45 => {
+            15 | 45 if value <= kills * 30 => {
                 running.until_noted(METERS as usize * 5).await;
+                server.settle().await;
                 server.kill().await;
             }
-            20 | 50 => server.start_again().await,
+            20 | 50 if value <= kills * 30 => server.start_again().await,
             30 => {
                 running.stop().await;
                 running = start(&world, server.log("p"));

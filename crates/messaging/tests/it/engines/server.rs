@@ -33,6 +33,13 @@ impl Process {
         Self(child)
     }
 
+    /// Starts one that says nothing.
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        Self(command.spawn().expect("a program is missing: cargo xtask test --only setup installs it"))
+    }
+
     /// With SIGKILL.
     pub(crate) async fn kill(mut self) {
         tokio::time::timeout(LIMIT, self.0.kill()).await.unwrap().unwrap();

@@ -55,7 +55,20 @@ pub(crate) const NATS: Holds = Holds {
     quiet: "once a process has read it",
 };
 
-const ALL: [&Holds; 3] = [&EMBEDDED, &REMOTE, &NATS];
+#[cfg_attr(not(feature = "rabbitmq"), expect(dead_code, reason = "the document shows it all the same"))]
+pub(crate) const RABBITMQ: Holds = Holds {
+    title: "RabbitMQ",
+    url: "`amqp://[USER:PASSWORD@]HOST:PORT[/VHOST]`",
+    tested_with: "RabbitMQ 3.10.8",
+    on_disk: "written to a stream, which is not synced",
+    drops_duplicates: false,
+    twice: "dropped by the inbox",
+    largest: Some(16 << 20),
+    kept: "for the retention, a week at least",
+    ..NATS
+};
+
+const ALL: [&Holds; 4] = [&EMBEDDED, &REMOTE, &NATS, &RABBITMQ];
 
 /// A line of the table.
 type Row = (&'static str, fn(&Holds) -> String);
