@@ -13,6 +13,21 @@ fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas")
 }
 
+/// Who publishes what, as it is committed: service and type.
+pub(crate) fn declared() -> Vec<(String, String)> {
+    let documents = fs::read_dir(committed().join("events")).unwrap().map(|entry| {
+        serde_json::from_str::<Value>(&fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap()
+    });
+    let each = documents.flat_map(|document| {
+        let type_name = document["event"].as_str().map(str::to_owned);
+        let publishers = document["publishers"].as_array().cloned().unwrap_or_default();
+        publishers
+            .into_iter()
+            .filter_map(move |service| Some((service.as_str()?.to_owned(), type_name.clone()?)))
+    });
+    each.collect()
+}
+
 /// A copy of what is committed, one file of it as if it had said something else.
 fn otherwise(file: &str, change: impl FnOnce(&mut Value)) -> Scratch {
     static COUNT: AtomicU32 = AtomicU32::new(0);

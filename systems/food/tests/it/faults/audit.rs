@@ -12,6 +12,8 @@ use partie::contract::Id;
 use rusqlite::{Connection, Result};
 use serde_json::Value;
 
+use crate::schemas;
+
 /// The stores of the services, and the broker's.
 pub(crate) const STORES: [&str; 5] = ["orders", "restaurants", "delivery", "notifications", "broker"];
 
@@ -76,6 +78,13 @@ pub(crate) fn check(data: &Path, answered: &[OrderId]) -> Vec<String> {
     for id in answered {
         let added = books.0.execute("INSERT INTO answered (id) VALUES (?1)", [id.as_uuid().as_bytes()]);
         added.expect("every 201 is about an order of its own");
+    }
+    books.0.execute("CREATE TABLE declared (service TEXT, type TEXT)", []).unwrap();
+    for (service, type_name) in schemas::declared() {
+        books
+            .0
+            .execute("INSERT INTO declared (service, type) VALUES (?1, ?2)", [service, type_name])
+            .unwrap();
     }
     let mut broken = books.broken(&rules::FINISHED);
     broken.extend(books.broken(&rules::KEPT));

@@ -54,7 +54,7 @@ pub(super) const FINISHED: [(&str, &str); 14] = [
 ];
 
 /// Everything that happened, happened once and in order.
-pub(super) const KEPT: [(&str, &str); 27] = [
+pub(super) const KEPT: [(&str, &str); 28] = [
     (
         "every order that was answered is there",
         "SELECT hex(id) FROM answered WHERE id NOT IN (SELECT id FROM orders.orders)",
@@ -193,5 +193,10 @@ pub(super) const KEPT: [(&str, &str); 27] = [
         "SELECT hex(id) || ' ' || type FROM broker.partie_log WHERE id NOT IN
          (SELECT id FROM orders.partie_outbox UNION ALL SELECT id FROM restaurants.partie_outbox
           UNION ALL SELECT id FROM delivery.partie_outbox UNION ALL SELECT id FROM notifications.partie_outbox)",
+    ),
+    (
+        "nobody publishes what is not declared",
+        "SELECT hex(id) || ' ' || type FROM {service}.partie_outbox
+         WHERE type NOT IN (SELECT type FROM declared WHERE service = '{service}')",
     ),
 ];

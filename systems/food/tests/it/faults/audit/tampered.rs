@@ -15,7 +15,7 @@ const IDS: &str =
     || '-' || substr(h, 21) FROM (SELECT lower(hex(id)) AS h FROM orders.orders)";
 
 /// A rule and what breaks it.
-const TAMPERING: [(&str, &str); 41] = [
+const TAMPERING: [(&str, &str); 42] = [
     ("every order has ended", "UPDATE orders.orders SET status = 'ready'"),
     ("every ticket has ended", "UPDATE restaurants.tickets SET status = 'ready'"),
     ("every delivery has ended", "UPDATE delivery.deliveries SET status = 'searching'"),
@@ -120,6 +120,7 @@ const TAMPERING: [(&str, &str); 41] = [
     ),
     ("what left is what arrived", "DELETE FROM broker.partie_log"),
     ("nothing arrived that did not leave", "DELETE FROM orders.partie_outbox"),
+    ("nobody publishes what is not declared", "UPDATE orders.partie_outbox SET type = 'gossip.heard'"),
 ];
 
 #[test]
