@@ -74,6 +74,7 @@ pub use method::{Method, Periodic};
 pub use outbox::{Publish, Published};
 pub use partie_runtime::Backoff;
 pub use saga::{
+    ParkedSaga,
     Accepted, CommandId, Compensation, EntryState, Failure, Next, Participate, Phase, Saga, SagaData,
     SagaEntry, SagaView, Sagas, Signalled, Step, StepInfo, StepKind,
 };

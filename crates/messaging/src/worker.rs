@@ -19,13 +19,13 @@ use crate::jobs::{self, DeadJob, JobRunner};
 use crate::metric_definitions as metrics;
 use crate::periodic::PeriodicRunner;
 use crate::relay::{Backlog, Relay};
-use crate::saga::{self, SagaRunner, SagaView, Turns};
+use crate::saga::{self, ParkedSaga, SagaRunner, SagaView, Turns};
 use crate::timers::{self, ParkedTimer, TimerRunner};
 use crate::wake::Hub;
 use crate::{inbox, outbox};
 
 /// The tables messaging keeps in a service's store.
-const FILES: &[Migration] = migrations!["0001_messaging.sql", "0002_relay_epoch.sql"];
+const FILES: &[Migration] = migrations!["0001_messaging.sql", "0002_relay_epoch.sql", "0003_retention.sql"];
 /// Give it to [`Store::open`] beside the service's own migrations.
 pub const MIGRATIONS: MigrationSet = MigrationSet { name: "messaging", migrations: FILES };
 
@@ -268,6 +268,25 @@ impl Worker {
         requeued.unexpected()
     }
 
+    /// The sagas that stand still until somebody helps, the longest first.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn parked_sagas(&self) -> Result<Vec<ParkedSaga>, Platform> {
+        let parked: Outcome<_> = self.0.store.read(|tx| Ok(saga::parked(tx)?)).await;
+        parked.unexpected()
+    }
+
+    /// Has a parked saga go on from where it stands, and says whether it was one.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn requeue_saga(&self, id: impl Id) -> Result<bool, Platform> {
+        let id = id.as_uuid();
+        let requeued: Outcome<_> = self.0.store.write(move |tx| Ok(saga::requeue(tx, id)?)).await;
+        requeued.unexpected()
+    }
+
     /// Stops everything in order and waits until it has: consumers, then timers, jobs and sagas, then the relay. Those
     /// who share its [`Stages`] stop too.
     pub async fn stop(&self) {
@@ -302,7 +321,7 @@ async fn after_what_began(store: Store, run: impl Future<Output = ()>) {
 async fn prune(store: Store, config: Config, remember: Duration, stop: Stop) {
     let stopped = stop.stopped();
     tokio::pin!(stopped);
-    let (sent, done) = (config.relay.keep_sent, config.jobs.keep_done);
+    let (sent, done, ended) = (config.relay.keep_sent, config.jobs.keep_done, config.sagas.keep_ended);
     let limit = i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX);
     loop {
         tokio::select! { () = tokio::time::sleep(PRUNE_EVERY) => {}, () = &mut stopped => return }
@@ -311,7 +330,8 @@ async fn prune(store: Store, config: Config, remember: Duration, stop: Stop) {
             let once = move |tx: &mut Tx| -> Outcome<usize> {
                 let events = outbox::prune(tx, sent_before, limit)?;
                 let handled = inbox::prune(tx, remember, limit)?;
-                Ok(events.max(handled).max(jobs::prune(tx, done, limit)?))
+                let sagas = saga::prune(tx, ended, limit)?;
+                Ok(events.max(handled).max(sagas).max(jobs::prune(tx, done, limit)?))
             };
             match store.write(once).await {
                 Ok(pruned) if pruned >= PRUNED_AT_ONCE && !stop.is_stopped() => {}

@@ -2,6 +2,7 @@
 
 mod backup;
 mod config;
+mod dead_letters;
 mod life;
 mod manifest;
 mod openapi;
@@ -9,6 +10,7 @@ pub(crate) mod out;
 mod policies;
 mod processes;
 mod restore;
+mod retention;
 mod routes;
 mod serve;
 mod token;
@@ -46,6 +48,8 @@ pub(crate) fn main(mut system: System) -> ExitCode {
         Some(("restart", flags)) => processes::restart(&system, flags),
         Some(("backup", flags)) => backup::main(&system, flags),
         Some(("restore", flags)) => restore::main(&system, flags),
+        Some(("dead-letters", flags)) => dead_letters::main(&system, flags),
+        Some(("retention", flags)) => retention::main(&system, flags),
         Some(("serve", flags)) => serve::main(system, flags),
         Some(("routes", _)) => routes::main(&system),
         Some(("openapi", flags)) => openapi::main(&system, flags),
@@ -71,6 +75,10 @@ fn command(system: &System) -> clap::Command {
         .subcommand(serve::command(system))
         .subcommand(backup::command(system))
         .subcommand(restore::command(system))
+        .subcommand(dead_letters::command(system))
+        .subcommand(
+            own(clap::Command::new("retention")).about("Print what is kept, for how long, and where to change it"),
+        )
         .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
         .subcommand(openapi::command())
         .subcommand(token::command())

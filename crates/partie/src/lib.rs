@@ -30,6 +30,7 @@ pub mod grpc;
 mod live;
 pub mod platform;
 mod policies;
+mod retention;
 mod server;
 mod service;
 mod supervisor;

@@ -8,6 +8,20 @@ pub(crate) fn line(text: &str) {
     writeln!(out, "{text}").ok();
 }
 
+/// A table, each column as wide as it has to be.
+pub(crate) fn table<const COLUMNS: usize>(titles: &[String; COLUMNS], rows: &[[String; COLUMNS]]) {
+    let widths: Vec<usize> = (0..COLUMNS)
+        .map(|column| {
+            let cells = rows.iter().chain([titles]).map(|row| row[column].chars().count());
+            cells.max().unwrap_or_default()
+        })
+        .collect();
+    for row in [titles].into_iter().chain(rows) {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        line(cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
 /// Makes sure that a reader sees the lines so far.
 pub(crate) fn flush() {
     stdout().flush().ok();

@@ -145,12 +145,24 @@ async fn dead_letters(service: &'static str, worker: &Worker) -> Result<Vec<Dead
         since: job.since,
         waiting: None,
     });
-    Ok(timers.chain(jobs).collect())
+    let sagas = worker.parked_sagas().await?.into_iter().map(|saga| DeadLetter {
+        id: DeadLetterId::from_uuid(saga.id),
+        kind: DeadLetterKind::Saga,
+        service: service.to_owned(),
+        handler: saga.kind,
+        key: Some(saga.step),
+        attempts: saga.attempts,
+        error: saga.reason,
+        since: saga.since,
+        waiting: None,
+    });
+    Ok(timers.chain(jobs).chain(sagas).collect())
 }
 
 async fn requeue(worker: &Worker, id: DeadLetterId) -> Result<bool, Platform> {
     let timer = worker.requeue_timer(TimerId::from_uuid(id.as_uuid())).await?;
-    Ok(worker.requeue_job(JobId::from_uuid(id.as_uuid())).await? || timer)
+    let saga = worker.requeue_saga(id).await?;
+    Ok(worker.requeue_job(JobId::from_uuid(id.as_uuid())).await? || timer || saga)
 }
 
 // === impl Front ===

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use partie_contract::Verb;
 
 use super::{Edge, Finding, MOST_ATTEMPTS, Policies, Source};
+use crate::retention;
 use crate::system::check;
 
 impl Policies<'_> {
@@ -13,6 +14,7 @@ impl Policies<'_> {
         let circle = check(self.system).err();
         let mut found: Vec<Finding> = circle.iter().cloned().map(Finding::Edges).collect();
         found.extend(self.unknown());
+        found.extend(retention::check(self.config));
         for edge in &self.edges {
             found.extend(self.nesting(edge));
             found.extend(repeats(edge));
