@@ -80,6 +80,16 @@ struct Inner {
     /// Of each group.
     waits: Vec<Arc<Wait>>,
     wait_limit: Duration,
+    old: Old,
+}
+
+/// What nobody needs any more.
+#[derive(Clone)]
+struct Old {
+    store: Store,
+    config: Config,
+    /// How long handled events are remembered.
+    remember: Duration,
 }
 
 // === impl Worker ===
@@ -174,7 +184,8 @@ impl Worker {
 
         // What is old.
         let remember = config.consumers.remember.max(broker.retention().saturating_mul(2));
-        stages.work.spawn(prune(store.clone(), config.clone(), remember, stages.work.clone()));
+        let old = Old { store: store.clone(), config: config.clone(), remember };
+        stages.work.spawn(prune(old.clone(), stages.work.clone()));
 
         Ok(Self(Arc::new(Inner {
             store,
@@ -186,6 +197,7 @@ impl Worker {
             turn_limit: config.sagas.backlog_limit,
             waits,
             wait_limit: config.consumers.backlog_limit,
+            old,
         })))
     }
 
@@ -287,6 +299,15 @@ impl Worker {
         requeued.unexpected()
     }
 
+    /// Removes what nobody needs any more, in small transactions, and says about how much that was. It happens by itself
+    /// every minute.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn prune(&self) -> Result<usize, Platform> {
+        self.0.old.remove(&self.0.stages.work).await
+    }
+
     /// Stops everything in order and waits until it has: consumers, then timers, jobs and sagas, then the relay. Those
     /// who share its [`Stages`] stop too.
     pub async fn stop(&self) {
@@ -317,29 +338,40 @@ async fn after_what_began(store: Store, run: impl Future<Output = ()>) {
     run.await;
 }
 
-/// Removes what nobody needs any more, a little at a time.
-async fn prune(store: Store, config: Config, remember: Duration, stop: Stop) {
+/// Removes what nobody needs any more, every now and then.
+async fn prune(old: Old, stop: Stop) {
     let stopped = stop.stopped();
     tokio::pin!(stopped);
-    let (sent, done, ended) = (config.relay.keep_sent, config.jobs.keep_done, config.sagas.keep_ended);
-    let limit = i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX);
     loop {
         tokio::select! { () = tokio::time::sleep(PRUNE_EVERY) => {}, () = &mut stopped => return }
+        if let Err(error) = old.remove(&stop).await {
+            warn!(store = old.store.name(), %error, "old rows could not be removed");
+        }
+    }
+}
+
+impl Old {
+    /// A little at a time, so that nobody waits for it.
+    async fn remove(&self, stop: &Stop) -> Result<usize, Platform> {
+        let (Config { relay, jobs, sagas, .. }, remember) = (&self.config, self.remember);
+        let (sent, done, ended) = (relay.keep_sent, jobs.keep_done, sagas.keep_ended);
+        let limit = i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX);
+        let mut total = 0;
         loop {
             let sent_before = trust_now().saturating_sub(i64::try_from(sent.as_secs()).unwrap_or(i64::MAX));
-            let once = move |tx: &mut Tx| -> Outcome<usize> {
-                let events = outbox::prune(tx, sent_before, limit)?;
-                let handled = inbox::prune(tx, remember, limit)?;
-                let sagas = saga::prune(tx, ended, limit)?;
-                Ok(events.max(handled).max(sagas).max(jobs::prune(tx, done, limit)?))
+            let once = move |tx: &mut Tx| -> Outcome<[usize; 4]> {
+                Ok([
+                    outbox::prune(tx, sent_before, limit)?,
+                    inbox::prune(tx, remember, limit)?,
+                    jobs::prune(tx, done, limit)?,
+                    saga::prune(tx, ended, limit)?,
+                ])
             };
-            match store.write(once).await {
-                Ok(pruned) if pruned >= PRUNED_AT_ONCE && !stop.is_stopped() => {}
-                Ok(_) => break,
-                Err(error) => {
-                    warn!(store = store.name(), %error, "old rows could not be removed");
-                    break;
-                }
+            let pruned = self.store.write(once).await.unexpected()?;
+            total += pruned.iter().sum::<usize>();
+            let there_is_more = pruned.into_iter().any(|pruned| pruned >= PRUNED_AT_ONCE);
+            if !there_is_more || stop.is_stopped() {
+                return Ok(total);
             }
         }
     }

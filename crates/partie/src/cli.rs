@@ -77,7 +77,8 @@ fn command(system: &System) -> clap::Command {
         .subcommand(restore::command(system))
         .subcommand(dead_letters::command(system))
         .subcommand(
-            own(clap::Command::new("retention")).about("Print what is kept, for how long, and where to change it"),
+            own(clap::Command::new("retention"))
+                .about("Print what is kept, for how long, and where to change it"),
         )
         .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
         .subcommand(openapi::command())

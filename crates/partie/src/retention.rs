@@ -69,7 +69,12 @@ pub(crate) fn table(config: &Config) -> Vec<Kept> {
             Some("store.key-retention"),
             "who asks again gets the same answer",
         ),
-        row("timers", HowLong::Until("they have fired"), None, "what is due happens; parked ones wait for people"),
+        row(
+            "timers",
+            HowLong::Until("they have fired"),
+            None,
+            "what is due happens; parked ones wait for people",
+        ),
         row(
             "jobs that are done",
             HowLong::Business(config.messaging.jobs.keep_done),

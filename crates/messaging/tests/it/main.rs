@@ -6,6 +6,7 @@ mod crash;
 mod desk;
 mod events;
 mod jobs;
+mod keeping;
 mod line;
 mod on_record;
 mod parked;

@@ -69,13 +69,18 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
 fn prepare(system: &System, flags: &ArgMatches) -> Result<(Caller, SocketAddr), BoxError> {
     let config = configure(system, flags)?.config;
     let at = match flags.get_one::<String>("at") {
-        Some(at) => at.trim_start_matches("http://").parse().map_err(|_| format!("--at {at} is not an address with a port"))?,
+        Some(at) => at
+            .trim_start_matches("http://")
+            .parse()
+            .map_err(|_| format!("--at {at} is not an address with a port"))?,
         None => config.gateway.listen,
     };
     let signer = match flags.get_one::<String>("key") {
         Some(key) => signer(key.as_ref(), system.name)?,
         None if config.data.is_dir() => Signer::development(&config.data)?,
-        None => return Err(format!("{} is not there: say --data DIR or --key FILE", config.data.display()).into()),
+        None => {
+            return Err(format!("{} is not there: say --data DIR or --key FILE", config.data.display()).into());
+        }
     };
     let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
     let name = flags.get_one::<String>("as").cloned().or_else(user).unwrap_or_else(|| ADMIN.to_owned());

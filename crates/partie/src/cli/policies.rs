@@ -32,7 +32,9 @@ pub(super) fn check(system: &System, flags: &ArgMatches) -> ExitCode {
     let found = system.check(&effective.config);
     if found.is_empty() {
         let edges = Policies::of(system, &effective.config).edges.len();
-        out::line(&format!("{edges} call edges: deadlines nest, retries stay within bounds, no circles, and nothing is forgotten too soon"));
+        out::line(&format!(
+            "{edges} call edges: deadlines nest, retries stay within bounds, no circles, and nothing is forgotten too soon"
+        ));
         return ExitCode::SUCCESS;
     }
     for finding in &found {
