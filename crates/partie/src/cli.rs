@@ -104,6 +104,9 @@ fn up_flags(system: &System) -> Vec<Arg> {
             .help("Keep the data in a temporary directory that is removed at the end"),
         config_flag(),
     ];
+    flags.push(chaos_flag().help(
+        "For development: events come late and twice, calls fail, processes are killed; counts what became of it",
+    ));
     if !system.actors.is_empty() {
         flags.push(
             Arg::new("no-demo")
@@ -125,6 +128,19 @@ fn config_flag() -> Arg {
         .long("config")
         .value_name("FILE")
         .help("A configuration file [default: partie.toml, if there]")
+}
+
+fn chaos_flag() -> Arg {
+    Arg::new("chaos").long("chaos").value_name("SEED").value_parser(clap::value_parser!(u64))
+}
+
+/// The seed of the chaos, if there is to be any. Only where nobody else depends on it.
+fn chaos(flags: &ArgMatches, config: &crate::Config) -> Result<Option<u64>, String> {
+    let seed = flags.try_get_one::<u64>("chaos").ok().flatten().copied();
+    match config.gateway.listen.ip().to_canonical().is_loopback() {
+        false if seed.is_some() => Err("--chaos is for development: listen on a loopback address".to_owned()),
+        _ => Ok(seed),
+    }
 }
 
 /// The configuration as the layers make it: defaults, file, environment, flags.

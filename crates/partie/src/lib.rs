@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod chaos;
 mod cli;
 mod config;
 #[cfg(feature = "grpc")]

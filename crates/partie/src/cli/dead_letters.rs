@@ -79,7 +79,9 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<(Caller, SocketAddr), 
         Some(key) => signer(key.as_ref(), system.name)?,
         None if config.data.is_dir() => Signer::development(&config.data)?,
         None => {
-            return Err(format!("{} is not there: say --data DIR or --key FILE", config.data.display()).into());
+            return Err(
+                format!("{} is not there: say --data DIR or --key FILE", config.data.display()).into()
+            );
         }
     };
     let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());

@@ -22,6 +22,13 @@ pub(crate) fn table<const COLUMNS: usize>(titles: &[String; COLUMNS], rows: &[[S
     }
 }
 
+/// What chaos did, and what became of it.
+pub(crate) fn tally(tally: &crate::chaos::Tally) {
+    let (titles, rows) = crate::chaos::table(tally);
+    line("");
+    table(&titles, &rows);
+}
+
 /// Makes sure that a reader sees the lines so far.
 pub(crate) fn flush() {
     stdout().flush().ok();

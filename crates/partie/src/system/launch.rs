@@ -21,6 +21,7 @@ use super::prepare::{DataDir, DataDirError};
 use super::registry::{RegistryDoor, RegistryOffLoopback};
 use super::running::{Kept, Leaving, Running};
 use crate::background::Background;
+use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::platform::{self, Backstage, Behind, Front, Hand};
 use crate::server::{Endpoint, LARGEST_BODY, Server, Shared, SlowLane};
@@ -162,7 +163,9 @@ impl System {
         };
 
         let ready = Arc::new(AtomicBool::new(false));
+        let chaos = self.chaos.map(Chaos::new);
         let launch = Launch {
+            chaos: chaos.clone(),
             audience: self.name,
             ready: Arc::clone(&ready),
             signer: Signer::development(data.path())?,
@@ -190,7 +193,7 @@ impl System {
             None
         };
         let background = Background {
-            broker: broker.clone().map(|broker| Arc::new(broker) as Arc<dyn Broker>),
+            broker: broker.clone().map(|broker| launch.carries(Arc::new(broker))),
             stages: Stages::default(),
             config: config.messaging.clone(),
         };
@@ -243,6 +246,7 @@ impl System {
             handles,
             ready,
             left,
+            chaos,
         };
         Ok(Arc::new(Running::new(self.name, address, environment, kept)))
     }
@@ -277,6 +281,8 @@ pub(super) struct Launch<'l> {
     pub(super) alone: bool,
     /// For operations of all services that hold up their thread.
     pub(super) lane: Arc<SlowLane>,
+    /// What goes wrong on purpose.
+    pub(super) chaos: Option<Chaos>,
 }
 
 impl Launch<'_> {
@@ -328,7 +334,20 @@ impl Launch<'_> {
         };
         let server =
             Server::new(name, endpoints, beside, fallback, shared).map_err(|error| failed(error.into()))?;
-        Ok(Member { server: Arc::new(server), store, worker })
+        let server: Arc<dyn Serve> = Arc::new(server);
+        let server = match &self.chaos {
+            Some(chaos) => chaos.serve(name, server),
+            None => server,
+        };
+        Ok(Member { server, store, worker })
+    }
+
+    /// What carries the events of services.
+    pub(super) fn carries(&self, broker: Arc<dyn Broker>) -> Arc<dyn Broker> {
+        match &self.chaos {
+            Some(chaos) => chaos.broker(broker),
+            None => broker,
+        }
     }
 
     fn store(&self, name: &'static str, migrations: &'static [Migration]) -> Result<Store, OpenError> {

@@ -27,6 +27,7 @@ use super::prepare::DataDir;
 use super::running::{Kept, Leaving, Running};
 use super::{System, edges};
 use crate::background::Background;
+use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::platform::{self, Backstage};
 use crate::server::{Endpoint, GATEWAY, Server, Shared};
@@ -122,7 +123,12 @@ impl System {
         if !address.ip().to_canonical().is_loopback() {
             tracing::warn!(%address, "reached from elsewhere without TLS: the network between hosts has to be a trusted one");
         }
+        let chaos = self.chaos.map(Chaos::new);
+        if let Some(chaos) = chaos.clone() {
+            tokio::spawn(chaos.leave_counts(place.part.clone(), data.path().to_owned()));
+        }
         let launch = Launch {
+            chaos: chaos.clone(),
             audience: &place.system,
             ready: Arc::default(),
             signer,
@@ -181,6 +187,7 @@ impl System {
             handles,
             ready,
             left,
+            chaos,
         };
         Ok(Arc::new(Running::new(self.name, address, environment, kept)))
     }
@@ -269,7 +276,8 @@ impl Assembly {
         service: crate::Service,
     ) -> Result<Arc<dyn Serve>, StartError> {
         let name = service.declared.name;
-        let broker: Option<Arc<dyn Broker>> = pass.broker(launch).map(|broker| Arc::new(broker) as _);
+        let broker: Option<Arc<dyn Broker>> =
+            pass.broker(launch).map(|broker| launch.carries(Arc::new(broker)));
         let background =
             Background { broker, stages: self.stages.clone(), config: launch.config.messaging.clone() };
         let Member { server, store, .. } = launch.service(service, &background, &self.verifier).await?;

@@ -23,6 +23,7 @@ use super::launch::Environment;
 use super::prepare::DataDir;
 use super::registry::RegistryDoor;
 use super::store_doors::StoreDoors;
+use crate::chaos::Chaos;
 use crate::server::GATEWAY;
 
 /// How long a token from here is good for.
@@ -45,6 +46,8 @@ pub struct Running {
     contracts: Vec<&'static Contract>,
     stores: BTreeMap<&'static str, Store>,
     broker: Option<EmbeddedBroker>,
+    /// What goes wrong on purpose.
+    chaos: Option<Chaos>,
     /// Where commands reach the stores.
     doors: StoreDoors,
     stages: Stages,
@@ -90,6 +93,7 @@ pub(crate) struct Kept {
     pub(crate) handles: Handles,
     pub(crate) ready: Arc<AtomicBool>,
     pub(crate) left: Leaving,
+    pub(crate) chaos: Option<Chaos>,
 }
 
 /// What ties a process to the others of its system.
@@ -124,6 +128,7 @@ impl Running {
             handles,
             ready,
             left,
+            chaos,
         } = kept;
         let (serving, registry) =
             (Mutex::new(Some(serving)), left.registry.as_ref().map(RegistryDoor::address));
@@ -134,6 +139,7 @@ impl Running {
             address,
             registry,
             doors,
+            chaos,
             environment,
             signer,
             mesh,
@@ -223,6 +229,11 @@ impl Running {
     /// What carries the events between services, if any service has a store.
     pub fn broker(&self) -> Option<&EmbeddedBroker> {
         self.broker.as_ref()
+    }
+
+    /// What goes wrong here on purpose, and what became of it.
+    pub(crate) fn chaos(&self) -> Option<&Chaos> {
+        self.chaos.as_ref()
     }
 
     /// Drains the system: the registry's socket and the edge first, then what runs in the background, then the stores.
