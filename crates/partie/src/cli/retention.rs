@@ -38,7 +38,7 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
 /// In the largest unit that fits.
 fn text(time: Duration) -> String {
     let seconds = time.as_secs();
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    let units = [(3_600, "h"), (60, "min")];
     match units.iter().find(|(size, _)| seconds >= *size && seconds.is_multiple_of(*size)) {
         Some((size, unit)) => format!("{} {unit}", seconds / size),
         None => format!("{time:?}"),

@@ -15,11 +15,13 @@ use crate::faults::audit;
 use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
 use crate::faults::stage::Stage;
 use crate::faults::wish::Wish;
-use crate::processes::company::{Company, signal, until};
+use crate::processes::company::{Company, signal, until, within};
 use crate::program::{Answer, Food};
 
 const CALLERS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(40);
+/// Processes that died again and again are waited for longer each time.
+const LAST_ORDERS: Duration = Duration::from_secs(100);
 const READY: &str = "/health/ready";
 
 /// The program under strace, which answers calls on the log of a store with an error. Detached, so that it is the program
@@ -207,7 +209,7 @@ fn in_company(name: &str, store: &str, call: &str, error: &str, has_shown: impl 
         let before = play.placed();
         until("orders after the repair", || play.placed() > before + 3);
         enough.store(true, Ordering::Relaxed);
-        until("the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
+        within(LAST_ORDERS, "the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
         drop(closing);
         until("people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
         until("what is left is done", || audit::unfinished(&stage.data()).is_empty());

@@ -16,10 +16,10 @@ fn what_is_kept_is_one_table_and_what_does_not_go_together_is_an_error_of_check(
     assert_eq!(code, Some(0), "{table}");
     for line in [
         "events in the broker's log",
-        "7 d",
+        "168 h",
         "broker.retention",
         "events handled (inbox)",
-        "14 d",
+        "336 h",
         "for good",
     ] {
         assert!(table.contains(line), "{line}: {table}");
@@ -27,7 +27,7 @@ fn what_is_kept_is_one_table_and_what_does_not_go_together_is_an_error_of_check(
     let (code, found) = said(food().arg("check"));
     assert_eq!((code, found.contains("nothing is forgotten too soon")), (Some(0), true), "{found}");
     for command in ["check", "retention"] {
-        let (code, found) = said(food().arg(command).env("PARTIE__BROKER__RETENTION", "8d"));
+        let (code, found) = said(food().arg(command).env("PARTIE__BROKER__RETENTION", "192h"));
         assert_eq!(code, Some(1), "{found}");
         assert!(
             found.contains("error: messaging.consumers.remember") && found.contains("is less than"),
