@@ -112,13 +112,18 @@ pub struct SagaConfig {
     /// After so many attempts without an answer a command before the pivot is given up and compensated. After the
     /// pivot, and for compensations, there is no such limit.
     pub attempts: u32,
-    /// From so many failed attempts on, each one raises an alert.
+    /// From so many failed attempts on, each one raises an alert. A compensation that is refused this often is not tried
+    /// any more: the saga is parked until somebody has it tried again.
     pub alert_after: u32,
     /// How long, in real time, a saga may wait for its turn before operations that may begin more of them are refused.
     #[serde(with = "duration")]
     pub backlog_limit: Duration,
     /// Between attempts.
     pub backoff: Backoff,
+    /// How long sagas are kept that have ended, with their history, in business time; and with what this service answers
+    /// to commands that come after their compensation.
+    #[serde(with = "duration")]
+    pub keep_ended: Duration,
 }
 
 impl Default for RelayConfig {
@@ -173,6 +178,7 @@ impl Default for SagaConfig {
             alert_after: 5,
             backlog_limit: Duration::from_secs(2),
             backoff: Backoff::default(),
+            keep_ended: Duration::from_hours(30 * 24),
         }
     }
 }

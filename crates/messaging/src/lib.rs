@@ -80,8 +80,8 @@ pub use method::{Method, Periodic};
 pub use outbox::{Publish, Published};
 pub use partie_runtime::Backoff;
 pub use saga::{
-    Accepted, CommandId, Compensation, EntryState, Failure, Next, Participate, Phase, Saga, SagaData,
-    SagaEntry, SagaView, Sagas, Signalled, Step, StepInfo, StepKind,
+    Accepted, CommandId, Compensation, EntryState, Failure, Next, ParkedSaga, Participate, Phase, Saga,
+    SagaData, SagaEntry, SagaView, Sagas, Signalled, Step, StepInfo, StepKind,
 };
 pub use timers::{ParkedTimer, Schedule, Timer};
 pub use worker::{Decision, MIGRATIONS, Stages, Worker, WorkerParts};

@@ -211,6 +211,8 @@ impl Relay {
         let noted: Outcome<()> = self.store.write(move |tx| Ok(outbox::note_sent(tx, last, &except)?)).await;
         noted.unexpected()?;
         failpoint("relay.after_mark");
+        // Not before: a store that takes no mark would be asked at once again, and the broker given the same once more.
+        progress.outage = 0;
         progress.sent_to = Some(last);
         debug!(store = self.store.name(), sent, "events are with the broker");
         Ok(sent)
@@ -245,6 +247,7 @@ impl Relay {
                 let noted: Outcome<()> =
                     self.store.write(move |tx| Ok(outbox::note_taken(tx, &taken)?)).await;
                 noted.unexpected()?;
+                progress.outage = 0;
                 if is_refused {
                     break;
                 }
@@ -270,7 +273,6 @@ impl Relay {
         failpoint("relay.before_publish");
         let refused = self.broker.publish(rows.into_iter().map(|row| row.message).collect()).await?;
         failpoint("relay.after_publish");
-        progress.outage = 0;
         let mut waiting = Vec::new();
         let mut newly = BTreeMap::new();
         for one in &refused {

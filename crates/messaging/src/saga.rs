@@ -10,7 +10,9 @@ mod step;
 mod turns;
 mod view;
 
-use partie_contract::Id;
+use std::time::Duration;
+
+use partie_contract::{Id, Timestamp};
 use partie_store::{Error, Json, Tx};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -96,6 +98,42 @@ pub enum Signalled {
     TooLate,
     /// There is no such saga.
     Unknown,
+}
+
+/// A saga that stands still until somebody helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedSaga {
+    /// Its id.
+    pub id: Uuid,
+    /// Its kind.
+    pub kind: String,
+    /// The step it is at, or that is being undone.
+    pub step: String,
+    /// How often that failed.
+    pub attempts: u32,
+    /// Why it stands still.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The sagas that stand still, the longest first.
+pub(crate) fn parked(tx: &mut Tx) -> Result<Vec<ParkedSaga>, Error> {
+    rows::parked(tx)
+}
+
+/// Has a parked saga go on from where it stands, and says whether it was one.
+pub(crate) fn requeue(tx: &mut Tx, id: Uuid) -> Result<bool, Error> {
+    let released = rows::release(tx, id)?;
+    if released {
+        Hub::want_saga_after_commit(tx, id);
+    }
+    Ok(released)
+}
+
+/// Removes some of what ended long ago, and says how many.
+pub(crate) fn prune(tx: &mut Tx, keep: Duration, limit: i64) -> Result<usize, Error> {
+    rows::prune(tx, keep, limit)
 }
 
 /// Starting sagas, and telling them what happened. Implemented by the transaction; it all happens after the commit.

@@ -1,6 +1,7 @@
 //! A worker: everything of a service that runs in the background.
 
 mod duty;
+mod old;
 mod shifts;
 
 use std::fmt;
@@ -12,8 +13,9 @@ use partie_runtime::Stop;
 use partie_store::{Migration, MigrationSet, Store, migrations};
 
 use self::duty::Duty;
+use self::old::Old;
 use self::shifts::shifts;
-use crate::broker::{Broker, BrokerError, Parked, Skip};
+use crate::broker::{Broker, BrokerError, Parked, Skip, Skipped};
 use crate::config::Config;
 use crate::consumer::Wait;
 use crate::handlers::{Bound, HandlerError, Handlers};
@@ -21,12 +23,13 @@ use crate::ids::{JobId, TimerId};
 use crate::jobs::{self, DeadJob};
 use crate::metric_definitions as metrics;
 use crate::relay::Backlog;
-use crate::saga::{self, SagaView, Turns};
+use crate::saga::{self, ParkedSaga, SagaView, Turns};
 use crate::timers::{self, ParkedTimer};
 use crate::wake::Hub;
 
 /// The tables messaging keeps in a service's store.
-const FILES: &[Migration] = migrations!["0001_messaging.sql", "0002_log_groups.sql", "0003_relay_epoch.sql"];
+const FILES: &[Migration] =
+    migrations!["0001_messaging.sql", "0002_log_groups.sql", "0003_relay_epoch.sql", "0004_retention.sql"];
 /// Give it to [`Store::open`] beside the service's own migrations.
 pub const MIGRATIONS: MigrationSet = MigrationSet { name: "messaging", migrations: FILES };
 
@@ -86,6 +89,7 @@ struct Inner {
     /// Of each group.
     waits: Vec<Arc<Wait>>,
     wait_limit: Duration,
+    old: Old,
 }
 
 // === impl Stages ===
@@ -140,6 +144,7 @@ impl Worker {
             calls,
             config,
         };
+        let old = duty.old(&store);
         if store.is_shared() {
             stages.relay.spawn(shifts(duty, store.clone(), stages.clone()));
         } else {
@@ -156,6 +161,7 @@ impl Worker {
             turn_limit,
             waits,
             wait_limit,
+            old,
         })))
     }
 
@@ -230,6 +236,19 @@ impl Worker {
         Ok(found)
     }
 
+    /// The events that were given up for a group of this service, each with its group.
+    ///
+    /// # Errors
+    /// As [`Broker::skipped`].
+    pub async fn skipped_events(&self) -> Result<Vec<(String, Skipped)>, BrokerError> {
+        let mut all = Vec::new();
+        for group in &self.0.groups {
+            let skipped = self.0.broker.skipped(group).await?;
+            all.extend(skipped.into_iter().map(|skipped| (group.clone(), skipped)));
+        }
+        Ok(all)
+    }
+
     /// Gives up a parked event for a group of this service, for good, and says whether there was one.
     ///
     /// # Errors
@@ -281,6 +300,34 @@ impl Worker {
     pub async fn requeue_job(&self, id: JobId) -> Result<bool, Platform> {
         let requeued: Outcome<_> = self.0.store.write(move |tx| Ok(jobs::requeue(tx, id)?)).await;
         requeued.unexpected()
+    }
+
+    /// The sagas that stand still until somebody helps, the longest first.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn parked_sagas(&self) -> Result<Vec<ParkedSaga>, Platform> {
+        let parked: Outcome<_> = self.0.store.read(|tx| Ok(saga::parked(tx)?)).await;
+        parked.unexpected()
+    }
+
+    /// Has a parked saga go on from where it stands, and says whether it was one.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn requeue_saga(&self, id: impl Id) -> Result<bool, Platform> {
+        let id = id.as_uuid();
+        let requeued: Outcome<_> = self.0.store.write(move |tx| Ok(saga::requeue(tx, id)?)).await;
+        requeued.unexpected()
+    }
+
+    /// Removes what nobody needs any more, in small transactions, and says about how much that was. It happens by itself
+    /// every minute.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn prune(&self) -> Result<usize, Platform> {
+        self.0.old.remove(&self.0.stages.work).await
     }
 
     /// Stops everything in order and waits until it has: consumers, then timers, jobs and sagas, then the relay. Those

@@ -9,6 +9,7 @@ use partie_messaging::{
 };
 use partie_store::Store;
 
+use crate::chaos::Chaos;
 use crate::service::Start;
 
 /// What the background work of all services has in common. Cheap to clone.
@@ -16,6 +17,8 @@ use crate::service::Start;
 pub(crate) struct Background {
     /// Absent when no service has a store: nobody can say or hear anything.
     pub(crate) carrier: Option<Carrier>,
+    /// What goes wrong with deliveries on purpose.
+    pub(crate) chaos: Option<Chaos>,
     pub(crate) stages: Stages,
     pub(crate) config: Config,
 }
@@ -75,9 +78,11 @@ impl Background {
                 Err("handlers of events, timers, jobs and sagas work on a store: add `.store(migrations![..])`".into())
             };
         };
+        let broker = carrier.broker(&store, &self.stages);
+        let broker = self.chaos.map_or(Arc::clone(&broker), |chaos| chaos.broker(broker));
         let worker = Worker::start(WorkerParts {
             service: start.service,
-            broker: carrier.broker(&store, &self.stages),
+            broker,
             store,
             handlers,
             state,

@@ -3,6 +3,7 @@
 mod backup;
 mod config;
 mod contracts;
+mod dead_letters;
 mod life;
 mod manifest;
 mod openapi;
@@ -10,6 +11,7 @@ pub(crate) mod out;
 mod policies;
 mod processes;
 mod restore;
+mod retention;
 mod routes;
 mod serve;
 mod token;
@@ -47,6 +49,8 @@ pub(crate) fn main(mut system: System) -> ExitCode {
         Some(("restart", flags)) => processes::restart(&system, flags),
         Some(("backup", flags)) => backup::main(&system, flags),
         Some(("restore", flags)) => restore::main(&system, flags),
+        Some(("dead-letters", flags)) => dead_letters::main(&system, flags),
+        Some(("retention", flags)) => retention::main(&system, flags),
         Some(("serve", flags)) => serve::main(system, flags),
         Some(("routes", _)) => routes::main(&system),
         Some(("openapi", flags)) => openapi::main(&system, flags),
@@ -73,6 +77,11 @@ fn command(system: &System) -> clap::Command {
         .subcommand(serve::command(system))
         .subcommand(backup::command(system))
         .subcommand(restore::command(system))
+        .subcommand(dead_letters::command(system))
+        .subcommand(
+            own(clap::Command::new("retention"))
+                .about("Print what is kept, for how long, and where to change it"),
+        )
         .subcommand(clap::Command::new("routes").about("List every route, its access and its operation"))
         .subcommand(openapi::command())
         .subcommand(contracts::command())
@@ -98,6 +107,9 @@ fn up_flags(system: &System) -> Vec<Arg> {
             .help("Keep the data in a temporary directory that is removed at the end"),
         config_flag(),
     ];
+    flags.push(chaos_flag().help(
+        "For development: events come late and twice, calls fail, processes are killed; counts what became of it",
+    ));
     if !system.actors.is_empty() {
         flags.push(
             Arg::new("no-demo")
@@ -119,6 +131,19 @@ fn config_flag() -> Arg {
         .long("config")
         .value_name("FILE")
         .help("A configuration file [default: partie.toml, if there]")
+}
+
+fn chaos_flag() -> Arg {
+    Arg::new("chaos").long("chaos").value_name("SEED").value_parser(clap::value_parser!(u64))
+}
+
+/// The seed of the chaos, if there is to be any. Only where nobody else depends on it.
+fn chaos(flags: &ArgMatches, config: &crate::Config) -> Result<Option<u64>, String> {
+    let seed = flags.try_get_one::<u64>("chaos").ok().flatten().copied();
+    match config.gateway.listen.ip().to_canonical().is_loopback() {
+        false if seed.is_some() => Err("--chaos is for development: listen on a loopback address".to_owned()),
+        _ => Ok(seed),
+    }
 }
 
 /// The configuration as the layers make it: defaults, file, environment, flags.

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod chaos;
 mod cli;
 mod config;
 mod evolution;
@@ -31,6 +32,7 @@ pub mod grpc;
 mod live;
 pub mod platform;
 mod policies;
+mod retention;
 mod server;
 mod service;
 mod supervisor;

@@ -13,7 +13,7 @@ pub(crate) use self::backstage::{Backstage, Front, Hand};
 pub use self::backstage::{Behind, BehindClient, BehindError, SkipOrder};
 pub use self::dead_letters::{
     DeadLetter, DeadLetterError, DeadLetterId, DeadLetterKind, DeadLetterList, DeadLetters,
-    DeadLettersClient, SkipEvent,
+    DeadLettersClient, SkipEvent, SkippedEvent, SkippedList,
 };
 pub use self::sagas::{SagaError, SagaId, Sagas, SagasClient};
 use crate::server::{Endpoint, Endpoints};

@@ -1,5 +1,6 @@
 //! A supervisor: the parts of a system as processes of one machine, kept alive, restarted in turn, drained in order.
 
+mod chaos;
 mod child;
 mod claim;
 mod keeper;
@@ -148,6 +149,11 @@ impl Supervisor {
             let known: Vec<_> = self.players.iter().map(|player| player.slot.label.as_str()).collect();
             tell(to, &format!("error: there is no such process; there are {}", known.join(", "))).await;
         }
+    }
+
+    /// Whom chaos may kill: everybody.
+    fn victims(&self) -> Vec<mpsc::Sender<Order>> {
+        self.players.iter().map(|player| player.orders.clone()).collect()
     }
 
     /// Drains everything in order: callers first, the platform last. Says whether that was within its time.

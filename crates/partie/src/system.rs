@@ -52,6 +52,8 @@ pub struct System {
     pub(crate) guide: Guide,
     pub(crate) actors: Vec<Actor>,
     pub(crate) commands: Vec<Command>,
+    /// Whether things go wrong on purpose, and which.
+    pub(crate) chaos: Option<u64>,
 }
 
 /// The name of the broker's store.
@@ -85,6 +87,7 @@ impl System {
             guide: paste("/health"),
             actors: Vec::new(),
             commands: Vec::new(),
+            chaos: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The tables of sagas.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use partie_contract::Timestamp;
 use partie_store::{Error, Json, ToValue, Tx};
@@ -252,4 +253,56 @@ pub(super) fn unfinished(tx: &mut Tx) -> Result<Vec<Uuid>, Error> {
         &[],
         |row| row.get(0),
     )
+}
+
+/// A saga that stands still until somebody helps.
+pub(super) fn parked(tx: &mut Tx) -> Result<Vec<super::ParkedSaga>, Error> {
+    tx.query(
+        "SELECT id, kind, step, attempts, parked, updated_at FROM partie_sagas
+         WHERE parked IS NOT NULL ORDER BY updated_at, id",
+        &[],
+        |row| {
+            Ok(super::ParkedSaga {
+                id: row.get(0)?,
+                kind: row.get(1)?,
+                step: row.get(2)?,
+                attempts: row.get(3)?,
+                reason: row.get(4)?,
+                since: row.get(5)?,
+            })
+        },
+    )
+}
+
+/// Has a parked saga go on from where it stands, and says whether it was one.
+pub(super) fn release(tx: &mut Tx, id: Uuid) -> Result<bool, Error> {
+    let sql = "UPDATE partie_sagas SET parked = NULL, attempts = 0 WHERE id = $1 AND parked IS NOT NULL";
+    Ok(tx.execute(sql, &[&id])? == 1)
+}
+
+/// Removes some sagas that ended long ago, with their history, and tombstones of commands that came too late or never:
+/// whoever sent those has given up long ago. Says how many.
+///
+/// What was carried out stays on record: the saga that asked for it, however long it takes, may still want it undone.
+pub(super) fn prune(tx: &mut Tx, keep: Duration, limit: i64) -> Result<usize, Error> {
+    let before = tx.now() - keep;
+    tx.execute(
+        "DELETE FROM partie_saga_history WHERE saga IN (
+             SELECT id FROM partie_sagas WHERE phase IN ('done', 'failed') AND updated_at < $1
+             ORDER BY updated_at LIMIT $2)",
+        &[&before, &limit],
+    )?;
+    let sagas = tx.execute(
+        "DELETE FROM partie_sagas WHERE id IN (
+             SELECT id FROM partie_sagas WHERE phase IN ('done', 'failed') AND updated_at < $1
+             ORDER BY updated_at LIMIT $2)",
+        &[&before, &limit],
+    )?;
+    let commands = tx.execute(
+        "DELETE FROM partie_commands WHERE id IN (
+             SELECT id FROM partie_commands WHERE state = 'compensated' AND updated_at < $1
+             ORDER BY updated_at LIMIT $2)",
+        &[&before, &limit],
+    )?;
+    Ok(sagas.max(commands))
 }

@@ -199,6 +199,9 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
                     move |tx: &mut Tx| engine.answer(tx, &errand, &Answer::GivenUp { detail: &detail });
                 self.insist(saga, news, answer).await
             }
+            Sent::Refused { detail, .. } if errand.undo && errand.attempts + 1 >= self.config.alert_after => {
+                self.park(&errand, detail, news).await
+            }
             Sent::Refused { detail, .. } | Sent::NoAnswer { detail, .. } => {
                 self.failed(&errand, detail, news).await
             }
@@ -253,6 +256,21 @@ impl<S: Send + Sync + 'static> SagaRunner<S> {
         }
         let engine = Arc::clone(&self.engine);
         self.insist(saga, news, move |tx| engine.look(tx, saga)).await
+    }
+
+    /// The other side says no, again and again: only a person can know what to do. The saga stands still until one has it
+    /// tried again, or there is news for it.
+    async fn park(&self, errand: &Errand, detail: String, news: &Arc<Notify>) -> Option<Wanted> {
+        let (saga, revision) = (errand.saga, errand.revision);
+        let reason = format!("undoing {} is refused: {detail}", errand.command);
+        self.alerts.increment(1);
+        alert(saga, &reason);
+        let park = move |tx: &mut Tx| {
+            rows::note_attempt(tx, saga, revision, &detail)?;
+            Ok(rows::park(tx, saga, &reason)?)
+        };
+        self.insist(saga, news, park).await?;
+        Some(Wanted::Nothing)
     }
 
     /// Writes, again and again until it is written. `None` when the stage stops first.

@@ -2,32 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use partie_contract::{Call, Outcome};
-use partie_runtime::{Stop, trust_now};
-use partie_store::{Store, Tx};
+use partie_runtime::Stop;
+use partie_store::Store;
 use tokio::sync::Semaphore;
-use tracing::warn;
 
 use super::Stages;
+use super::old::Old;
 use crate::broker::{Broker, Group};
 use crate::config::Config;
 use crate::consumer::{Consumer, Wait};
 use crate::handlers::{BoundEvent, BoundPeriodic};
-use crate::jobs::{self, Handler, JobRunner};
+use crate::jobs::{Handler, JobRunner};
 use crate::metric_definitions as metrics;
+use crate::outbox;
 use crate::periodic::PeriodicRunner;
 use crate::relay::{Backlog, Relay};
 use crate::saga::{Engine, SagaRunner};
 use crate::timers::{Fire, TimerRunner};
 use crate::wake::Hub;
-use crate::{inbox, outbox};
-
-/// How often old rows are looked for.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// How many are removed in one transaction.
-const PRUNED_AT_ONCE: usize = 500;
 
 /// The handlers of a service with all they need, ready to begin.
 pub(super) struct Duty<S> {
@@ -53,9 +47,13 @@ impl<S: Send + Sync + 'static> Duty<S> {
         self.send(store, &stages.relay);
         self.receive(store, &stages.consumers);
         self.work(store, &stages.work);
+        stages.work.spawn(self.old(store).prune(stages.work.clone()));
+    }
+
+    /// What of the store nobody needs any more.
+    pub(super) fn old(&self, store: &Store) -> Old {
         let remember = self.config.consumers.remember.max(self.broker.retention().saturating_mul(2));
-        let stop = stages.work.clone();
-        stages.work.spawn(prune(store.clone(), self.config.clone(), remember, stop));
+        Old { store: store.clone(), config: self.config.clone(), remember }
     }
 
     pub(super) fn hub(&self) -> Arc<Hub> {
@@ -159,31 +157,4 @@ async fn after_what_began(store: Store, run: impl Future<Output = ()>) {
     let told: Outcome<()> = store.write(|_| Ok(())).await;
     drop((told, store));
     run.await;
-}
-
-/// Removes what nobody needs any more, a little at a time.
-async fn prune(store: Store, config: Config, remember: Duration, stop: Stop) {
-    let stopped = stop.stopped();
-    tokio::pin!(stopped);
-    let (sent, done) = (config.relay.keep_sent, config.jobs.keep_done);
-    let limit = i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX);
-    loop {
-        tokio::select! { () = tokio::time::sleep(PRUNE_EVERY) => {}, () = &mut stopped => return }
-        loop {
-            let sent_before = trust_now().saturating_sub(i64::try_from(sent.as_secs()).unwrap_or(i64::MAX));
-            let once = move |tx: &mut Tx| -> Outcome<usize> {
-                let events = outbox::prune(tx, sent_before, limit)?;
-                let handled = inbox::prune(tx, remember, limit)?;
-                Ok(events.max(handled).max(jobs::prune(tx, done, limit)?))
-            };
-            match store.write(once).await {
-                Ok(pruned) if pruned >= PRUNED_AT_ONCE && !stop.is_stopped() => {}
-                Ok(_) => break,
-                Err(error) => {
-                    warn!(store = store.name(), %error, "old rows could not be removed");
-                    break;
-                }
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod engines;
 mod events;
 mod evolution;
 mod jobs;
+mod keeping;
 mod line;
 mod on_record;
 mod parked;

@@ -8,6 +8,27 @@ pub(crate) fn line(text: &str) {
     writeln!(out, "{text}").ok();
 }
 
+/// A table, each column as wide as it has to be.
+pub(crate) fn table<const COLUMNS: usize>(titles: &[String; COLUMNS], rows: &[[String; COLUMNS]]) {
+    let widths: Vec<usize> = (0..COLUMNS)
+        .map(|column| {
+            let cells = rows.iter().chain([titles]).map(|row| row[column].chars().count());
+            cells.max().unwrap_or_default()
+        })
+        .collect();
+    for row in [titles].into_iter().chain(rows) {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        line(cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
+/// What chaos did, and what became of it.
+pub(crate) fn tally(tally: &crate::chaos::Tally) {
+    let (titles, rows) = crate::chaos::table(tally);
+    line("");
+    table(&titles, &rows);
+}
+
 /// Makes sure that a reader sees the lines so far.
 pub(crate) fn flush() {
     stdout().flush().ok();

@@ -20,16 +20,7 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
     let titles =
         ["call", "timeout", "one attempt", "retries", "second attempt after", "when it cannot be asked"]
             .map(str::to_owned);
-    let widths: Vec<usize> = (0..titles.len())
-        .map(|column| {
-            let cells = rows.iter().chain([&titles]).map(|row| row[column].len());
-            cells.max().unwrap_or_default()
-        })
-        .collect();
-    for row in [&titles].into_iter().chain(&rows) {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        out::line(cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+    out::table(&titles, &rows);
     ExitCode::SUCCESS
 }
 
@@ -41,7 +32,9 @@ pub(super) fn check(system: &System, flags: &ArgMatches) -> ExitCode {
     let found = system.check(&effective.config);
     if found.is_empty() {
         let edges = Policies::of(system, &effective.config).edges.len();
-        out::line(&format!("{edges} call edges: deadlines nest, retries stay within bounds, no circles"));
+        out::line(&format!(
+            "{edges} call edges: deadlines nest, retries stay within bounds, no circles, and nothing is forgotten too soon"
+        ));
         return ExitCode::SUCCESS;
     }
     for finding in &found {

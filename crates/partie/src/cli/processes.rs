@@ -10,6 +10,7 @@ use partie_telemetry::Format;
 
 use super::{configure, life, out, refuse};
 use crate::Config;
+use crate::chaos::Chaos;
 use crate::supervisor::{self, Plan, Troupe, door};
 use crate::system::{System, check};
 
@@ -74,12 +75,23 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<Troupe, String> {
         // With a name before it a line is for people, whoever reads it.
         environment.push(("PARTIE__LOGS__FORMAT".to_owned(), "human".to_owned()));
     }
-    let flags = child_flags(&config, &data, flags);
+    let chaos = super::chaos(flags, &config)?;
+    let mut flags = child_flags(&config, &data, flags);
+    flags.extend(chaos.map(|seed| format!("--chaos={seed}")));
     if config.gateway.workers.is_none() {
         environment
             .push(("PARTIE__GATEWAY__WORKERS".to_owned(), share_of_cores(plan.slots.len()).to_string()));
     }
-    Ok(Troupe { plan, system: system.name, temporary: config.ephemeral, config, data, flags, environment })
+    Ok(Troupe {
+        chaos: chaos.map(Chaos::new),
+        plan,
+        system: system.name,
+        temporary: config.ephemeral,
+        config,
+        data,
+        flags,
+        environment,
+    })
 }
 
 fn child_flags(config: &Config, data: &Path, flags: &ArgMatches) -> Vec<String> {

@@ -66,14 +66,19 @@ pub(super) fn command(system: &System) -> clap::Command {
         )
         .arg(super::config_flag())
         .arg(Arg::new("no-demo").long("no-demo").action(ArgAction::SetTrue).hide(true))
+        .arg(super::chaos_flag().hide(true).requires("supervised"))
         .arg(Arg::new("supervised").long("supervised").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("welcome").long("welcome").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("inherited").long("inherited").action(ArgAction::SetTrue).hide(true))
 }
 
-pub(super) fn main(system: System, flags: &ArgMatches) -> ExitCode {
+pub(super) fn main(mut system: System, flags: &ArgMatches) -> ExitCode {
     let (config, place) = match prepare(&system, flags) {
         Ok(prepared) => prepared,
+        Err(error) => return refuse(&error),
+    };
+    system.chaos = match super::chaos(flags, &config) {
+        Ok(chaos) => chaos,
         Err(error) => return refuse(&error),
     };
     let supervised = flags.get_flag("supervised");

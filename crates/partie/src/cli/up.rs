@@ -9,9 +9,13 @@ use super::life::{self, Signals};
 use super::{configure, out, refuse, routes};
 use crate::system::{Environment, Guide, Running, System};
 
-pub(super) fn main(system: System, flags: &ArgMatches) -> ExitCode {
+pub(super) fn main(mut system: System, flags: &ArgMatches) -> ExitCode {
     let effective = match configure(&system, flags) {
         Ok(effective) => effective,
+        Err(error) => return refuse(&error),
+    };
+    system.chaos = match super::chaos(flags, &effective.config) {
+        Ok(chaos) => chaos,
         Err(error) => return refuse(&error),
     };
     life::live(effective.config, |config| run(system, config))
@@ -35,7 +39,11 @@ async fn run(mut system: System, config: crate::Config) -> ExitCode {
             playing.spawn(actor(Arc::clone(&running)));
         }
     }
-    life::until_told(&running, &mut signals, playing, std::future::pending()).await
+    let code = life::until_told(&running, &mut signals, playing, std::future::pending()).await;
+    if let Some(chaos) = running.chaos() {
+        out::tally(chaos.tally());
+    }
+    code
 }
 
 /// What a newcomer sees. The first line is for programs too: it comes once the system answers.

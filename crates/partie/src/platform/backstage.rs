@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use partie_contract::{Call, FaultKind, Id as _, Outcome, OutcomeExt as _, Platform, Problem, contract};
-use partie_messaging::{BrokerError, Decision, JobId, SagaView, TimerId, Worker};
+use partie_messaging::{BrokerError, Decision, JobId, SagaView, Skipped, TimerId, Worker};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dead_letters::{DeadLetter, DeadLetterId, DeadLetterKind};
+use super::dead_letters::{DeadLetter, DeadLetterId, DeadLetterKind, SkippedEvent};
 use super::sagas::SagaId;
 
 /// The background work of all services, as it is started.
@@ -40,6 +40,10 @@ pub trait Behind {
     /// Give up an event for one handler. Says whether there was one.
     #[post("/dead-letters/{id}/skip", role = "service")]
     async fn skip(&self, cx: &Call, id: DeadLetterId, order: SkipOrder) -> Outcome<bool, BehindError>;
+
+    /// List its events that were given up.
+    #[get("/skipped", role = "service")]
+    async fn skipped(&self, cx: &Call) -> Outcome<Vec<SkippedEvent>, BehindError>;
 
     /// Look at a saga.
     #[get("/sagas/{id}", role = "service")]
@@ -116,6 +120,14 @@ impl Hand {
         }
     }
 
+    /// Events that were given up.
+    pub(super) async fn skipped(&self) -> Result<Vec<SkippedEvent>, Platform> {
+        match self {
+            Self::Here(worker) => skipped(worker).await,
+            Self::There(client, calls) => said(client().skipped(&calls()).await),
+        }
+    }
+
     pub(super) async fn saga(&self, id: SagaId) -> Result<Option<SagaView>, Platform> {
         match self {
             Self::Here(worker) => worker.saga(id).await,
@@ -166,18 +178,43 @@ async fn dead_letters(service: &'static str, worker: &Worker) -> Result<Vec<Dead
         since: job.since,
         waiting: None,
     });
-    Ok(events.chain(timers).chain(jobs).collect())
+    let sagas = worker.parked_sagas().await?.into_iter().map(|saga| DeadLetter {
+        id: DeadLetterId::from_uuid(saga.id),
+        kind: DeadLetterKind::Saga,
+        service: service.to_owned(),
+        handler: saga.kind,
+        key: Some(saga.step),
+        attempts: saga.attempts,
+        error: saga.reason,
+        since: saga.since,
+        waiting: None,
+    });
+    Ok(events.chain(timers).chain(jobs).chain(sagas).collect())
 }
 
 async fn requeue(worker: &Worker, id: DeadLetterId) -> Result<bool, Platform> {
     let event = worker.requeue_event(id).await.map_err(unavailable)?;
     let timer = worker.requeue_timer(TimerId::from_uuid(id.as_uuid())).await?;
-    Ok(worker.requeue_job(JobId::from_uuid(id.as_uuid())).await? || timer || event)
+    let saga = worker.requeue_saga(id).await?;
+    Ok(worker.requeue_job(JobId::from_uuid(id.as_uuid())).await? || timer || saga || event)
 }
 
 async fn skip(worker: &Worker, id: DeadLetterId, order: SkipOrder) -> Result<bool, Platform> {
     let SkipOrder { handler, actor, reason } = order;
     worker.skip_event(&handler, id, Decision { actor, reason }).await.map_err(unavailable)
+}
+
+async fn skipped(worker: &Worker) -> Result<Vec<SkippedEvent>, Platform> {
+    let skipped = worker.skipped_events().await.map_err(unavailable)?.into_iter();
+    let skipped = skipped.map(|(handler, Skipped { skip, at })| SkippedEvent {
+        id: DeadLetterId::from_uuid(skip.event),
+        handler,
+        key: skip.key,
+        actor: skip.actor,
+        reason: skip.reason,
+        at,
+    });
+    Ok(skipped.collect())
 }
 
 fn unavailable(error: BrokerError) -> Platform {
@@ -197,6 +234,10 @@ impl Behind for Front {
 
     async fn skip(&self, _: &Call, id: DeadLetterId, order: SkipOrder) -> Outcome<bool, BehindError> {
         Ok(skip(&self.worker, id, order).await?)
+    }
+
+    async fn skipped(&self, _: &Call) -> Outcome<Vec<SkippedEvent>, BehindError> {
+        Ok(skipped(&self.worker).await?)
     }
 
     async fn saga(&self, _: &Call, id: SagaId) -> Outcome<SagaView, BehindError> {

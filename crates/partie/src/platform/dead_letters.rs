@@ -8,7 +8,7 @@ use super::Backstage;
 use super::backstage::SkipOrder;
 
 id! {
-    /// Names what is not tried any more: an event, a timer or a job.
+    /// Names what is not tried any more: an event, a timer, a job or a saga.
     pub struct DeadLetterId;
 }
 
@@ -18,6 +18,10 @@ pub trait DeadLetters {
     /// List the dead letters of all services, the longest dead first.
     #[get("/dead-letters", role = "admin")]
     async fn list(&self, cx: &Call) -> Outcome<DeadLetterList, DeadLetterError>;
+
+    /// List the events that were given up, with who gave each up, why and when, the latest first.
+    #[get("/dead-letters/skipped", role = "admin")]
+    async fn skipped(&self, cx: &Call) -> Outcome<SkippedList, DeadLetterError>;
 
     /// Have one tried again. What waits behind an event follows it.
     #[post("/dead-letters/{id}/requeue", role = "admin")]
@@ -53,9 +57,9 @@ pub struct DeadLetter {
     pub kind: DeadLetterKind,
     /// Whose it is.
     pub service: String,
-    /// The handler: the consumer group of an event, the kind of a timer or a job.
+    /// The handler: the consumer group of an event, the kind of a timer, a job or a saga.
     pub handler: String,
-    /// What it is about: the key of an event or a timer.
+    /// What it is about: the key of an event or a timer, the step of a saga.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// How often it was tried.
@@ -79,6 +83,8 @@ pub enum DeadLetterKind {
     Timer,
     /// A job.
     Job,
+    /// A saga that stands still: it cannot be undone, or nobody knows its steps any more.
+    Saga,
 }
 
 /// The decision to give up an event.
@@ -92,6 +98,30 @@ pub struct SkipEvent {
     pub reason: String,
 }
 
+/// Events that were given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SkippedList {
+    /// The latest first.
+    pub data: Vec<SkippedEvent>,
+}
+
+/// An event that was given up for one handler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SkippedEvent {
+    /// The event.
+    pub id: DeadLetterId,
+    /// For which handler.
+    pub handler: String,
+    /// What it was about.
+    pub key: String,
+    /// Who decided.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 impl DeadLetters for Backstage {
     async fn list(&self, _: &Call) -> Outcome<DeadLetterList, DeadLetterError> {
         let mut data = Vec::new();
@@ -100,6 +130,15 @@ impl DeadLetters for Backstage {
         }
         data.sort_by_key(|letter| (letter.since, letter.id));
         Ok(DeadLetterList { data })
+    }
+
+    async fn skipped(&self, _: &Call) -> Outcome<SkippedList, DeadLetterError> {
+        let mut data = Vec::new();
+        for (_, hand) in self.hands() {
+            data.extend(hand.skipped().await?);
+        }
+        data.sort_by_key(|skipped| (std::cmp::Reverse(skipped.at), skipped.id));
+        Ok(SkippedList { data })
     }
 
     async fn requeue(&self, _: &Call, id: DeadLetterId) -> Outcome<NoContent, DeadLetterError> {

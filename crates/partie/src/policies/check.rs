@@ -6,6 +6,7 @@ use partie_contract::Verb;
 
 use super::{Edge, Finding, MOST_ATTEMPTS, Policies, Source};
 use crate::evolution;
+use crate::retention;
 use crate::system::check;
 
 impl Policies<'_> {
@@ -15,6 +16,7 @@ impl Policies<'_> {
         let mut found: Vec<Finding> = circle.iter().cloned().map(Finding::Edges).collect();
         found.extend(self.unknown());
         found.extend(evolution::unread(self.system));
+        found.extend(retention::check(self.config));
         for edge in &self.edges {
             found.extend(self.nesting(edge));
             found.extend(repeats(edge));

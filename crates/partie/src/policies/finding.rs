@@ -83,6 +83,20 @@ pub enum Finding {
         /// What becomes of the call.
         to: &'static str,
     },
+    /// Something is forgotten while it still matters.
+    #[error("{forgets} = {time:?} is less than {of}, {least:?}: {why}")]
+    ForgottenTooSoon {
+        /// The key that says how long it is kept.
+        forgets: &'static str,
+        /// How long that is.
+        time: Duration,
+        /// How long it has to be at least.
+        least: Duration,
+        /// What that is.
+        of: &'static str,
+        /// What would happen.
+        why: &'static str,
+    },
     /// A fallback for something that is not called.
     #[error("{from} declares a fallback for {operation}, which it does not call")]
     FallbackForNothing {

@@ -33,6 +33,8 @@ pub(super) enum Order {
     Restart(oneshot::Sender<Result<Duration, String>>),
     /// Let it drain, and end.
     Drain,
+    /// Kill it, and start it again as if it had died by itself. Told when it answers.
+    Crash(oneshot::Sender<()>),
     /// Kill it, and end.
     Kill,
 }
@@ -63,6 +65,8 @@ pub(super) struct Keeper {
     pub(super) orders: mpsc::Receiver<Order>,
     /// Told to end while a restart was under way.
     pub(super) leaving: bool,
+    /// Who waits for a process that was killed on purpose to be back.
+    pub(super) revived: Option<oneshot::Sender<()>>,
 }
 
 /// Why a process is not waited for any more.
@@ -78,14 +82,25 @@ impl Keeper {
         let mut failures = 0;
         loop {
             let begun = monotonic();
-            let ended = match self.spawn() {
+            let spawned = self.spawn();
+            if let (Ok(child), Some(revived)) = (&spawned, self.revived.take()) {
+                let mut stage = child.stage.clone();
+                tokio::spawn(async move {
+                    // If it ends before it answers, whoever waits is told so by the end of the line.
+                    if stage.wait_for(|stage| matches!(stage, Stage::Listening(_))).await.is_ok() {
+                        _ = revived.send(()).ok();
+                    }
+                });
+            }
+            let ended = match spawned {
                 Ok(child) => match self.watch(child, begun).await {
                     Some(ended) => ended,
                     None => return,
                 },
                 Err(error) => format!("does not start: {error}"),
             };
-            failures = if begun.elapsed() >= HEALTHY { 1 } else { failures + 1 };
+            let on_purpose = self.revived.is_some();
+            failures = if on_purpose || begun.elapsed() >= HEALTHY { 1 } else { failures + 1 };
             if *self.state.borrow() == State::Refused {
                 return;
             }
@@ -148,6 +163,10 @@ impl Keeper {
                     child.ended().await.ok();
                     return None;
                 }
+                Next::Told(Order::Crash(revived)) => {
+                    child.kill();
+                    self.revived = Some(revived);
+                }
                 Next::Told(Order::Drain) => {
                     self.drain(child).await;
                     return None;
@@ -203,7 +222,7 @@ impl Keeper {
                         break;
                     }
                     Some(Order::Drain) => self.leaving = true,
-                    Some(Order::Restart(_)) => {}
+                    Some(Order::Restart(_) | Order::Crash(_)) => {}
                 },
             }
         }
@@ -220,6 +239,11 @@ impl Keeper {
             order = self.orders.recv() => match order {
                 Some(Order::Restart(done)) => {
                     _ = done.send(Ok(Duration::ZERO)).ok();
+                    true
+                }
+                // It is dead already.
+                Some(Order::Crash(revived)) => {
+                    self.revived = Some(revived);
                     true
                 }
                 Some(Order::Drain | Order::Kill) | None => false,

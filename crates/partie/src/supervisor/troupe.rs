@@ -14,11 +14,13 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use super::chaos::kill_now_and_then;
 use super::claim::{self, Claim, door};
 use super::keeper::{Keeper, State};
 use super::plan::{Plan, Slot};
 use super::voices::Voices;
 use super::{Player, Supervisor};
+use crate::chaos::{COUNTS, Chaos};
 use crate::cli::out;
 use crate::config::Config;
 use crate::platform;
@@ -48,6 +50,8 @@ pub(crate) struct Troupe {
     pub(crate) flags: Vec<String>,
     /// Environment of every process.
     pub(crate) environment: Vec<(String, String)>,
+    /// What goes wrong on purpose.
+    pub(crate) chaos: Option<Chaos>,
 }
 
 /// Runs the processes until it is told to stop.
@@ -70,6 +74,8 @@ impl Troupe {
         let mut hang_up = signal(SignalKind::hangup())?;
         std::fs::create_dir_all(&self.data)?;
         let claim = Claim::take(&self.data)?;
+        // What an earlier chaos has left is told.
+        std::fs::remove_dir_all(self.data.join(COUNTS)).ok();
         let signer = Signer::development(&self.data)?;
         signer.check_listen(self.config.gateway.listen)?;
         // The sockets outlive the processes that serve them: a restart loses no connection.
@@ -100,7 +106,14 @@ impl Troupe {
                         out::flush();
                     }
                 });
-                supervisor.serve(requests.ok(), &mut interrupt, &mut terminate, &mut hang_up).await;
+                let serving = supervisor.serve(requests.ok(), &mut interrupt, &mut terminate, &mut hang_up);
+                match &self.chaos {
+                    Some(chaos) => tokio::select! {
+                        () = serving => {}
+                        () = kill_now_and_then(supervisor.victims(), chaos.clone()) => {}
+                    },
+                    None => serving.await,
+                }
                 ExitCode::SUCCESS
             }
             Err(code) => code,
@@ -112,6 +125,10 @@ impl Troupe {
                 false
             }
         };
+        if let Some(chaos) = &self.chaos {
+            chaos.tally().gather(&self.data.join(COUNTS));
+            out::tally(chaos.tally());
+        }
         std::fs::remove_file(door(&self.data)).ok();
         claim.release();
         if self.temporary {
@@ -149,6 +166,7 @@ impl Troupe {
                 state,
                 orders: told,
                 leaving: false,
+                revived: None,
             };
             Player { slot: slot.clone(), state: seen, orders, keeper: tokio::spawn(keeper.keep()) }
         });

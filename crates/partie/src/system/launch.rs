@@ -22,6 +22,7 @@ use super::prepare::DataDir;
 use super::registry::RegistryDoor;
 use super::running::{Kept, Leaving, Running};
 use crate::background::{Background, Carrier};
+use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::platform::{self, Backstage, Behind, Front, Hand};
 use crate::server::{Endpoint, LARGEST_BODY, Server, Shared, SlowLane};
@@ -97,7 +98,9 @@ impl System {
         };
 
         let ready = Arc::new(AtomicBool::new(false));
+        let chaos = self.chaos.map(Chaos::new);
         let launch = Launch {
+            chaos: chaos.clone(),
             audience: self.name,
             ready: Arc::clone(&ready),
             signer: Signer::development(data.path())?,
@@ -125,6 +128,7 @@ impl System {
         let carrier = broker.clone().map(|broker| Carrier::Broker(Arc::new(broker)));
         let background = Background {
             carrier: vendor.or(carrier),
+            chaos: launch.chaos.clone(),
             stages: Stages::default(),
             config: config.messaging.clone(),
         };
@@ -164,7 +168,8 @@ impl System {
         ready.store(true, Ordering::Release);
         let stages = background.stages;
         let left = Leaving { registry, ..Leaving::default() };
-        let kept = Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, data };
+        let kept =
+            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, chaos, data };
         Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 }
@@ -198,6 +203,8 @@ pub(super) struct Launch<'l> {
     pub(super) alone: bool,
     /// For operations of all services that hold up their thread.
     pub(super) lane: Arc<SlowLane>,
+    /// What goes wrong on purpose.
+    pub(super) chaos: Option<Chaos>,
 }
 
 impl Launch<'_> {
@@ -249,7 +256,12 @@ impl Launch<'_> {
         };
         let server =
             Server::new(name, endpoints, beside, fallback, shared).map_err(|error| failed(error.into()))?;
-        Ok(Member { server: Arc::new(server), store, worker })
+        let server: Arc<dyn Serve> = Arc::new(server);
+        let server = match &self.chaos {
+            Some(chaos) => chaos.serve(name, server),
+            None => server,
+        };
+        Ok(Member { server, store, worker })
     }
 
     fn store(&self, name: &'static str, migrations: &'static [Migration]) -> Result<Store, OpenError> {

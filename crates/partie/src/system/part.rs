@@ -28,6 +28,7 @@ use super::prepare::DataDir;
 use super::running::{Kept, Leaving, Running};
 use super::{System, edges};
 use crate::background::{Background, Carrier};
+use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::platform::{self, Backstage};
 use crate::server::{Endpoint, GATEWAY, Server, Shared};
@@ -125,7 +126,12 @@ impl System {
         if !address.ip().to_canonical().is_loopback() {
             tracing::warn!(%address, "reached from elsewhere without TLS: the network between hosts has to be a trusted one");
         }
+        let chaos = self.chaos.map(Chaos::new);
+        if let Some(chaos) = chaos.clone() {
+            tokio::spawn(chaos.leave_counts(place.part.clone(), data.path().to_owned()));
+        }
         let launch = Launch {
+            chaos: chaos.clone(),
             audience: &place.system,
             ready: Arc::default(),
             signer,
@@ -171,7 +177,8 @@ impl System {
             left.announced = announce(&pass, &place.part, address, &environment).await?;
         }
         let Assembly { ready, stores, broker, stages, .. } = parts;
-        let kept = Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, data };
+        let kept =
+            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, chaos, data };
         Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 
@@ -263,8 +270,12 @@ impl Assembly {
             Some(vendor) => Some(vendor),
             None => pass.broker(launch).map(|broker| Carrier::Broker(Arc::new(broker))),
         };
-        let background =
-            Background { carrier, stages: self.stages.clone(), config: launch.config.messaging.clone() };
+        let background = Background {
+            carrier,
+            chaos: launch.chaos.clone(),
+            stages: self.stages.clone(),
+            config: launch.config.messaging.clone(),
+        };
         let Member { server, store, .. } = launch.service(service, &background, &self.verifier).await?;
         if let Some(store) = store {
             let work = &self.stages.work;

@@ -23,6 +23,7 @@ use super::launch::Environment;
 use super::prepare::DataDir;
 use super::registry::RegistryDoor;
 use super::store_doors::StoreDoors;
+use crate::chaos::Chaos;
 use crate::server::GATEWAY;
 
 /// How long a token from here is good for.
@@ -77,6 +78,8 @@ pub(crate) struct Kept {
     pub(crate) stop: Stop,
     pub(crate) handles: Handles,
     pub(crate) ready: Arc<AtomicBool>,
+    /// What goes wrong on purpose.
+    pub(crate) chaos: Option<Chaos>,
     /// Removed last, when nothing writes to it any more.
     pub(crate) data: DataDir,
 }
@@ -191,6 +194,11 @@ impl Running {
     /// What carries the events between services, if any service has a store.
     pub fn broker(&self) -> Option<&EmbeddedBroker> {
         self.kept.broker.as_ref()
+    }
+
+    /// What goes wrong here on purpose, and what became of it.
+    pub(crate) fn chaos(&self) -> Option<&Chaos> {
+        self.kept.chaos.as_ref()
     }
 
     /// Drains the system: the registry's socket and the edge first, then what runs in the background, then the stores.

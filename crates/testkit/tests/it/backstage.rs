@@ -177,12 +177,12 @@ async fn an_event_is_given_up_by_somebody_for_a_reason() {
     assert!(matches!(fault, Fault::Domain(_)), "{fault:?}");
     office.letters().skip(&office.admin(), event.id, skip).await.unwrap();
     assert!(office.dead().await.iter().all(|dead| dead.kind != DeadLetterKind::Event));
-    let broker = office.run.broker().unwrap();
-    let skipped = partie::messaging::Broker::skipped(broker, &event.handler).await.unwrap();
-    assert_eq!(
-        (skipped[0].skip.actor.as_str(), skipped[0].skip.reason.as_str()),
-        ("root", "the letter burned")
-    );
+    let skipped = office.letters().skipped(&office.admin()).await.unwrap().data;
+    let [skipped] = &skipped[..] else { panic!("{skipped:?}") };
+    assert_eq!((skipped.id, &skipped.handler, &skipped.key), (event.id, &event.handler, &event.key.unwrap()));
+    assert_eq!((skipped.actor.as_str(), skipped.reason.as_str()), ("root", "the letter burned"));
+    let nobody = office.run.call_by("eve", &["customer"]);
+    assert!(office.letters().skipped(&nobody).await.is_err(), "it is for those who run the system");
 }
 
 #[tokio::test]
@@ -206,6 +206,7 @@ async fn what_the_platform_answers_keeps_its_contract() {
         .only(&["platform"])
         .example("platform.sagas.saga", async |_| Example::new().param("id", office.letter().await))
         .example("platform.dead_letters.list", async |_| Example::new().by(admin.0, admin.1))
+        .example("platform.dead_letters.skipped", async |_| Example::new().by(admin.0, admin.1))
         .example("platform.dead_letters.requeue", async |_| Example::new().param("id", event().await.id))
         .example("platform.dead_letters.skip", async |_| {
             let event = event().await;

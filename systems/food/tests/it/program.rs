@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Food {
     child: Child,
     address: String,
+    /// Reads what it says to people.
+    listener: Option<std::thread::JoinHandle<String>>,
 }
 
 /// An answer, read whole.
@@ -51,8 +53,12 @@ impl Food {
             return Err(child.wait().unwrap());
         };
         // The rest is for people; nobody may have to read it for the program to go on.
-        std::thread::spawn(move || out.read_to_end(&mut Vec::new()).ok());
-        Ok(Self { child, address })
+        let listener = std::thread::spawn(move || {
+            let mut rest = Vec::new();
+            out.read_to_end(&mut rest).ok();
+            String::from_utf8_lossy(&rest).into_owned()
+        });
+        Ok(Self { child, address, listener: Some(listener) })
     }
 
     /// Its process.
@@ -63,6 +69,13 @@ impl Food {
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
+    }
+
+    /// Has it drain. Says how it ended, and what it said to people.
+    pub(crate) fn drain(mut self) -> (Option<i32>, String) {
+        partie_testkit::signal(self.id(), "-TERM");
+        let code = self.child.wait().unwrap().code();
+        (code, self.listener.take().unwrap().join().unwrap())
     }
 
     /// A token of that subject.

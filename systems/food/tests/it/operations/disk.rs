@@ -15,11 +15,13 @@ use crate::faults::audit;
 use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
 use crate::faults::stage::Stage;
 use crate::faults::wish::Wish;
-use crate::processes::company::{Company, signal, until};
+use crate::processes::company::{Company, signal, until, within};
 use crate::program::{Answer, Food};
 
 const CALLERS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(40);
+/// Processes that died again and again are waited for longer each time.
+const LAST_ORDERS: Duration = Duration::from_secs(100);
 const READY: &str = "/health/ready";
 
 /// The program under strace, which answers calls on the log of a store with an error. Detached, so that it is the program
@@ -27,7 +29,7 @@ const READY: &str = "/health/ready";
 fn strace(stage: &Stage, store: &str, call: &str, error: &str) -> Command {
     let mut strace = Command::new("strace");
     strace
-        .args(["-D", "-f", "-qq", "-o", "/dev/null", "-P"])
+        .args(["-D", "-I", "1", "-f", "-qq", "-o", "/dev/null", "-P"])
         .arg(stage.data().join(format!("{store}.db-wal")));
     strace.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:error={error}")]);
     strace.arg(env!("CARGO_BIN_EXE_food"));
@@ -143,7 +145,7 @@ fn a_full_disk_refuses_writes_says_so_and_recovers_by_itself() {
 fn a_sync_that_fails_ends_the_process_and_the_next_one_knows_what_is_on_disk() {
     let stage = Stage::new("disk-sync", SETTINGS).unwatched();
     stage.start(None).unwrap().kill();
-    let mut food = stage.start_as(strace(&stage, "orders", "fdatasync", "EIO:when=60")).unwrap();
+    let mut food = stage.start_as(strace(&stage, "orders", "fsync,fdatasync", "EIO:when=60")).unwrap();
     let token = stage.token("ada", "customer");
     let answers = load(&food, &token);
     assert!(!answers.placed.is_empty());
@@ -162,6 +164,16 @@ fn a_sync_that_fails_ends_the_process_and_the_next_one_knows_what_is_on_disk() {
     assert!(books.texts(twice).unwrap().is_empty());
 }
 
+/// Lets everybody go home, whatever happens.
+struct Closing<'p>(&'p Play<'p>, &'p AtomicBool);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
+        self.0.end();
+    }
+}
+
 /// A fault of one store's disk under `up --processes`, while people order, cook and drive; and the disk is repaired.
 fn in_company(name: &str, store: &str, call: &str, error: &str, has_shown: impl Fn(&Stage) -> bool) -> Stage {
     let stage = Stage::new(name, SETTINGS).unwatched();
@@ -169,6 +181,7 @@ fn in_company(name: &str, store: &str, call: &str, error: &str, has_shown: impl 
     let (play, enough) = (Play::new(&stage, A_GLANCE), AtomicBool::new(false));
     let company = thread::scope(|scope| {
         let company = Company::start_as(&stage, strace(&stage, store, call, error));
+        let closing = Closing(&play, &enough);
         let mut people = Vec::new();
         for number in [1, 2, 3] {
             let kitchen = Kitchen::new(&play, restaurant_id(number));
@@ -196,8 +209,8 @@ fn in_company(name: &str, store: &str, call: &str, error: &str, has_shown: impl 
         let before = play.placed();
         until("orders after the repair", || play.placed() > before + 3);
         enough.store(true, Ordering::Relaxed);
-        until("the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
-        play.end();
+        within(LAST_ORDERS, "the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
+        drop(closing);
         until("people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
         until("what is left is done", || audit::unfinished(&stage.data()).is_empty());
         company
@@ -213,7 +226,7 @@ fn in_company(name: &str, store: &str, call: &str, error: &str, has_shown: impl 
 fn a_process_whose_syncs_fail_is_started_again_and_nothing_is_lost_or_doubled() {
     for store in ["orders", "broker"] {
         let part = if store == "broker" { "platform" } else { "orders-1" };
-        let stage = in_company(&format!("sync-{store}"), store, "fdatasync", "EIO:when=40", |stage| {
+        let stage = in_company(&format!("sync-{store}"), store, "fsync,fdatasync", "EIO:when=40", |stage| {
             stage.said(&format!("{part} ended after")) > 0
         });
         let reason = format!("the store {store} failed: a commit failed on its way to the disk");

@@ -1,0 +1,122 @@
+//! A system in which things go wrong on purpose: orders are lost as little as ever, and what happened is told at the end.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use food_contracts::seed::restaurant_id;
+use partie::runtime::monotonic;
+
+use super::backup::{A_GLANCE, A_MOMENT, SETTINGS};
+use crate::faults::audit;
+use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
+use crate::faults::stage::Stage;
+use crate::faults::wish::Wish;
+use crate::processes::company::within;
+use crate::program::food;
+
+/// How long people order.
+const A_WHILE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Plays for a while, and gives back the rows of the table at the end: injected and absorbed, by what it was.
+fn play(name: &str, arguments: &[&str]) -> Vec<(String, u64, u64)> {
+    let stage = Stage::new(name, SETTINGS).unwatched();
+    let (play, enough) = (Play::new(&stage, A_GLANCE), AtomicBool::new(false));
+    let mut command: Command = food();
+    command.arg("up").args(arguments);
+    let running = stage.start_as(command).expect("it starts");
+    thread::scope(|scope| {
+        let closing = Closing(&play, &enough);
+        let mut people = Vec::new();
+        for number in [1, 2, 3] {
+            let kitchen = Kitchen::new(&play, restaurant_id(number));
+            people.push(scope.spawn(move || kitchen.work()));
+        }
+        for number in 0..8 {
+            let driver = Driver::new(&play, &format!("driver-{number}"), Habit::Busy);
+            people.push(scope.spawn(move || driver.work()));
+        }
+        let eating: Vec<_> = (0..3)
+            .map(|number| {
+                let (mut customer, enough) = (Customer::new(&play, number), &enough);
+                scope.spawn(move || {
+                    while !enough.load(Ordering::Relaxed) {
+                        customer.order(Wish::Delivered);
+                        customer.follow(3);
+                    }
+                    customer.follow(0);
+                })
+            })
+            .collect();
+        let until = monotonic() + A_WHILE;
+        while monotonic() < until {
+            thread::sleep(A_MOMENT);
+        }
+        enough.store(true, Ordering::Relaxed);
+        within(PATIENCE, "the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
+        drop(closing);
+        within(PATIENCE, "people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
+        within(PATIENCE, "what is left is done", || audit::unfinished(&stage.data()).is_empty());
+    });
+    let (code, said) = running.drain();
+    assert_eq!(code, Some(0), "{}", stage.last_words());
+    let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
+    assert!(broken.is_empty(), "{broken:#?}\n{}", stage.last_words());
+    assert!(play.placed() > 10, "{} orders", play.placed());
+    let table = said.lines().skip_while(|line| !line.starts_with("chaos ")).skip(1);
+    table
+        .map(|line| {
+            let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+            (cells[0].to_owned(), cells[1].parse().unwrap(), cells[2].parse().unwrap())
+        })
+        .collect()
+}
+
+/// Lets everybody go home, whatever happens.
+struct Closing<'p>(&'p Play<'p>, &'p AtomicBool);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
+        self.0.end();
+    }
+}
+
+/// What was injected of each kind, and that the platform made up for it.
+fn check(table: &[(String, u64, u64)], kinds: &[&str]) {
+    for kind in kinds {
+        let row = table.iter().find(|(what, ..)| what == kind);
+        let (_, injected, absorbed) = row.unwrap_or_else(|| panic!("{kind} in {table:#?}"));
+        assert!(*injected > 0 && *absorbed > 0 && absorbed <= injected, "{kind}: {table:#?}");
+    }
+}
+
+const EVERYWHERE: [&str; 4] =
+    ["events delivered late", "events delivered twice", "calls held up", "calls refused or unanswered"];
+
+#[test]
+fn one_process_survives_chaos() {
+    check(&play("chaos", &["--chaos", "7"]), &EVERYWHERE);
+}
+
+#[test]
+fn processes_survive_chaos_and_deaths() {
+    let table = play("chaos-processes", &["--processes", "--chaos", "7"]);
+    check(&table, &EVERYWHERE);
+    check(&table, &["processes killed"]);
+}
+
+#[test]
+fn chaos_is_for_development() {
+    for arguments in [
+        &["up", "--chaos", "7", "--listen", "0.0.0.0:0"][..],
+        &["up", "--processes", "--chaos", "7", "--listen", "0.0.0.0:0"],
+        &["serve", "gateway", "--registry", "http://127.0.0.1:1", "--chaos", "7"],
+        &["up", "--chaos", "soup"],
+    ] {
+        let output = food().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+    }
+}
