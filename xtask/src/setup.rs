@@ -41,6 +41,12 @@ const TOOLS: &[Tool] = &[
         probe: &["sh", "-c", "PATH=$PATH:/usr/sbin dnsmasq --version"],
         package: "dnsmasq-base",
     },
+    Tool {
+        name: "Redis",
+        why: "the cache engine for it is tested against a real server",
+        probe: &["sh", "-c", "redis-server --version && redis-cli --version"],
+        package: "redis-server",
+    },
 ];
 
 const TRACER: Tool = Tool {
