@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_cache::{Cache, MemoryEngine, Reach, Settings, Versioned};
+use partie_cache::{Cache, Entry, MemoryEngine, Reach, Settings};
 use partie_contract::{FaultKind, Platform};
 use partie_runtime::Ids;
 use tokio::time::advance;
@@ -27,14 +27,14 @@ async fn what_was_loaded_is_served_until_its_time_is_over() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_exist_is_remembered_for_a_time_of_its_own() {
     let cache = texts(lasting_a_minute().negative(Duration::from_secs(5)));
-    let nothing = cache.get(&call(), "a", || async { Ok(Versioned::absent(0)) }).await.unwrap();
+    let nothing = cache.get(&call(), "a", || async { Ok(Entry::absent(0)) }).await.unwrap();
     assert_eq!(nothing, None);
     advance(Duration::from_millis(4_999)).await;
     assert_eq!(peek(&cache, "a").await, Some(None));
     advance(Duration::from_millis(1)).await;
     assert_eq!(peek(&cache, "a").await, None);
 
-    cache.get(&call(), "a", || async { Ok(Versioned::absent(0)) }).await.unwrap();
+    cache.get(&call(), "a", || async { Ok(Entry::absent(0)) }).await.unwrap();
     cache.invalidate("a", 1).await.unwrap();
     assert_eq!(peek(&cache, "a").await, None, "an event tells of its coming");
     fill(&cache, "a", 1).await;
@@ -129,7 +129,7 @@ async fn what_happens_is_counted() {
     let cache = Cache::<str, String>::over(engine, reach, "counted", "menus", lasting_a_minute(), ids);
     fill(&cache, "a", 1).await;
     fill(&cache, "a", 1).await;
-    cache.get(&call(), "b", || async { Ok(Versioned::absent(0)) }).await.unwrap();
+    cache.get(&call(), "b", || async { Ok(Entry::absent(0)) }).await.unwrap();
     assert_eq!(peek(&cache, "b").await, Some(None));
     assert_eq!(peek(&cache, "c").await, None);
     cache.invalidate("a", 2).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use partie_cache::{Cache, Engine, EngineError, MemoryEngine, Slot, Token, Versioned};
+use partie_cache::{Cache, Engine, EngineError, Entry, MemoryEngine, Slot, Token};
 use partie_contract::BoxFuture;
 use proptest::prelude::*;
 use tokio::sync::oneshot;
@@ -108,7 +108,7 @@ async fn run<E: Engine<i64>>(
                         landed.await.ok();
                         // The thing comes and goes.
                         let value = (version % 3 != 0).then(|| Arc::new(version));
-                        Ok(Versioned { version, value })
+                        Ok(Entry { version, value })
                     };
                     let value = cache.get(&call(), &key.to_string(), load).await.unwrap();
                     // An absence has no version to look at: nothing is known but that it may have been the latest one.
@@ -186,7 +186,7 @@ impl Engine<i64> for Forgetful {
         &'a self,
         key: &'a str,
         token: Token,
-        entry: Versioned<i64>,
+        entry: Entry<i64>,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, EngineError>> {
         Box::pin(async move { Engine::put(&*self.now(), key, token, entry, ttl).await })
