@@ -28,10 +28,11 @@
 //! # }
 //! ```
 //!
-//! How old an answer can be: nothing is served later than its time ([`Settings::ttl`]) after it was read, whatever else
-//! happens. A change is seen as soon as [`invalidate`](Cache::invalidate) has told of it. While it cannot tell of it, it
-//! says so and is called again, this process serves nothing it knows to be old, and other processes may until the call
-//! succeeds or the time is over, whichever comes first.
+//! How old an answer can be: nothing is served later than its time ([`Settings::ttl`]) after it was read; an engine that
+//! hangs while it is given an entry may add as much as it hung, up to [`Settings::load`]. A change is seen as soon as
+//! [`invalidate`](Cache::invalidate) has told of it. While it cannot tell of it, it says so and is called again, this
+//! process serves nothing it knows to be old, and other processes may until the call succeeds or the time is over,
+//! whichever comes first.
 //!
 //! | engine | feature | shared by | holds |
 //! |---|---|---|---|

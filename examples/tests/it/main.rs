@@ -57,17 +57,12 @@ fn a_cache_shows_a_change_as_soon_as_its_event_is_handled() {
     for cents in [300, 350, 400] {
         let set = ask("PUT", "prices/tea", &format!("{{\"cents\": {cents}}}"));
         assert!(set.starts_with("HTTP/1.1 200"), "{set}");
-        // What the cache has would be good for a minute, and for ten of them.
-        let begun = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        loop {
-            let offer = ask("GET", "offers/tea", "");
-            if offer.ends_with(&format!("{{\"cents\":{cents}}}")) {
-                break;
-            }
-            let waited = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap() - begun;
-            assert!(waited.as_secs() < 20, "{offer}");
+        // What the cache has would be good for ten minutes.
+        let is_shown = (0..4_000).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+            ask("GET", "offers/tea", "").ends_with(&format!("{{\"cents\":{cents}}}"))
+        });
+        assert!(is_shown, "{cents}");
     }
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(child.wait().unwrap().success());
