@@ -14,7 +14,8 @@ async fn run(engines: [Arc<dyn Engine<i64>>; 2], changes: i64) {
     let (source, told) = (Arc::<AtomicI64>::default(), Arc::<AtomicI64>::default());
     let is_over = Arc::<AtomicBool>::default();
     let mut readers = JoinSet::new();
-    for cache in caches.iter().chain(&caches).cloned() {
+    for cache in caches.iter().chain(&caches) {
+        let cache = cache.clone();
         let (source, told, is_over) = (Arc::clone(&source), Arc::clone(&told), Arc::clone(&is_over));
         readers.spawn(async move {
             let mut asked = 0;
