@@ -29,6 +29,12 @@ const TOOLS: &[Tool] = &[
     },
     TRACER,
     Tool {
+        name: "Redis",
+        why: "the cache engine for it is tested against a real server",
+        probe: &["sh", "-c", "redis-server --version && redis-cli --version"],
+        package: "redis-server",
+    },
+    Tool {
         name: "etcd",
         why: "the registry engine for it is tested against a real one",
         probe: &["etcd", "--version"],
@@ -40,12 +46,6 @@ const TOOLS: &[Tool] = &[
         // Where it lies is not on everybody's path.
         probe: &["sh", "-c", "PATH=$PATH:/usr/sbin dnsmasq --version"],
         package: "dnsmasq-base",
-    },
-    Tool {
-        name: "Redis",
-        why: "the cache engine for it is tested against a real server",
-        probe: &["sh", "-c", "redis-server --version && redis-cli --version"],
-        package: "redis-server",
     },
 ];
 

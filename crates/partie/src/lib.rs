@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod caching;
 mod cli;
 mod config;
 #[cfg(feature = "grpc")]

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use partie_cache::{Cache, CacheError, Caches};
 use partie_contract::{Abort, BoxError, Call, Client, Contract, Deadline, Event, Routes};
 use partie_identity::ServiceTokens;
 use partie_mesh::{Mesh, Origin};
@@ -20,7 +19,6 @@ use partie_messaging::{
 };
 use partie_runtime::{Activity, Clock, Compute, Ids, Stop};
 use partie_store::{Migration, Store, Tx};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::background::Background;
@@ -87,7 +85,7 @@ pub struct Start {
     pub(crate) ready: Arc<AtomicBool>,
     pub(crate) store: Option<Store>,
     /// Not the reason why a service without caches cannot start.
-    pub(crate) caches: Result<Caches, CacheError>,
+    pub(crate) caches: Result<partie_cache::Caches, partie_cache::CacheError>,
     pub(crate) background: Background,
     pub(crate) data: Arc<Path>,
     pub(crate) mesh: Mesh,
@@ -161,7 +159,7 @@ impl Service {
     /// # Panics
     /// When the defaults cannot be TOML, which is a mistake in the program.
     #[must_use]
-    pub fn settings<T: Serialize>(mut self, defaults: &T) -> Self {
+    pub fn settings<T: serde::Serialize>(mut self, defaults: &T) -> Self {
         match toml::Table::try_from(defaults) {
             Ok(table) => self.declared.settings = table,
             Err(error) => panic!("the settings of {} cannot be TOML: {error}", self.declared.name),
@@ -367,18 +365,6 @@ impl Start {
         let origin = Origin::new(self.service)
             .with_token(move || http::HeaderValue::from_str(&tokens.identity().token).ok());
         C::over(self.mesh.channel(origin, to))
-    }
-
-    /// A cache of the service's, of that name: in this process, or on the server of `[cache] url`.
-    ///
-    /// # Errors
-    /// [`CacheError`] when there is one of that name, its settings mean nothing, or the server cannot be used.
-    pub fn cache<K, V>(&self, name: &str, settings: partie_cache::Settings) -> Result<Cache<K, V>, CacheError>
-    where
-        K: fmt::Display + ?Sized,
-        V: Serialize + DeserializeOwned + Send + Sync + 'static,
-    {
-        self.caches.clone()?.cache(name, settings)
     }
 
     /// The service's own settings.
