@@ -29,6 +29,12 @@ const TOOLS: &[Tool] = &[
     },
     TRACER,
     Tool {
+        name: "Redis",
+        why: "the cache engine for it is tested against a real server",
+        probe: &["sh", "-c", "redis-server --version && redis-cli --version"],
+        package: "redis-server",
+    },
+    Tool {
         name: "etcd",
         why: "the registry engine for it is tested against a real one",
         probe: &["etcd", "--version"],

@@ -17,7 +17,7 @@ use tracing::debug;
 use self::fault::shared;
 use self::flights::{Flights, Seat};
 use self::floors::Floors;
-use crate::engine::{Engine, EngineError, Slot, Token, Versioned};
+use crate::engine::{Engine, EngineError, Entry, Slot, Token};
 use crate::metric_definitions::Metrics;
 use crate::reach::Reach;
 use crate::settings::Settings;
@@ -78,7 +78,7 @@ impl<K: fmt::Display + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn get<F, L>(&self, cx: &Call, key: &K, load: F) -> Result<Option<Arc<V>>, Platform>
     where
         F: FnOnce() -> L,
-        L: Future<Output = Result<Versioned<V>, Platform>>,
+        L: Future<Output = Result<Entry<V>, Platform>>,
     {
         let (cache, key) = (&*self.inner, key.to_string());
         let slot = cache.read(&key).await;
@@ -184,7 +184,7 @@ impl<V: Send + Sync + 'static> Inner<V> {
         load: impl FnOnce() -> L,
     ) -> Result<Option<Arc<V>>, Platform>
     where
-        L: Future<Output = Result<Versioned<V>, Platform>>,
+        L: Future<Output = Result<Entry<V>, Platform>>,
     {
         let turn = seat.turn().await;
         if let Some(landed) = seat.outcome() {
@@ -214,7 +214,7 @@ impl<V: Send + Sync + 'static> Inner<V> {
     }
 
     /// Puts what was loaded where others find it, if they may.
-    async fn keep(&self, key: &str, seat: &Seat<'_, V>, entry: Versioned<V>, begun: Instant) {
+    async fn keep(&self, key: &str, seat: &Seat<'_, V>, entry: Entry<V>, begun: Instant) {
         let (token, floor) = (seat.token(), seat.floor());
         let ttl =
             self.shortened(if entry.value.is_some() { self.settings.ttl } else { self.settings.negative });

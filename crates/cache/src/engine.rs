@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{BoxError, BoxFuture};
+use partie_contract::{BoxError, BoxFuture, Entity, Versioned};
 
 pub use memory::MemoryEngine;
 #[cfg(feature = "redis")]
@@ -16,7 +16,7 @@ pub use redis::{RedisEngine, RedisLink};
 
 /// What is known of a key at some version. Loaders give it back, engines keep it.
 #[derive(Debug)]
-pub struct Versioned<V> {
+pub struct Entry<V> {
     /// The version of the thing, as its owner counts: higher is newer, and its events say the same number.
     pub version: i64,
     /// The thing; `None` if it does not exist.
@@ -35,7 +35,7 @@ pub struct Slot<V> {
     /// The lowest version that may be in it; `i64::MIN` if any.
     pub floor: i64,
     /// What is in it.
-    pub entry: Option<Versioned<V>>,
+    pub entry: Option<Entry<V>>,
 }
 
 /// Where entries are. An engine implements this and nothing else; each call is atomic for its key.
@@ -66,7 +66,7 @@ pub trait Engine<V>: fmt::Debug + Send + Sync + 'static {
         &'a self,
         key: &'a str,
         token: Token,
-        entry: Versioned<V>,
+        entry: Entry<V>,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, EngineError>>;
 
@@ -100,9 +100,9 @@ pub struct EngineError {
     pub reason: BoxError,
 }
 
-// === impl Versioned ===
+// === impl Entry ===
 
-impl<V> Versioned<V> {
+impl<V> Entry<V> {
     /// A thing at that version.
     pub fn new(version: i64, value: impl Into<Arc<V>>) -> Self {
         Self { version, value: Some(value.into()) }
@@ -115,7 +115,14 @@ impl<V> Versioned<V> {
     }
 }
 
-impl<V> Clone for Versioned<V> {
+/// A reply of another service's, as it is. One that says no version is taken for the oldest.
+impl<V: Entity> From<Versioned<V>> for Entry<V> {
+    fn from(Versioned(entity): Versioned<V>) -> Self {
+        Self::new(entity.version().unwrap_or(0), entity)
+    }
+}
+
+impl<V> Clone for Entry<V> {
     fn clone(&self) -> Self {
         Self { version: self.version, value: self.value.clone() }
     }

@@ -7,7 +7,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use partie_cache::{CacheConfig, Caches, Settings, Versioned};
+//! use partie_cache::{CacheConfig, Caches, Entry, Settings};
 //! use partie_contract::{Call, Deadline, Trace};
 //! use partie_runtime::Ids;
 //!
@@ -16,11 +16,11 @@
 //! let menus = caches.cache::<str, String>("menus", Settings::lasting(Duration::from_secs(60)))?;
 //!
 //! let cx = Call::new(Deadline::after(Duration::from_secs(1)), Trace::new(1, 1));
-//! let load = || async { Ok(Versioned::new(7, "soup".to_owned())) }; // a call to another service
+//! let load = || async { Ok(Entry::new(7, "soup".to_owned())) }; // a call to another service
 //! assert_eq!(menus.get(&cx, "bistro", load).await?.as_deref().map(String::as_str), Some("soup"));
 //!
 //! menus.invalidate("bistro", 8).await?; // told by an event
-//! let load = || async { Ok(Versioned::new(8, "stew".to_owned())) };
+//! let load = || async { Ok(Entry::new(8, "stew".to_owned())) };
 //! assert_eq!(menus.get(&cx, "bistro", load).await?.as_deref().map(String::as_str), Some("stew"));
 //! # Ok(()) });
 //! # fn tokio_test(test: impl Future<Output = Result<(), Box<dyn std::error::Error>>>) {
@@ -28,10 +28,11 @@
 //! # }
 //! ```
 //!
-//! How old an answer can be: nothing is served later than its time ([`Settings::ttl`]) after it was read, whatever else
-//! happens. A change is seen as soon as [`invalidate`](Cache::invalidate) has told of it. While it cannot tell of it, it
-//! says so and is called again, this process serves nothing it knows to be old, and other processes may until the call
-//! succeeds or the time is over, whichever comes first.
+//! How old an answer can be: nothing is served later than its time ([`Settings::ttl`]) after it was read; an engine that
+//! hangs while it is given an entry may add as much as it hung, up to [`Settings::load`]. A change is seen as soon as
+//! [`invalidate`](Cache::invalidate) has told of it. While it cannot tell of it, it says so and is called again, this
+//! process serves nothing it knows to be old, and other processes may until the call succeeds or the time is over,
+//! whichever comes first.
 //!
 //! | engine | feature | shared by | holds |
 //! |---|---|---|---|
@@ -55,7 +56,7 @@ mod url;
 pub use cache::Cache;
 pub use caches::{CacheError, Caches};
 pub use config::CacheConfig;
-pub use engine::{Engine, EngineError, MemoryEngine, Slot, Token, Versioned};
+pub use engine::{Engine, EngineError, Entry, MemoryEngine, Slot, Token};
 #[cfg(feature = "redis")]
 pub use engine::{RedisEngine, RedisLink};
 pub use reach::Reach;

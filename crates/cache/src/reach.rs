@@ -33,8 +33,8 @@ struct Inner {
 struct State {
     /// In a row.
     failures: u32,
-    /// Nobody asks before then.
-    closed_until: Option<Instant>,
+    /// Since when nobody asks, and until when.
+    closed: Option<(Instant, Instant)>,
     /// Somebody tries whether it answers again.
     is_tried: bool,
 }
@@ -78,7 +78,7 @@ impl Reach {
         question.is_open = false;
         match &answer {
             Ok(_) => self.succeeded(),
-            Err(error) => self.failed(error),
+            Err(error) => self.failed(error, question.since),
         }
         answer
     }
@@ -86,9 +86,9 @@ impl Reach {
     /// Whether it is open, or it is time for one caller to try.
     fn may_ask(&self) -> bool {
         let mut state = self.lock();
-        match state.closed_until {
+        match state.closed {
             None => true,
-            Some(until) if state.is_tried || monotonic() < until => false,
+            Some((_, until)) if state.is_tried || monotonic() < until => false,
             Some(_) => {
                 state.is_tried = true;
                 true
@@ -98,21 +98,27 @@ impl Reach {
 
     fn succeeded(&self) {
         let mut state = self.lock();
-        if state.closed_until.is_some() {
+        if state.closed.is_some() {
             info!(failures = state.failures, "a cache's engine answers again");
         }
         *state = State::default();
     }
 
-    fn failed(&self, error: &EngineError) {
+    /// A question that was put then has no answer.
+    fn failed(&self, error: &EngineError, since: Instant) {
         let mut state = self.lock();
+        if state.closed.is_some_and(|(at, _)| since <= at) {
+            // One of a crowd that asked when it was still open: that says nothing about now.
+            return;
+        }
         state.is_tried = false;
         state.failures = state.failures.saturating_add(1);
         let Some(beyond) = state.failures.checked_sub(PATIENCE) else { return };
-        if state.closed_until.is_none() {
+        if state.closed.is_none() {
             warn!(%error, failures = state.failures, "a cache's engine does not answer; the caches do without");
         }
-        state.closed_until = Some(monotonic() + BACKOFF.after(beyond + 1, &self.0.ids));
+        let now = monotonic();
+        state.closed = Some((now, now + BACKOFF.after(beyond + 1, &self.0.ids)));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -122,7 +128,7 @@ impl Reach {
 
 impl fmt::Debug for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reach").field("is_open", &self.lock().closed_until.is_none()).finish()
+        f.debug_struct("Reach").field("is_open", &self.lock().closed.is_none()).finish()
     }
 }
 
@@ -136,7 +142,8 @@ impl Drop for Question<'_> {
         }
         let waited = monotonic().saturating_duration_since(self.since);
         if waited * 2 >= self.reach.0.limit {
-            self.reach.failed(&EngineError::new("a distance", format!("no answer within {waited:?}")));
+            let error = EngineError::new("a distance", format!("no answer within {waited:?}"));
+            self.reach.failed(&error, self.since);
         } else {
             self.reach.lock().is_tried = false;
         }

@@ -13,7 +13,7 @@ const FORM: &str = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]";
 /// The server of a service's caches: `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]`.
 ///
 /// User and password may be percent-encoded. The port is 6379 and the database 0 unless it says otherwise. Nothing shows
-/// the password: neither `Display` nor `Debug` nor an error; only serialising does, for the configuration has to go on.
+/// the password: neither `Display` nor `Debug`, nor an error, nor what `config` prints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheUrl {
     /// The server's name or address.
@@ -24,8 +24,8 @@ pub struct CacheUrl {
     pub(crate) db: u32,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
-    /// As it was written.
-    text: String,
+    /// As it was written, without its password.
+    shown: String,
 }
 
 /// That names no server, or none that can be used.
@@ -103,7 +103,7 @@ fn parts(rest: &str, text: &str) -> Result<CacheUrl, String> {
             (user, Some(decoded(password)?))
         }
     };
-    Ok(CacheUrl { host: host.to_owned(), port, db, user, password, text: text.to_owned() })
+    Ok(CacheUrl { host: host.to_owned(), port, db, user, password, shown: redacted(text) })
 }
 
 /// What percent-encoded text means. The text itself is never in the reason.
@@ -140,7 +140,7 @@ fn redacted(text: &str) -> String {
 
 impl fmt::Display for CacheUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redacted(&self.text))
+        f.write_str(&self.shown)
     }
 }
 
@@ -150,9 +150,10 @@ impl fmt::Debug for CacheUrl {
     }
 }
 
+/// For people: a configuration is written to be shown.
 impl Serialize for CacheUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.collect_str(self)
     }
 }
 

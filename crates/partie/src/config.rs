@@ -35,6 +35,8 @@ pub struct Config {
     pub mesh: MeshConfig,
     /// The stores of all services.
     pub store: partie_store::Config,
+    /// The caches of all services.
+    pub cache: partie_cache::CacheConfig,
     /// Events, timers, jobs and sagas of all services.
     pub messaging: partie_messaging::Config,
     /// What carries the events.
@@ -56,6 +58,7 @@ impl Default for Config {
             gateway: Gateway::default(),
             mesh: MeshConfig::default(),
             store: partie_store::Config::default(),
+            cache: partie_cache::CacheConfig::default(),
             messaging: partie_messaging::Config::default(),
             broker: BrokerConfig::default(),
             registry: RegistryConfig::default(),
@@ -95,11 +98,24 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_a_cache_counts_and_is_not_shown() {
+        let mut layers = layers();
+        layers.environment(env(&[("PARTIE__CACHE__URL", "redis://:hunter2@cache:6380/1")]));
+        let effective = layers.finish().unwrap();
+        assert_eq!(effective.config.cache.url, Some("redis://:hunter2@cache:6380/1".parse().unwrap()));
+        let lines = effective.lines();
+        let (_, shown, origin) = lines.iter().find(|(key, ..)| key == "cache.url").unwrap();
+        assert_eq!(shown, "\"redis://***@cache:6380/1\"");
+        assert_eq!(*origin, Origin::Environment("PARTIE__CACHE__URL".into()));
+    }
+
+    #[test]
     fn an_unknown_key_and_a_wrong_value_are_named_with_their_origin() {
         for (name, value, needle) in [
             ("PARTIE__GATEWAY__LISTNE", "127.0.0.1:9000", "listne"),
             ("PARTIE__GATEWAY__LISTEN", "here", "socket address"),
             ("PARTIE__NONSENSE", "1", "nonsense"),
+            ("PARTIE__CACHE__URL", "memcached://here", "redis://"),
         ] {
             let mut layers = layers();
             layers.environment(env(&[(name, value), ("PARTIE__GATEWAY__BODY", "1000")]));

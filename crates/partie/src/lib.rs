@@ -15,6 +15,8 @@
 //!
 //! * [`messaging`]: events, timers, jobs and sagas, each tied to the commits of a service's store.
 //!
+//! * [`cache`]: what is read often and belongs to somebody else; [`Start::cache`] makes one.
+//!
 //! * `grpc`, with the feature of that name: plain tonic services beside contracts, and channels to them.
 //!
 //! Layout: `service` is what users declare; `live` streams what was committed; `server` is the road of a request inside
@@ -23,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod caching;
 mod chaos;
 mod cli;
 mod config;
@@ -44,6 +47,8 @@ pub use clap;
 pub use config::{Config, ConfigError, Origin};
 pub use evolution::{Break, Comparison};
 pub use live::{Live, News, Place};
+/// What is read often and belongs to somebody else.
+pub use partie_cache as cache;
 pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
 pub use partie_gateway::Gateway;
 pub use partie_messaging as messaging;

@@ -89,6 +89,8 @@ pub struct Start {
     #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "for the health of `grpc`"))]
     pub(crate) ready: Arc<AtomicBool>,
     pub(crate) store: Option<Store>,
+    /// Not the reason why a service without caches cannot start.
+    pub(crate) caches: Result<partie_cache::Caches, partie_cache::CacheError>,
     pub(crate) background: Background,
     pub(crate) data: Arc<Path>,
     pub(crate) mesh: Mesh,

@@ -137,7 +137,11 @@ impl<C: Serialize + DeserializeOwned + Default> Layers<C> {
     /// [`ConfigError::Value`] names a key that is unknown or has a wrong value, and where it was set.
     pub fn finish(self) -> Result<Effective<C>, ConfigError> {
         match self.merged.clone().try_into::<C>() {
-            Ok(config) => Ok(Effective { config, merged: self.merged, origins: self.origins }),
+            // What is shown is written anew, so that a secret is shown as its type wants it.
+            Ok(config) => {
+                let Self { merged, .. } = Self::new(&config)?;
+                Ok(Effective { config, merged, origins: self.origins })
+            }
             Err(error) => Err(self.blame(error.message())),
         }
     }

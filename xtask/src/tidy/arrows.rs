@@ -15,10 +15,14 @@ const PARTS: &[(&str, &[&str])] = &[
     ("identity", &["contract", "runtime", "telemetry"]),
     ("store", &["contract", "runtime", "telemetry"]),
     ("mesh", &["contract", "runtime", "telemetry"]),
+    ("cache", &["contract", "runtime", "telemetry"]),
     ("messaging", &["contract", "runtime", "telemetry", "store"]),
     ("gateway", &["contract", "runtime", "telemetry", "mesh", "identity"]),
     // The top: what users depend on, and what tests of whole systems depend on.
-    ("partie", &["contract", "runtime", "telemetry", "identity", "store", "mesh", "messaging", "gateway"]),
+    (
+        "partie",
+        &["contract", "runtime", "telemetry", "identity", "store", "mesh", "cache", "messaging", "gateway"],
+    ),
     // For tests only: real servers, and whole systems.
     ("testservers", &[]),
     (
@@ -153,6 +157,7 @@ mod tests {
         ("partie-identity", "crates/identity"),
         ("partie-store", "crates/store"),
         ("partie-mesh", "crates/mesh"),
+        ("partie-cache", "crates/cache"),
         ("partie-messaging", "crates/messaging"),
         ("partie-gateway", "crates/gateway"),
         ("partie", "crates/partie"),
@@ -188,6 +193,7 @@ mod tests {
             ("partie-gateway", "partie-mesh"),
             ("partie-gateway", "partie-identity"),
             ("partie", "partie-gateway"),
+            ("partie", "partie-cache"),
             ("partie-testkit", "partie"),
             ("food-contracts", "partie-contract"),
             ("food-orders", "food-contracts"),
@@ -212,6 +218,8 @@ mod tests {
             ("partie-store", "partie-mesh"),
             ("partie-mesh", "partie-gateway"),
             ("partie-messaging", "partie-gateway"),
+            ("partie-messaging", "partie-cache"),
+            ("partie-cache", "partie-store"),
             ("partie-gateway", "partie"),
             ("partie", "food-contracts"),
             ("food-contracts", "partie"),

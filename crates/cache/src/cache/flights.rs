@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use partie_contract::Platform;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::engine::{Token, Versioned};
+use crate::engine::{Entry, Token};
 
 /// The loads of one cache that are under way.
 pub(super) struct Flights<V>(Mutex<HashMap<Arc<str>, Arc<Flight<V>>>>);
@@ -23,7 +23,7 @@ struct Flight<V> {
 }
 
 /// What came of a load, for all who waited.
-pub(super) type Landed<V> = Result<Versioned<V>, Arc<Platform>>;
+pub(super) type Landed<V> = Result<Entry<V>, Arc<Platform>>;
 
 /// A place on a flight. The last one to leave, or who landed it, clears it away.
 pub(super) struct Seat<'f, V> {

@@ -8,7 +8,7 @@ use moka::sync::Cache;
 use partie_contract::BoxFuture;
 use partie_runtime::monotonic;
 
-use super::{Engine, EngineError, Slot, Token, Versioned};
+use super::{Engine, EngineError, Entry, Slot, Token};
 
 /// Entries in memory, as many as fit. What is asked for often stays (TinyLFU).
 pub struct MemoryEngine<V> {
@@ -19,7 +19,7 @@ pub struct MemoryEngine<V> {
 struct Held<V> {
     token: Token,
     floor: i64,
-    entry: Option<Versioned<V>>,
+    entry: Option<Entry<V>>,
     until: Instant,
 }
 
@@ -60,7 +60,7 @@ impl<V: Send + Sync + 'static> MemoryEngine<V> {
         slot
     }
 
-    fn put(&self, key: &str, token: Token, entry: Versioned<V>, ttl: Duration) -> bool {
+    fn put(&self, key: &str, token: Token, entry: Entry<V>, ttl: Duration) -> bool {
         let mut is_kept = false;
         self.change(key, |held, now| match held {
             Some(held)
@@ -105,7 +105,7 @@ impl<V: Send + Sync + 'static> Engine<V> for MemoryEngine<V> {
         &'a self,
         key: &'a str,
         token: Token,
-        entry: Versioned<V>,
+        entry: Entry<V>,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, EngineError>> {
         Box::pin(std::future::ready(Ok(self.put(key, token, entry, ttl))))

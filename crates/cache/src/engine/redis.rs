@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::scripts::{Scripts, from_text, to_text};
-use super::{Engine, EngineError, Slot, Token, Versioned};
+use super::{Engine, EngineError, Entry, Slot, Token};
 
 pub use self::link::RedisLink;
 
@@ -53,9 +53,9 @@ impl<V: Serialize + DeserializeOwned + Send + Sync + 'static> RedisEngine<V> {
         let floor = number(floor, "floor")?.unwrap_or(i64::MIN);
         let entry = match (number(version, "version")?, data) {
             (None, _) => None,
-            (Some(version), None) => Some(Versioned::absent(version)),
+            (Some(version), None) => Some(Entry::absent(version)),
             (Some(version), Some(data)) => match serde_json::from_slice::<V>(&data) {
-                Ok(value) => Some(Versioned { version, value: Some(Arc::new(value)) }),
+                Ok(value) => Some(Entry { version, value: Some(Arc::new(value)) }),
                 Err(error) => {
                     tracing::debug!(prefix = self.prefix, %error, "an entry of a cache is of another type");
                     None
@@ -84,7 +84,7 @@ impl<V: Serialize + DeserializeOwned + Send + Sync + 'static> Engine<V> for Redi
         &'a self,
         key: &'a str,
         token: Token,
-        entry: Versioned<V>,
+        entry: Entry<V>,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, EngineError>> {
         Box::pin(async move {

@@ -49,6 +49,7 @@ fn nobody_sees_the_password() {
     let url: CacheUrl = "redis://ann:hunter2@cache:1/2".parse().unwrap();
     assert_eq!(url.to_string(), "redis://***@cache:1/2");
     assert_eq!(format!("{url:?}"), "CacheUrl(redis://***@cache:1/2)");
+    assert_eq!(serde_json::to_string(&url).unwrap(), "\"redis://***@cache:1/2\"");
     for bad in [
         "redis://:hunter2@cache:port",
         "rediss://:hunter2@cache",

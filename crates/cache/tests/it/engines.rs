@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_cache::{Engine, Token, Versioned};
+use partie_cache::{Engine, Entry, Token};
 
 use crate::support::{MINUTE, memory, within};
 
@@ -22,7 +22,7 @@ async fn read(engine: &Texts, fresh: Token) -> Seen {
 }
 
 async fn put(engine: &Texts, token: Token, version: i64) -> bool {
-    engine.put("key", token, Versioned::new(version, version.to_string()), MINUTE).await.unwrap()
+    engine.put("key", token, Entry::new(version, version.to_string()), MINUTE).await.unwrap()
 }
 
 async fn invalidate(engine: &Texts, version: i64) {
@@ -60,7 +60,7 @@ async fn a_lower_version_never_replaces_a_higher_one(engine: Texts) {
 async fn an_absence_is_an_entry(engine: Texts) {
     read(&engine, A).await;
     assert!(put(&engine, A, 1).await);
-    assert!(engine.put("key", A, Versioned::absent(2), MINUTE).await.unwrap());
+    assert!(engine.put("key", A, Entry::absent(2), MINUTE).await.unwrap());
     assert_eq!(read(&engine, B).await.2, Some((2, None)));
     assert!(put(&engine, A, 3).await);
     assert_eq!(read(&engine, B).await.2, entry(3));
@@ -104,7 +104,7 @@ async fn versions_are_whole_numbers_of_64_bits(engine: Texts) {
 
 async fn an_entry_ends_with_its_time_and_its_slot_with_it(engine: Texts) {
     read(&engine, A).await;
-    let entry = Versioned::new(1, "1".to_owned());
+    let entry = Entry::new(1, "1".to_owned());
     assert!(engine.put("key", A, entry, Duration::from_millis(30)).await.unwrap());
     gone(&engine).await;
     assert!(!put(&engine, A, 2).await, "another slot was opened since");
@@ -122,7 +122,7 @@ async fn a_floor_ends_with_its_time_and_its_slot_with_it(engine: Texts) {
 
 async fn an_invalidation_does_not_lengthen_an_entrys_time(engine: Texts) {
     read(&engine, A).await;
-    let entry = Versioned::new(5, "5".to_owned());
+    let entry = Entry::new(5, "5".to_owned());
     assert!(engine.put("key", A, entry, Duration::from_millis(200)).await.unwrap());
     invalidate(&engine, 5).await;
     assert_eq!(read(&engine, B).await.1, 5);

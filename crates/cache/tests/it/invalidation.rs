@@ -1,6 +1,7 @@
 //! Versions: what is served after an event told of a new one, whatever is under way.
 
 mod property;
+mod stress;
 
 use std::sync::Arc;
 

@@ -54,6 +54,11 @@ async fn a_hung_engine_costs_one_timeout_for_all_who_ask_at_once() {
     assert_eq!(begun.elapsed().as_millis(), LIMIT.as_millis());
     fill(&cache, "a", 1).await;
     assert_eq!(moods.asked(), 200);
+    // It was one failure, however many saw it.
+    moods.hang(false);
+    advance(Duration::from_millis(101)).await;
+    fill(&cache, "a", 1).await;
+    assert!(peek(&cache, "a").await.is_some());
 }
 
 #[tokio::test(start_paused = true)]

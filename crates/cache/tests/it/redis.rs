@@ -5,7 +5,7 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_cache::{Cache, CacheConfig, CacheError, Caches, Settings, Versioned};
+use partie_cache::{Cache, CacheConfig, CacheError, Caches, Entry, Settings};
 use partie_contract::{FaultKind, Platform};
 use partie_runtime::Ids;
 use serde::Serialize;
@@ -49,7 +49,7 @@ async fn processes_share_what_one_of_them_loaded() {
     assert_eq!(data, "\"7\"");
     other.invalidate("bistro: lunch", 8).await.unwrap();
     assert_eq!(peek(&one, "bistro: lunch").await, None);
-    let nothing: Result<_, Platform> = one.get(&call(), "none", || async { Ok(Versioned::absent(0)) }).await;
+    let nothing: Result<_, Platform> = one.get(&call(), "none", || async { Ok(Entry::absent(0)) }).await;
     assert_eq!(nothing.unwrap(), None);
     assert_eq!(peek(&other, "none").await, Some(None));
 }
@@ -59,7 +59,7 @@ async fn what_is_kept_has_a_time_on_the_server_too() {
     let server = Server::start().await;
     let cache = cache::<String>(&server, lasting_a_minute().negative(Duration::from_secs(5)));
     fill(&cache, "a", 7).await;
-    cache.get(&call(), "b", || async { Ok(Versioned::absent(0)) }).await.unwrap();
+    cache.get(&call(), "b", || async { Ok(Entry::absent(0)) }).await.unwrap();
     assert_eq!(peek(&cache, "c").await, None);
     cache.invalidate("d", 1).await.unwrap();
     for (key, most) in [("a", 60_000), ("b", 5_000), ("c", 10_000), ("d", 10_000)] {
@@ -86,13 +86,13 @@ async fn what_cannot_be_read_is_loaded_and_replaced() {
     fill(&cache(&server, lasting_a_minute()), "a", 1).await;
     let numbers = cache::<u64>(&server, lasting_a_minute());
     assert_eq!(peek(&numbers, "a").await, None, "it is a text");
-    numbers.get(&call(), "a", || async { Ok(Versioned::new(1, 17)) }).await.unwrap();
+    numbers.get(&call(), "a", || async { Ok(Entry::new(1, 17)) }).await.unwrap();
     assert_eq!(peek(&numbers, "a").await, Some(Some(17)));
     // Not ours at all.
     server.ask(&["set", "partie:food:orders:menus:1:b", "x"]).await;
     server.ask(&["hset", "partie:food:orders:menus:1:c", "t", "x", "v", "y"]).await;
     for key in ["b", "c"] {
-        let value = numbers.get(&call(), key, || async { Ok(Versioned::new(1, 18)) }).await.unwrap();
+        let value = numbers.get(&call(), key, || async { Ok(Entry::new(1, 18)) }).await.unwrap();
         assert_eq!(value.as_deref(), Some(&18));
     }
     assert_eq!(peek(&numbers, "a").await, Some(Some(17)));

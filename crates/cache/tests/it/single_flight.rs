@@ -8,7 +8,9 @@ use partie_contract::{FaultKind, Platform};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::support::{Loaded, call, call_within, fill, lasting_a_minute, peek, text, texts, within};
+use crate::support::{
+    Loaded, Moods, Moody, call, call_within, fill, lasting_a_minute, memory, on, peek, text, texts, within,
+};
 
 /// A source that answers when it is told to, and counts.
 #[derive(Clone)]
@@ -141,6 +143,32 @@ async fn a_failed_load_fails_for_all_who_waited_and_for_nobody_else() {
     }
     assert_eq!(source.loads.load(Ordering::SeqCst), 1);
     fill(&cache, "a", 1).await;
+}
+
+#[tokio::test]
+async fn who_comes_after_a_load_ended_does_not_share_it() {
+    let (moods, source) = (Arc::<Moods>::default(), Source::new());
+    // Nothing is kept, so that what is shared can be seen.
+    moods.fail(true);
+    let cache = on::<String>(Arc::new(Moody { engine: memory(), moods }), lasting_a_minute());
+    let leader = tokio::spawn({
+        let (cache, source) = (cache.clone(), source.clone());
+        async move { cache.get(&call(), "a", || source.load(text(1, "one"))).await }
+    });
+    within(source.begun(1)).await;
+    // He waits with the leader, and then nobody looks after him for a while.
+    let cx = call();
+    let slow = cache.get(&cx, "a", || async { text(1, "one") });
+    tokio::pin!(slow);
+    tokio::select! {
+        biased;
+        _ = &mut slow => unreachable!("he does not lead"),
+        () = settle() => {}
+    }
+    source.answers.add_permits(1);
+    within(leader).await.unwrap().unwrap();
+    within(fill(&cache, "a", 2)).await;
+    assert_eq!(within(slow).await.unwrap().unwrap().as_str(), "one");
 }
 
 #[tokio::test]

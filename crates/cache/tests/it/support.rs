@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use partie_cache::{Cache, Engine, EngineError, MemoryEngine, Reach, Settings, Slot, Token, Versioned};
+use partie_cache::{Cache, Engine, EngineError, Entry, MemoryEngine, Reach, Settings, Slot, Token};
 use partie_contract::{BoxFuture, Call, Deadline, Platform, Trace};
 use partie_runtime::Ids;
 
@@ -13,7 +13,7 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 /// How long an engine may take for an answer.
 pub(crate) const LIMIT: Duration = Duration::from_millis(50);
 
-pub(crate) type Loaded<V = String> = Result<Versioned<V>, Platform>;
+pub(crate) type Loaded<V = String> = Result<Entry<V>, Platform>;
 
 /// Ends what would wait for ever.
 pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
@@ -48,7 +48,7 @@ pub(crate) fn lasting_a_minute() -> Settings {
 }
 
 pub(crate) fn text(version: i64, text: &str) -> Loaded {
-    Ok(Versioned::new(version, text.to_owned()))
+    Ok(Entry::new(version, text.to_owned()))
 }
 
 /// What a cache has, or that it would load.
@@ -127,7 +127,7 @@ impl<V: Send + Sync + 'static, E: Engine<V>> Engine<V> for Moody<E> {
         &'a self,
         key: &'a str,
         token: Token,
-        entry: Versioned<V>,
+        entry: Entry<V>,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, EngineError>> {
         Box::pin(async move {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use partie_cache::Caches;
 use partie_contract::BoxError;
 use partie_gateway::{Parts, Readiness};
 use partie_identity::{DevelopmentKeyOffLoopback, Grant, ServiceTokens, Signer, Verifier};
@@ -230,6 +231,7 @@ impl Launch<'_> {
             grpc: declared.grpc.into(),
             ready: Arc::clone(&self.ready),
             store: store.clone(),
+            caches: Caches::open(&self.config.cache, self.audience, name, self.environment.ids.clone()),
             background: background.clone(),
             data: self.data.path().into(),
             mesh: self.mesh.clone(),
