@@ -74,7 +74,8 @@ async fn another_schema_and_another_service_have_other_entries() {
     let server = Server::start().await;
     fill(&cache(&server, lasting_a_minute()), "a", 1).await;
     assert_eq!(peek(&cache::<u64>(&server, lasting_a_minute().schema(2)), "a").await, None);
-    let config = CacheConfig::default().at(server.url());
+    let mut config = CacheConfig::default().at(server.url());
+    config.timeout = Duration::from_secs(10);
     let others = Caches::open(&config, "food", "delivery", Ids::from_entropy()).unwrap();
     let other = others.cache::<str, String>("menus", lasting_a_minute()).unwrap();
     assert_eq!(peek(&other, "a").await, None);
@@ -179,8 +180,9 @@ async fn a_server_that_came_back_empty_takes_nothing_old() {
 async fn a_wrong_password_is_an_absence_and_stays_secret() {
     let server = Server::start().await;
     let url = server.url().to_string().replace("***", ":hunter2").parse().unwrap();
-    let caches =
-        Caches::open(&CacheConfig::default().at(url), "food", "orders", Ids::from_entropy()).unwrap();
+    let mut config = CacheConfig::default().at(url);
+    config.timeout = Duration::from_secs(10);
+    let caches = Caches::open(&config, "food", "orders", Ids::from_entropy()).unwrap();
     let cache = caches.cache::<str, String>("menus", lasting_a_minute()).unwrap();
     fill(&cache, "a", 1).await;
     let fault = cache.invalidate("a", 2).await.unwrap_err();

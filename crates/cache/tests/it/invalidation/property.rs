@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::support::{Moods, Moody, call, lasting_a_minute, memory, on, within};
+use crate::support::{Moods, Moody, call, memory, patient, within};
 
 const KEYS: usize = 2;
 const PROCESSES: usize = 2;
@@ -77,7 +77,7 @@ async fn run<E: Engine<i64>>(
     let mut told = [0; KEYS];
     let mut processes = engines.map(|engine| {
         let moods = Arc::<Moods>::default();
-        let cache = on::<i64>(Arc::new(Moody { engine, moods: Arc::clone(&moods) }), lasting_a_minute());
+        let cache = patient::<i64>(Arc::new(Moody { engine, moods: Arc::clone(&moods) }));
         Process { cache, moods, told: [0; KEYS], was_cut: false }
     });
     let mut out: Vec<Asked> = Vec::new();

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use partie_cache::{Cache, Engine, Entry};
 use tokio::task::JoinSet;
 
-use crate::support::{call, lasting_a_minute, memory, on, within};
+use crate::support::{call, memory, patient, within};
 
 /// One owner changes a thing so many times and tells of it in one process or the other; readers in both ask all the time.
 async fn run(engines: [Arc<dyn Engine<i64>>; 2], changes: i64) {
-    let caches: [Cache<str, i64>; 2] = engines.map(|engine| on(engine, lasting_a_minute()));
+    let caches: [Cache<str, i64>; 2] = engines.map(patient);
     let (source, told) = (Arc::<AtomicI64>::default(), Arc::<AtomicI64>::default());
     let is_over = Arc::<AtomicBool>::default();
     let mut readers = JoinSet::new();
