@@ -35,8 +35,15 @@
 //! One thread owns the one connection that writes. It takes the closures that wait, runs each in a savepoint, commits
 //! them together and answers them all: one sync of the disk for many writes. A few threads read, each from a snapshot.
 //!
+//! With the feature `postgres`, [`Store::connect`] has the same store in a schema of a PostgreSQL database, for as many
+//! processes as there are. A few threads have a connection each, and run closures as serializable transactions: one that
+//! another one came in between of runs again, as its [`Tx`] promises the same time and ids. What only one process may do
+//! at a time it does under a [`Lease`]; [`Bell`]s wake the others; a [`Horizon`] keeps readers of growing tables from
+//! skipping rows.
+//!
 //! Layout: [`Store`] and [`Tx`] are what services see. `queue` and `task` carry closures to the threads and outcomes
-//! back; `sqlite` is the database with its threads; `keys` are idempotency keys; `backup` copies stores; `migrate` and `lock` guard a database
+//! back; `sqlite` and `postgres` are the databases with their threads; `keys` are idempotency keys; `backup` copies
+//! stores; `migrate` and `lock` guard a database
 //! while it opens.
 #![forbid(unsafe_code)]
 

@@ -10,6 +10,7 @@ mod session;
 mod sql;
 mod tls;
 mod values;
+mod wait;
 mod worker;
 
 pub(crate) use aside::Wanted;

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 pub enum Health {
     /// It reads and writes.
     Ready,
-    /// It reads. Writes are refused until the disk has space again, which it tries every second.
+    /// It reads, and refuses writes until the disk has space again; or it does neither, until the database can be reached
+    /// again. It tries every second, and is ready by itself.
     Degraded(Arc<str>),
     /// A commit failed on its way to the disk, and nobody knows whether it arrived. It writes nothing more: the
     /// process has to end, and to open the store again, which reads from the disk what did arrive.

@@ -198,14 +198,14 @@ impl Store {
 
     /// Runs a closure as one transaction: what it did is kept if it gives back `Ok`, and undone otherwise.
     ///
-    /// The closure may run several times, when another one broke the group it was in; only the last run counts. So it
-    /// depends on nothing but its `Tx` and values that do not change. The time and fresh ids of its `Tx` are the same
+    /// The closure may run several times, when another one broke the group it was in or came in between; only the last
+    /// run counts. So it depends on nothing but its `Tx` and values that do not change. The time and fresh ids of its `Tx` are the same
     /// in every run. Once it has begun, it ends even if nobody waits for it any more.
     ///
     /// # Errors
     /// What the closure gives back; [`FaultKind::Overloaded`] at once when the queue is full;
-    /// [`FaultKind::Degraded`] while the disk is full; [`FaultKind::OutcomeUnknown`] when the disk failed at the
-    /// commit; [`FaultKind::Internal`] when the closure panicked.
+    /// [`FaultKind::Degraded`] while the disk is full or the database cannot be reached; [`FaultKind::OutcomeUnknown`]
+    /// when the disk failed at the commit, or the connection was lost there; [`FaultKind::Internal`] when the closure panicked.
     #[track_caller]
     pub fn write<T, E, F>(&self, closure: F) -> impl Future<Output = Outcome<T, E>> + Send + use<T, E, F>
     where

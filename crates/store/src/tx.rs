@@ -22,7 +22,9 @@ use crate::sqlite;
 
 /// A transaction, or a snapshot to read from, lent to a closure.
 ///
-/// SQL is the part that SQLite and PostgreSQL share. Parameters are `$1`, `$2` .. and mean the elements of `params` in
+/// SQL is the part that SQLite and PostgreSQL share; `BLOB`, `INTEGER PRIMARY KEY`, `WITHOUT ROWID` and `unixepoch()` mean
+/// on PostgreSQL what they do on SQLite. There, a parameter has the type that its first use shows: write
+/// `status = $1 OR $1 IS NULL`, not the other way round, and `CAST($1 AS BIGINT)` where nothing shows it. Parameters are `$1`, `$2` .. and mean the elements of `params` in
 /// that order, however often and in whatever order the statement names them. A failed statement did nothing; the
 /// closure may go on after it, or give the error back with `?` and so roll back.
 pub struct Tx {
@@ -131,8 +133,8 @@ impl Tx {
         self.job.call.as_ref()
     }
 
-    /// Checks the call's `If-Match` against the version of a row just read. With one writer nothing changes the row
-    /// until the commit: `let dish = Dish::find(tx, id)?; tx.check_version(dish.version)?;` and then
+    /// Checks the call's `If-Match` against the version of a row just read. Nothing changes the row until the commit, or
+    /// else the closure runs again: `let dish = Dish::find(tx, id)?; tx.check_version(dish.version)?;` and then
     /// `UPDATE dishes SET version = version + 1, .. WHERE id = $1`. Without a precondition on the call every version
     /// will do; that it has one where the contract wants one is checked before the handler runs.
     ///

@@ -246,3 +246,22 @@ fn binary(name: &str) -> PathBuf {
 fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_committed_survives_a_kill_and_nothing_survives_the_test() {
+        let server = Postgres::start(&[], &["work_mem=5MB"]);
+        assert_eq!(server.database(), server.url("test_0"));
+        assert_eq!(server.sql("test_0", "SHOW work_mem"), "5MB");
+        server.sql("test_0", "CREATE TABLE t (a INT); INSERT INTO t VALUES (7)");
+        server.kill();
+        server.restart();
+        assert_eq!(server.sql("test_0", "SELECT a FROM t"), "7");
+        let dir = server.dir.clone();
+        drop(server);
+        assert!(!dir.exists());
+    }
+}

@@ -126,8 +126,12 @@ impl Aside {
         let client = Rc::new(client);
         let ready = async {
             self.server.set_up(&client).await?;
-            let listen =
-                format!("SET default_transaction_isolation = 'read committed'; LISTEN \"{}\"", self.channel);
+            // A lease that waits for a lock would keep the others on this connection from being renewed.
+            let limit = (self.shared.config.lease_time / 10).as_millis().max(1);
+            let listen = format!(
+                "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {limit}; LISTEN \"{}\"",
+                self.channel
+            );
             client.batch_execute(&listen).await?;
             // Whatever was rung meanwhile was not heard.
             self.shared.rings.ring_all_here();

@@ -48,6 +48,8 @@ pub(super) fn error(error: &tokio_postgres::Error) -> Error {
         &SqlState::DISK_FULL => ErrorKind::Full,
         &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => ErrorKind::Conflict,
         &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => ErrorKind::Busy,
+        // Resources that others take: memory for locks, connections.
+        code if code.code().starts_with("53") => ErrorKind::Busy,
         code if code.code().starts_with("23") => ErrorKind::ConstraintViolation,
         &SqlState::UNDEFINED_PARAMETER => ErrorKind::Value,
         // Data exceptions: a number out of range, text that is none.

@@ -7,7 +7,6 @@
 //! statement on, and begins anew if the first fails.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +15,11 @@ use partie_contract::{ToValue, Value};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::error::{self, Trouble, error, is_fatal, trouble};
+use super::error::{self, Trouble};
 use super::server::Server;
-use super::sql::statements;
+use super::sql::{portable, writes};
 use super::values::Bound;
+use super::wait::{Failed, wait};
 use crate::error::{Error, ErrorKind};
 
 /// What a write begins with. Read-decide-write is safe at no lower level.
@@ -385,61 +385,6 @@ impl Link {
 
 fn unavailable() -> Error {
     Error::new(ErrorKind::Unavailable)
-}
-
-/// The one statement of a text as the server takes it.
-fn portable(sql: &str) -> Result<String, Error> {
-    let mut all = statements(sql).map_err(|word| Error::new(ErrorKind::Refused).caused_by(word))?;
-    match (all.pop(), all.is_empty()) {
-        (Some(one), true) => Ok(one),
-        _ => Err(Error::new(ErrorKind::Other).caused_by("one statement is wanted")),
-    }
-}
-
-/// Whether a statement may have written; one that begins with `WITH` is taken for one that has not.
-fn writes(text: &str) -> bool {
-    let word = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-    !["SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN", "SHOW"].contains(&word.to_ascii_uppercase().as_str())
-}
-
-// === waiting ===
-
-/// Why something that was sent has no answer, or a bad one.
-enum Failed {
-    Said(tokio_postgres::Error),
-    TimedOut,
-}
-
-fn wait<T>(
-    runtime: &Runtime,
-    patience: Duration,
-    answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, Failed> {
-    match runtime.block_on(async { tokio::time::timeout(patience, answer).await }) {
-        Ok(answer) => answer.map_err(Failed::Said),
-        Err(_) => Err(Failed::TimedOut),
-    }
-}
-
-impl Failed {
-    fn trouble(&self) -> Trouble {
-        match self {
-            Self::Said(error) => trouble(error),
-            Self::TimedOut => Trouble::Lost,
-        }
-    }
-
-    /// Whether the server has answered, and goes on.
-    fn is_refusal(&self) -> bool {
-        matches!(self, Self::Said(error) if error.as_db_error().is_some_and(|db| !is_fatal(db)))
-    }
-
-    fn into_error(self) -> Error {
-        match self {
-            Self::Said(source) => error(&source),
-            Self::TimedOut => unavailable().caused_by("the server does not answer"),
-        }
-    }
 }
 
 impl std::fmt::Debug for Link {

@@ -85,7 +85,7 @@ fn prepare(
     runtime.block_on(lock(&client, server)).map_err(broken)?;
     migrate::migrate(&Target { runtime, client: &client, file }, file, sets, now)?;
     // Its end ends the lock too.
-    runtime.block_on(read_back(&client)).map_err(|error| broken(error.into()))
+    runtime.block_on(read_back(&client, server)).map_err(|error| broken(error.into()))
 }
 
 /// Connects, waiting for a server that is on its way.
@@ -136,8 +136,12 @@ async fn lock(client: &Client, server: &Server) -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn read_back(client: &Client) -> Result<Vec<(&'static str, String)>, tokio_postgres::Error> {
-    client.batch_execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout").await?;
+async fn read_back(
+    client: &Client,
+    server: &Server,
+) -> Result<Vec<(&'static str, String)>, tokio_postgres::Error> {
+    // As every other connection.
+    server.set_up(client).await?;
     let mut settings = Vec::new();
     for name in SETTINGS {
         settings.push((name, client.query_one("SELECT current_setting($1)", &[&name]).await?.try_get(0)?));

@@ -138,6 +138,8 @@ fn setup(schema: &str, config: &Config) -> String {
         }
         Durability::Relaxed => "SET synchronous_commit = off;",
     };
+    // A serializable transaction that reads a table through no index is in the way of everybody who writes to it, and a
+    // planner likes to read small tables so.
     format!(
         "SET search_path TO {schema};
          SET statement_timeout = {millis};

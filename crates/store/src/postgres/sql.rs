@@ -14,6 +14,8 @@
 //!
 //! Types are translated in `CREATE TABLE` and `ALTER TABLE` only.
 
+use crate::error::{Error, ErrorKind};
+
 /// A piece of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token<'s> {
@@ -75,6 +77,21 @@ pub(super) fn statements(text: &str) -> Result<Vec<String>, String> {
         }
     }
     Ok(statements)
+}
+
+/// The one statement of a text as the server takes it.
+pub(super) fn portable(sql: &str) -> Result<String, Error> {
+    let mut all = statements(sql).map_err(|word| Error::new(ErrorKind::Refused).caused_by(word))?;
+    match (all.pop(), all.is_empty()) {
+        (Some(one), true) => Ok(one),
+        _ => Err(Error::new(ErrorKind::Other).caused_by("one statement is wanted")),
+    }
+}
+
+/// Whether a statement may have written; one that begins with `WITH` is taken for one that has not.
+pub(super) fn writes(text: &str) -> bool {
+    let word = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    !["SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN", "SHOW"].contains(&word.to_ascii_uppercase().as_str())
 }
 
 /// One statement, or nothing if it says nothing.

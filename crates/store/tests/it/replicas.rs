@@ -1,7 +1,8 @@
 //! Several processes on one PostgreSQL schema.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use partie_contract::Outcome;
@@ -31,25 +32,31 @@ async fn decisions_of_two_replicas_hold_together() {
     let dir = Dir::of(Engine::Postgres);
     let replicas = [open(&dir, config()), open(&dir, config())];
     // Ten places. Each write looks how many are taken, and takes one if there is one: no constraint would notice.
-    let mut writers = JoinSet::new();
-    for id in 0..40 {
-        let store = replicas[id as usize % 2].clone();
-        writers.spawn(async move {
-            let write: Outcome<bool> = store
-                .write(move |tx| {
-                    let taken: i64 = tx.query_one("SELECT count(*) FROM items", &[], |row| row.get(0))?;
-                    if taken < 10 {
-                        tx.execute("INSERT INTO items (id) VALUES ($1)", &[&id])?;
-                    }
-                    Ok(taken < 10)
-                })
-                .await;
-            plain(write).unwrap()
+    let take = |id: i64, together: Option<Arc<Barrier>>| {
+        let runs = AtomicI64::new(0);
+        let write = replicas[id as usize % 2].write(move |tx| {
+            let taken: i64 = tx.query_one("SELECT count(*) FROM items", &[], |row| row.get(0))?;
+            if runs.fetch_add(1, Ordering::SeqCst) == 0
+                && let Some(together) = &together
+            {
+                together.wait();
+            }
+            if taken < 10 {
+                tx.execute("INSERT INTO items (id) VALUES ($1)", &[&id])?;
+            }
+            Ok(taken < 10)
         });
-    }
+        async move { plain(write.await).unwrap() }
+    };
+    // Two decide at the same time for certain, the others as it happens.
+    let together = Arc::new(Barrier::new(2));
     let mut taken = 0;
-    while let Some(has_place) = within(writers.join_next()).await {
-        taken += usize::from(has_place.unwrap());
+    for some in [0..2, 2..40] {
+        let together = (some.start == 0).then_some(&together);
+        let mut writers: JoinSet<bool> = some.map(|id| take(id, together.cloned())).collect();
+        while let Some(has_place) = within(writers.join_next()).await {
+            taken += usize::from(has_place.unwrap());
+        }
     }
     assert_eq!((taken, ids(&replicas[0]).await.len()), (10, 10));
     assert!(
@@ -171,40 +178,80 @@ async fn a_reader_behind_the_horizon_misses_nothing_that_is_written_beside_it() 
             }
         });
     }
-    let reader = |horizon: Option<Horizon>| {
-        let (store, done) = (store.clone(), Arc::clone(&done));
-        tokio::spawn(async move {
-            let (mut position, mut seen) = (0, 0);
+    let reader = tokio::spawn({
+        let (store, done, horizon) = (store.clone(), Arc::clone(&done), Horizon::new());
+        async move {
+            let mut seen = Vec::new();
             loop {
-                let (from, horizon, is_over) = (position, horizon.clone(), done.load(Ordering::SeqCst));
-                let read: Outcome<(Vec<i64>, bool)> = store
-                    .read(move |tx| {
-                        let last = "SELECT coalesce(max(position), 0) FROM growing";
-                        let settled = match horizon {
-                            Some(horizon) => horizon.settled(tx, |tx| tx.query_one(last, &[], |row| row.get(0)))?,
-                            None => partie_store::Settled { to: i64::MAX, is_more: false },
-                        };
-                        let sql = "SELECT position FROM growing WHERE position > $1 AND position <= $2 ORDER BY position";
-                        Ok((tx.query(sql, &[&from, &settled.to], |row| row.get(0))?, settled.is_more))
-                    })
-                    .await;
-                let (rows, is_more) = plain(read).unwrap();
-                seen += rows.len();
-                position = rows.last().copied().unwrap_or(position);
+                let (from, is_over) = (seen.last().copied().unwrap_or(0), done.load(Ordering::SeqCst));
+                let (rows, is_more) = read_on(&store, &horizon, from).await;
                 if is_over && !is_more && rows.is_empty() {
-                    return seen;
+                    return seen.len();
                 }
+                seen.extend(rows);
             }
-        })
-    };
-    let (careful, careless) = (reader(Some(Horizon::new())), reader(None));
+        }
+    });
     while let Some(writer) = within(writers.join_next()).await {
         writer.unwrap();
     }
     done.store(true, Ordering::SeqCst);
-    assert_eq!(within(careful).await.unwrap(), 720);
-    let missed = 720 - within(careless).await.unwrap();
-    assert!(missed > 0, "the load was too light to show what the horizon is for");
+    assert_eq!(within(reader).await.unwrap(), 720);
+}
+
+/// The positions behind one, up to the horizon, and whether there are more.
+async fn read_on(store: &Store, horizon: &Horizon, from: i64) -> (Vec<i64>, bool) {
+    let horizon = horizon.clone();
+    let read: Outcome<_> = store
+        .read(move |tx| {
+            let last = "SELECT coalesce(max(position), 0) FROM growing";
+            let settled = horizon.settled(tx, |tx| tx.query_one(last, &[], |row| row.get(0)))?;
+            let sql = "SELECT position FROM growing WHERE position > $1 AND position <= $2 ORDER BY position";
+            Ok((tx.query(sql, &[&from, &settled.to], |row| row.get(0))?, settled.is_more))
+        })
+        .await;
+    plain(read).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_horizon_stands_before_a_commit_that_was_overtaken() {
+    let dir = Dir::of(Engine::Postgres);
+    let store = try_open(&dir, &[GROWING], Handles::system(), config()).unwrap();
+    let begin = "INSERT INTO writers (writer) VALUES ($1)";
+    let take = "INSERT INTO growing (writer) VALUES ($1)";
+    // The second begins later, takes its position earlier, and commits last. Each step follows the one before.
+    let [(go1, step1), (go2, step2), (go3, step3)] = [(); 3].map(|()| {
+        let (go, step) = sync_channel::<()>(1);
+        (go, Mutex::new(step))
+    });
+    let first = tokio::spawn(store.write(move |tx| {
+        tx.execute(begin, &[&1])?;
+        go1.send(()).unwrap();
+        step2.lock().unwrap().recv().unwrap();
+        Ok(tx.execute(take, &[&1])?)
+    }));
+    let second = tokio::spawn(store.write(move |tx| {
+        step1.lock().unwrap().recv().unwrap();
+        tx.execute(begin, &[&2])?;
+        tx.execute(take, &[&2])?;
+        go2.send(()).unwrap();
+        step3.lock().unwrap().recv().unwrap();
+        Ok(2)
+    }));
+    plain(within(first).await.unwrap()).unwrap();
+    let horizon = Horizon::new();
+    assert_eq!(read_on(&store, &horizon, 0).await, (vec![], true), "2 is there, and 1 is not yet");
+    go3.send(()).unwrap();
+    plain(within(second).await.unwrap()).unwrap();
+    let settled = async {
+        loop {
+            // A look of the reader's own may still be ending.
+            if let (rows, false) = read_on(&store, &horizon, 0).await {
+                return rows;
+            }
+        }
+    };
+    assert_eq!(within(settled).await, [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
