@@ -1,5 +1,7 @@
 //! Every engine of the broker does the same: one suite, on the embedded one, over the wire, and on vendors' real servers.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "rabbitmq")]
