@@ -7,6 +7,8 @@ mod nats;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 #[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+mod replicas;
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 mod restarts;
 #[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 mod server;

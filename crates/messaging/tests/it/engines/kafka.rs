@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::restarts::{self, Server};
 use super::server::{Process, free, installed};
-use super::{Engine, suite, table};
+use super::{Engine, replicas, suite, table};
 use crate::world::LIMIT;
 
 struct Tansu {
@@ -107,7 +107,7 @@ async fn nothing_is_lost_or_done_twice_when_the_line_is_cut() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_take_over_in_order() {
-    restarts::replicas_take_over_in_order(&Tansu::start().await).await;
+    replicas::the_next_takes_over_in_order(&Tansu::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
