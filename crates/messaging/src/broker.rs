@@ -3,6 +3,8 @@
 mod desk;
 mod embedded;
 mod group;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lane;
 mod log;
 mod log_broker;
@@ -30,6 +32,8 @@ use partie_runtime::Backoff;
 
 pub use desk::BrokerDesk;
 pub use embedded::{BrokerConfig, EmbeddedBroker};
+#[cfg(feature = "kafka")]
+pub use kafka::KafkaLog;
 pub use log::{Feed, Log, Page, Place, ReadError};
 pub use log_broker::{LogBroker, LogBrokerConfig};
 #[cfg(feature = "nats")]

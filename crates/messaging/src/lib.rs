@@ -62,6 +62,8 @@ mod timers;
 mod wake;
 mod worker;
 
+#[cfg(feature = "kafka")]
+pub use broker::KafkaLog;
 #[cfg(feature = "nats")]
 pub use broker::NatsLog;
 #[cfg(feature = "rabbitmq")]

@@ -98,7 +98,7 @@ pub(super) fn part_of(key: &str, parts: u32) -> u32 {
 
 /// Splits a batch into waves: each has at most one message of a key, and those of a key are in order. A wave that is
 /// sent when the one before it has arrived keeps the order whatever the vendor refuses or loses. Gives places in the batch.
-#[cfg(any(test, feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(test, feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 pub(super) fn waves(batch: &[Message]) -> Vec<Vec<usize>> {
     let mut seen: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
     let mut waves: Vec<Vec<usize>> = Vec::new();

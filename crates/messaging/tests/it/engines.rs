@@ -1,9 +1,13 @@
 //! Every engine of the broker does the same: one suite, on the embedded one, over the wire, and on vendors' real servers.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+mod replicas;
 #[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 mod restarts;
 #[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::restarts::{self, Server};
 use super::server::{Process, TestDir, free, installed};
-use super::{Engine, suite, table};
+use super::{Engine, replicas, suite, table};
 
 pub(crate) struct Nats {
     address: SocketAddr,
@@ -66,7 +66,20 @@ async fn nothing_is_lost_or_done_twice_when_the_server_is_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_take_over_in_order() {
-    restarts::replicas_take_over_in_order(&Nats::start().await).await;
+    let nats = Nats::start().await;
+    replicas::the_next_takes_over_in_order(&nats).await;
+}
+
+// What follows is the same whichever log it is.
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_was_taken_for_dead_changes_nothing() {
+    replicas::one_that_was_taken_for_dead_changes_nothing(&Nats::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_requeued_by_any_replica() {
+    replicas::a_key_is_requeued_by_any_of_them(&Nats::start().await).await;
 }
 
 #[tokio::test]

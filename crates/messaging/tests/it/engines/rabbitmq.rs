@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::restarts::{self, Server};
 use super::server::{Process, TestDir, free};
-use super::{Engine, suite, table};
+use super::{Engine, replicas, suite, table};
 use crate::world::LIMIT;
 
 struct Rabbit {
@@ -95,7 +95,7 @@ async fn conforms_and_replicas_take_over_in_order() {
         Engine::Log(&table::RABBITMQ, Box::new(move || rabbit.log(&prefix)))
     })
     .await;
-    restarts::replicas_take_over_in_order(&*rabbit).await;
+    replicas::the_next_takes_over_in_order(&*rabbit).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,12 @@
-//! Servers that die and come back, and replicas that take over from each other.
+//! Servers that die and come back, with and without their memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_messaging::{Backoff, Broker, Log, LogBroker, LogBrokerConfig, Verdict};
+use partie_messaging::{Backoff, Log, LogBroker, LogBrokerConfig, Verdict};
 
-use super::suite::{group, next, publish, take};
+use super::suite::{group, next, publish};
 use super::{Open, message, world};
 use crate::events::{Reader, handlers, per_meter};
 use crate::world::{LIMIT, Service, World};
@@ -33,7 +33,8 @@ struct Running {
     broker: LogBroker,
 }
 
-fn eager() -> LogBrokerConfig {
+/// With waits that a test can afford.
+pub(crate) fn eager() -> LogBrokerConfig {
     let mut config = LogBrokerConfig::default();
     config.backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
     config.lease = Duration::from_millis(400);
@@ -108,52 +109,6 @@ pub(crate) async fn nothing_is_lost_or_done_twice(mut server: impl Server, kills
         assert_eq!(per_meter(&notes, &format!("m{meter}")), (0..READINGS).collect::<Vec<_>>(), "{meter}");
     }
     running.stop().await;
-    world.stop([]).await;
-}
-
-/// Two replicas on one store: one reads, and when its process is gone the other goes on.
-pub(crate) async fn replicas_take_over_in_order(server: &impl Server) {
-    let world = world();
-    let store = world.store("g");
-    let mut config = eager();
-    config.shared_store = true;
-    let replica = |log| LogBroker::new(log, store.clone(), config.clone());
-    let second = replica(server.log("p"));
-    // A process of its own, as far as a test can have one: it ends without a word.
-    let process = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let log = server.log("p");
-    let first = process.spawn({
-        let replica = replica(log);
-        async move {
-            let mut subscription = replica.subscribe(group("g")).await.unwrap();
-            let batch: Vec<_> = (0..40).map(|n| message(n, ["a", "b"][n as usize % 2])).collect();
-            while replica.publish(batch.clone()).await.is_err() {}
-            let taken = take(&mut subscription, 11).await;
-            (replica, subscription, taken)
-        }
-    });
-    let (first_broker, first, taken) = tokio::time::timeout(LIMIT, first).await.unwrap().unwrap();
-    let mut standby = second.subscribe(group("g")).await.unwrap();
-    let waited = tokio::time::timeout(config.lease * 2, standby.next(1)).await;
-    assert!(waited.is_err(), "somebody else reads, and shows that it is alive");
-    process.shutdown_background();
-    let mut after: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    while after.values().filter(|numbers| numbers.last().is_some_and(|last| *last >= 38)).count() < 2 {
-        let delivery = next(&mut standby).await;
-        let number = delivery.message.body.parse().unwrap();
-        after.entry(delivery.message.key.to_string()).or_default().push(number);
-        delivery.settle.settle(Verdict::Done).await.unwrap();
-    }
-    for (key, before) in taken {
-        // What was settled last may come again, and nothing is missing.
-        let after = &after[&key];
-        assert!(after[0] <= before.last().unwrap() + 2, "{key}: {before:?} {after:?}");
-        let expected: Vec<_> = (after[0]..40).step_by(2).collect();
-        assert_eq!(*after, expected, "{key}");
-    }
-    drop((first, first_broker, standby));
-    second.close().await;
-    store.close().await;
     world.stop([]).await;
 }
 

@@ -68,7 +68,19 @@ pub(crate) const RABBITMQ: Holds = Holds {
     ..NATS
 };
 
-const ALL: [&Holds; 4] = [&EMBEDDED, &REMOTE, &NATS, &RABBITMQ];
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "the document shows it all the same"))]
+pub(crate) const KAFKA: Holds = Holds {
+    title: "Kafka",
+    url: "`kafka://HOST:PORT[,HOST:PORT]`",
+    tested_with: "tansu 0.6 in memory, which speaks its protocol",
+    on_disk: "with all replicas that are in sync, which sync now and then",
+    drops_duplicates: false,
+    twice: "dropped by the inbox",
+    largest: Some(1 << 20),
+    ..NATS
+};
+
+const ALL: [&Holds; 5] = [&EMBEDDED, &REMOTE, &NATS, &RABBITMQ, &KAFKA];
 
 /// A line of the table.
 type Row = (&'static str, fn(&Holds) -> String);
