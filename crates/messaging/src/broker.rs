@@ -57,7 +57,7 @@ pub use wire::{BrokerWire, BrokerWireClient};
 /// * Something is going on ([`Busy`]) from the publication of a message until all groups with a subscriber have settled
 ///   it; waiting for the next attempt is included, parked keys are not.
 pub trait Broker: fmt::Debug + Send + Sync + 'static {
-    /// Puts messages on disk, in order. Gives back those that were refused; when one was, so were all later ones of its
+    /// Puts messages on disk, in order; none of them is fine too, and only asks for the [`epoch`](Self::epoch). Gives back those that were refused; when one was, so were all later ones of its
     /// key in this batch. All others are on disk.
     ///
     /// # Errors

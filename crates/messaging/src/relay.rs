@@ -131,9 +131,11 @@ impl Relay {
         };
         let restored = async {
             match &mut self.broker.epoch() {
-                // Whoever takes a broker back has to have it told.
-                Some(epoch) => _ = epoch.wait_for(|epoch| epoch.is_some_and(|epoch| epoch != known)).await,
-                None => std::future::pending().await,
+                // Whoever failed a moment ago finds out at the next attempt.
+                Some(epoch) if due.is_none() => {
+                    _ = epoch.wait_for(|epoch| epoch.is_some_and(|epoch| epoch != known)).await
+                }
+                _ => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -171,6 +173,12 @@ impl Relay {
     async fn sent_to(&self, progress: &mut Progress) -> Result<i64, RelayError> {
         if let Some(known) = progress.sent_to {
             return self.in_this_epoch(known, progress).await;
+        }
+        // Nothing is said, only heard in which epoch the broker is. One that does not answer is heard of with the next event.
+        if self.broker.epoch().is_some_and(|epoch| epoch.borrow().is_none())
+            && let Err(error) = self.broker.publish(Vec::new()).await
+        {
+            debug!(store = self.store.name(), %error, "the broker's epoch is not known yet");
         }
         let read: Outcome<_> = self.store.read(|tx| Ok((outbox::sent_to(tx)?, outbox::waiting(tx)?))).await;
         let ((sent_to, broker_epoch), refused) = read.unexpected()?;

@@ -165,7 +165,9 @@ mod tests {
     fn the_defaults_go_together_and_each_rule_finds_what_breaks_it() {
         assert_eq!(check(&Config::default()), []);
         let day = Duration::from_hours(24);
-        let broken: [(&str, fn(&mut Config, Duration)); 5] = [
+        /// Breaks a rule; the duration is a day.
+        type Change = fn(&mut Config, Duration);
+        let broken: [(&str, Change); 5] = [
             ("messaging.consumers.remember", |config, day| config.messaging.consumers.remember = 13 * day),
             ("broker.retention", |config, day| config.messaging.relay.keep_sent = 8 * day),
             ("messaging.sagas.keep-ended", |config, day| config.messaging.sagas.keep_ended = 6 * day),

@@ -120,7 +120,7 @@ impl IdleStore {
             }
         }
         fs::rename(copy, &self.file).map_err(failed)?;
-        let dir = self.file.parent().unwrap_or(Path::new("."));
+        let dir = self.file.parent().unwrap_or_else(|| Path::new("."));
         fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
     }
 }

@@ -62,6 +62,11 @@ impl Broker for RemoteBroker {
     fn publish(&self, batch: Vec<Message>) -> BoxFuture<'_, Result<Vec<Refused>, BrokerError>> {
         let Line { client, calls, .. } = &*self.0;
         Box::pin(async move {
+            if batch.is_empty() {
+                let answer = client.publish(&calls(), Batch { messages: Vec::new() }).await;
+                self.0.note_epoch(answer.map_err(broker_error)?.epoch);
+                return Ok(Vec::new());
+            }
             let (mut refused, mut from) = (Vec::new(), 0);
             let batch: Vec<Arc<Message>> = batch.into_iter().map(Arc::new).collect();
             while from < batch.len() {

@@ -1,19 +1,24 @@
 //! One store is put back to an earlier state while the others are ahead.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use partie_contract::{CloudEvent, Timestamp};
 use partie_messaging::{Broker, Handlers, Skip};
 use partie_store::{IdleStore, Store};
 
 use crate::events::{Reader, handlers, publish};
-use crate::world::{Dir, Service, World};
+use crate::line::{Line, On};
+use crate::world::{Dir, LIMIT, Service, World};
 
 const GROUP: &str = "readers/meter.read";
 
 /// A service that publishes, and one that reads.
 struct Town {
     world: World,
+    /// How they reach the broker.
+    on: On,
+    lines: [Line; 2],
     meters: Service,
     readers: Service,
 }
@@ -26,9 +31,15 @@ impl Town {
     }
 
     fn on(world: World, reader: Arc<Reader>) -> Self {
-        let meters = world.start("meters", Reader::default(), Handlers::<Reader>::new());
-        let readers = world.start("readers", reader, handlers());
-        Self { world, meters, readers }
+        Self::over(On::Here, world, reader)
+    }
+
+    fn over(on: On, world: World, reader: Arc<Reader>) -> Self {
+        let lines = ["meters", "readers"].map(|service| on.open_as(&world, service));
+        let [to_meters, to_readers] = lines.each_ref().map(|line| Arc::clone(&line.broker));
+        let meters = world.start_on("meters", to_meters, Reader::default(), Handlers::<Reader>::new());
+        let readers = world.start_on("readers", to_readers, reader, handlers());
+        Self { world, on, lines, meters, readers }
     }
 
     /// Publishes, and waits until everybody knows.
@@ -37,17 +48,32 @@ impl Town {
         self.world.quiet().await;
     }
 
+    /// Waits until the reader has noted that much. Over the wire something may be under way that nobody counts.
+    async fn hears(&self, notes: &[&str]) {
+        let heard = async {
+            while self.heard().await != notes {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(LIMIT, heard).await.is_err() {
+            panic!("{:?} and not {notes:?}", self.heard().await);
+        }
+    }
+
     async fn stop(self) -> (Arc<Dir>, Timestamp) {
-        self.world.stop([self.meters, self.readers]).await
+        let stopped = self.world.stop([self.meters, self.readers]).await;
+        drop(self.lines);
+        stopped
     }
 
     /// Stops everything, puts one store back, and starts again.
     async fn restored(self, name: &str, epoch: i64) -> Self {
+        let on = self.on;
         let (dir, now) = self.stop().await;
         let beside = dir.path().join("restoring");
         std::fs::copy(copy_of(&dir, name), &beside).unwrap();
         IdleStore::take(dir.path(), name).unwrap().replace(&beside, epoch).unwrap();
-        let town = Self::on(World::again(dir, now), Arc::default());
+        let town = Self::over(on, World::again(dir, now), Arc::default());
         town.world.quiet().await;
         town
     }
@@ -216,5 +242,30 @@ async fn everything_restored_from_one_backup_goes_on_from_there() {
     assert_eq!(town.heard().await, ["a:1", "a:2", "a:3"], "as far as the latest of the copies knows");
     town.read("a", 30).await;
     assert_eq!(town.heard().await, ["a:1", "a:2", "a:3", "a:30"]);
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_the_wire_a_reader_hears_again_and_a_publisher_sends_again() {
+    let town = Town::over(On::OverTheWire, World::new(), Arc::default());
+    town.meters.write(|tx| Ok(publish(tx, "a", 1)?)).await;
+    town.hears(&["a:1"]).await;
+    back_up(&town.readers.store, &town.world.dir).await;
+    back_up(town.world.broker.store(), &town.world.dir).await;
+    town.meters.write(|tx| Ok(publish(tx, "a", 2)?)).await;
+    town.hears(&["a:1", "a:2"]).await;
+
+    let town = town.restored("readers", 1).await;
+    town.hears(&["a:1", "a:2"]).await;
+    // The broker forgets the second one, and so does the reader: only the outbox still has it.
+    let (dir, now) = town.stop().await;
+    for name in ["broker", "readers"] {
+        let beside = dir.path().join("restoring");
+        std::fs::copy(copy_of(&dir, name), &beside).unwrap();
+        IdleStore::take(dir.path(), name).unwrap().replace(&beside, 2).unwrap();
+    }
+    let town = Town::over(On::OverTheWire, World::again(dir, now), Arc::default());
+    // It has nothing new to say, and hears of it all the same.
+    town.hears(&["a:1", "a:2"]).await;
     town.stop().await;
 }
