@@ -8,8 +8,9 @@ mod broker;
 mod calls;
 mod tally;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use partie_mesh::Serve;
 use partie_messaging::Broker;
@@ -21,6 +22,8 @@ pub(crate) use self::tally::{Tally, count, table};
 
 /// Where processes leave their counts, in the data directory.
 pub(crate) const COUNTS: &str = "chaos";
+/// How often. Whoever is killed takes at most so much along.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// The mischief of one process. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,20 +62,20 @@ impl Chaos {
     }
 
     /// Leaves the counts there every second, for whoever outlives this process.
-    pub(crate) async fn leave_counts(self, part: String, data: PathBuf) {
-        let dir = data.join(COUNTS);
-        let file = dir.join(format!("{part}-{}.json", std::process::id()));
-        let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
+    pub(crate) async fn keep_leaving(self, part: String, data: PathBuf) {
+        let mut every = tokio::time::interval(EVERY);
         loop {
             every.tick().await;
-            self.leave(&dir, &file);
+            self.leave(&part, &data);
         }
     }
 
-    fn leave(&self, dir: &std::path::Path, file: &std::path::Path) {
-        let written = std::fs::create_dir_all(dir)
-            .and_then(|()| std::fs::write(file, serde_json::to_vec(&*self.tally).unwrap_or_default()));
-        if let Err(error) = written {
+    /// Leaves the counts there.
+    pub(crate) fn leave(&self, part: &str, data: &Path) {
+        let dir = data.join(COUNTS);
+        let file = dir.join(format!("{part}-{}.json", std::process::id()));
+        let counts = serde_json::to_vec(&*self.tally).unwrap_or_default();
+        if let Err(error) = std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(file, counts)) {
             tracing::warn!(%error, "the counts of the chaos are not written down");
         }
     }

@@ -159,6 +159,7 @@ async fn run(
     };
     let (guide, actors) = (Arc::clone(&system.guide), std::mem::take(&mut system.actors));
     let demo = config.demo && place.part == GATEWAY;
+    let (part, data) = (place.part.clone(), config.data.clone());
     // Whoever is told to go while it still waits for a store has nothing to drain.
     let told = line_ends(supervised);
     tokio::pin!(told);
@@ -184,7 +185,11 @@ async fn run(
             playing.spawn(actor(Arc::clone(&running)));
         }
     }
-    life::until_told(&running, &mut signals, playing, told).await
+    let code = life::until_told(&running, &mut signals, playing, told).await;
+    if let Some(chaos) = running.chaos() {
+        chaos.leave(&part, &data);
+    }
+    code
 }
 
 /// Ends when the supervisor hangs up, or is gone. Our output is a line in both directions then.

@@ -128,7 +128,7 @@ impl System {
         }
         let chaos = self.chaos.map(Chaos::new);
         if let Some(chaos) = chaos.clone() {
-            tokio::spawn(chaos.leave_counts(place.part.clone(), data.path().to_owned()));
+            tokio::spawn(chaos.keep_leaving(place.part.clone(), data.path().to_owned()));
         }
         let launch = Launch {
             chaos: chaos.clone(),

@@ -77,6 +77,13 @@ impl StoreDoors {
     }
 }
 
+impl Drop for StoreDoors {
+    fn drop(&mut self) {
+        // A door holds its store, which is to close with the last of its handles.
+        self.stop.stop();
+    }
+}
+
 fn listen(path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
