@@ -49,13 +49,15 @@ pub use wire::{BrokerWire, BrokerWireClient};
 ///
 /// What every implementation keeps to:
 ///
-/// * A message is on disk before [`publish`](Self::publish) says so.
-/// * A message with an id the broker knows already is acknowledged and not delivered again.
+/// * A message is on disk before [`publish`](Self::publish) says so; with a vendor's broker, what the vendor calls so.
+/// * A message with an id the broker knows already is acknowledged and not delivered again. A vendor's broker may have
+///   forgotten it, so consumers keep an inbox.
 /// * A group gets all messages of its types, at least once. Those of one key it gets in order, one at a time: the next
 ///   one after the one before it is settled. Different keys do not wait for each other.
 /// * A message that keeps failing parks its key in that group, and only there.
 /// * Something is going on ([`Busy`]) from the publication of a message until all groups with a subscriber have settled
-///   it; waiting for the next attempt is included, parked keys are not.
+///   it; waiting for the next attempt is included, parked keys are not. Between processes nobody can know: there it is so
+///   from when a process has read a message.
 pub trait Broker: fmt::Debug + Send + Sync + 'static {
     /// Puts messages on disk, in order; none of them is fine too, and only asks for the [`epoch`](Self::epoch). Gives back those that were refused; when one was, so were all later ones of its
     /// key in this batch. All others are on disk.

@@ -38,6 +38,9 @@
 //! # handlers.check("desk").unwrap();
 //! ```
 //!
+//! Brokers of vendors are left out unless a feature asks for them: `nats`, `rabbitmq`, `kafka`. [`BrokerUrl`] names one,
+//! and [`LogBroker`] makes a [`Broker`] of it. `docs/engines.md` says what holds where.
+//!
 //! Layout: `outbox`, `relay`, `broker`, `consumer` and `inbox` are the way of an event, in this order; `timers`, `jobs`,
 //! `periodic` and `saga` are the rest of the background work; `handlers` collects what a service registers and `worker`
 //! starts it; `wake` and `cause` connect transactions with what follows from them.

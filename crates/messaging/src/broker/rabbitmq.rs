@@ -150,14 +150,14 @@ impl Log for RabbitLog {
     fn read(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Feed>, ReadError>> {
         Box::pin(async move {
             let mut feed = self.line.within(RabbitFeed::open(&self.line, &self.topology, &place)).await?;
-            if place.after > 0 {
-                // The last message that is known comes first, or one behind it, and soon: a stream always keeps its last
-                // one. If not, this is another stream.
-                match self.line.within(async { Ok(feed.begins_behind(place.after).await) }).await {
-                    Ok(Ok(true)) => {}
-                    Ok(Err(error)) => return Err(error.into()),
-                    Ok(Ok(false)) | Err(_) => return Err(ReadError::Anew { after: place.after }),
-                }
+            // The last message that is known comes first, or one behind it: a stream always keeps its last one. If not, this
+            // is another stream, or a server that is not up yet.
+            if place.after > 0 && !self.line.within(feed.begins_behind(place.after)).await.unwrap_or(false) {
+                let ends = RabbitFeed::ends_before(&self.line, &self.topology, &place);
+                return match self.line.within(ends).await? {
+                    true => Err(ReadError::Anew { after: place.after }),
+                    false => Err(broker_error("the stream says nothing").into()),
+                };
             }
             Ok(Box::new(feed) as Box<dyn Feed>)
         })

@@ -95,7 +95,8 @@ impl TimerRunner {
         }
     }
 
-    /// Fires timers, each in a transaction of its own. They are queued in order, and the store keeps that order.
+    /// Fires timers, each in a transaction of its own, in order: they are queued in order, and a store of this process keeps
+    /// that. One that others write to has several transactions at a time, so the next timer waits for the one before.
     async fn fire(&self, due: Vec<Due>) -> Vec<(Due, Failure)> {
         let mut running = FuturesUnordered::new();
         let mut failures = Vec::new();
@@ -112,6 +113,7 @@ impl TimerRunner {
             // Polled once, so that it stands in the queue before the next one.
             match poll_fn(|cx| Poll::Ready(fired.as_mut().poll(cx))).await {
                 Poll::Ready(failure) => failures.extend(failure),
+                Poll::Pending if self.store.is_shared() => failures.extend(fired.await),
                 Poll::Pending => running.push(fired),
             }
         }

@@ -4,6 +4,10 @@
 mod broker;
 mod crash;
 mod desk;
+#[cfg_attr(
+    not(all(feature = "kafka", feature = "nats", feature = "rabbitmq")),
+    allow(dead_code, reason = "no engine needs all of what they share")
+)]
 mod engines;
 mod events;
 mod evolution;

@@ -209,23 +209,20 @@ pub(super) fn unpark(tx: &mut Tx, group: &str, key: &str) -> Result<bool, Error>
 
 /// Gives up the message that parked a key, if it is that one.
 pub(super) fn skip(tx: &mut Tx, group: &str, skip: &Skip) -> Result<bool, Error> {
-    let first: Option<(i64, i64, Uuid)> = tx.query_opt(
-        "SELECT part, position, id FROM partie_log_held
-         WHERE group_name = $1 AND key = $2 ORDER BY position LIMIT 1",
+    let first: Option<Uuid> = tx.query_opt(
+        "SELECT id FROM partie_log_held WHERE group_name = $1 AND key = $2 ORDER BY position LIMIT 1",
         &[&group, &skip.key],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        |row| row.get(0),
     )?;
-    let Some((part, position, _)) = first.filter(|(.., event)| *event == skip.event) else {
-        return Ok(false);
-    };
-    if !unpark(tx, group, &skip.key)? {
+    if first != Some(skip.event) || !unpark(tx, group, &skip.key)? {
         return Ok(false);
     }
+    // All its copies: a message that was published twice may stand there twice.
     tx.execute(
-        "DELETE FROM partie_log_held WHERE group_name = $1 AND part = $2 AND position = $3",
-        &[&group, &part, &position],
+        "DELETE FROM partie_log_held WHERE group_name = $1 AND key = $2 AND id = $3",
+        &[&group, &skip.key, &skip.event],
     )?;
-    // The log may bring the same event again; the inbox knows it from now on.
+    // The log may bring another one later; the inbox knows it from now on.
     inbox::first_time(tx, group, skip.event)?;
     let now = tx.now();
     tx.execute(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
@@ -23,6 +24,9 @@ const AHEAD: u16 = 512;
 /// How many messages a page has at most.
 const PAGE: usize = 256;
 
+/// After so long nothing more of a chunk comes.
+const SILENCE: Duration = Duration::from_secs(1);
+
 pub(super) struct RabbitFeed {
     consumer: Consumer,
     to: i64,
@@ -38,13 +42,41 @@ pub(super) struct RabbitFeed {
 
 impl RabbitFeed {
     pub(super) async fn open(line: &Line, topology: &Topology, place: &Place) -> Result<Self, BrokerError> {
-        let channel = topology.ensure(line, line.channel().await?, place.part).await?;
-        channel.basic_qos(AHEAD, BasicQosOptions::default()).await.map_err(broker_error)?;
         // Positions are offsets and one: the last message that is known comes again, and shows that it is that stream.
         let offset = match place.after {
             0 => AMQPValue::LongString("first".into()),
             after => AMQPValue::LongLongInt(after - 1),
         };
+        Self::open_at(line, topology, place, offset).await
+    }
+
+    /// Whether the stream ends before a position. Nothing is known of one that says nothing.
+    pub(super) async fn ends_before(
+        line: &Line,
+        topology: &Topology,
+        place: &Place,
+    ) -> Result<bool, BrokerError> {
+        // It begins with the last chunk.
+        let last = AMQPValue::LongString("last".into());
+        let mut feed = Self::open_at(line, topology, place, last).await?;
+        let mut end = position_of(&feed.delivery().await?);
+        while end.is_some_and(|end| end < place.after) {
+            match tokio::time::timeout(SILENCE, feed.delivery()).await {
+                Ok(next) => end = position_of(&next?),
+                Err(_) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn open_at(
+        line: &Line,
+        topology: &Topology,
+        place: &Place,
+        offset: AMQPValue,
+    ) -> Result<Self, BrokerError> {
+        let channel = topology.ensure(line, line.channel().await?, place.part).await?;
+        channel.basic_qos(AHEAD, BasicQosOptions::default()).await.map_err(broker_error)?;
         let arguments = FieldTable::from(BTreeMap::from([("x-stream-offset".into(), offset)]));
         let consumer = channel.basic_consume(
             topology.stream(place.part),

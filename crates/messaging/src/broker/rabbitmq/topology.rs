@@ -23,6 +23,8 @@ pub(super) struct Topology {
     making: Mutex<()>,
 }
 
+/// The size of a file of a stream, in bytes.
+const SEGMENT: i32 = 64 << 20;
 /// How often somebody who waits for another connection looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -35,6 +37,8 @@ impl Topology {
         let arguments = FieldTable::from(BTreeMap::from([
             ("x-queue-type".into(), text("stream")),
             ("x-max-age".into(), text(&max_age)),
+            // What is old goes a segment at a time.
+            ("x-stream-max-segment-size-bytes".into(), AMQPValue::LongInt(SEGMENT)),
             ("x-initial-cluster-size".into(), AMQPValue::LongInt(i32::from(config.replicas))),
         ]));
         Self { prefix: config.prefix.clone(), parts: config.parts, arguments, making: Mutex::default() }

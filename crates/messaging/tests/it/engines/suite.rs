@@ -235,7 +235,24 @@ async fn what_is_published_twice(engine: &Engine) {
     let mut subscription = open.broker.subscribe(group("g")).await.unwrap();
     let expected: &[u32] = if engine.holds().drops_duplicates { &[1, 2, 3] } else { &[1, 2, 2, 3] };
     assert_eq!(take(&mut subscription, expected.len()).await["a"], expected);
-    drop(subscription);
+
+    // What is skipped is skipped with its copies.
+    publish(&open, vec![message(10, "b")]).await;
+    publish(&open, vec![message(10, "b"), message(11, "b")]).await;
+    let bad = next(&mut subscription).await;
+    bad.settle.settle(Verdict::Poison("no".to_owned())).await.unwrap();
+    let waiting = if engine.holds().drops_duplicates { 2 } else { 3 };
+    let parked = async {
+        while open.broker.parked("g/g").await.unwrap().first().is_none_or(|it| it.waiting < waiting) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, parked).await.expect("it is not parked");
+    let (key, actor, reason) = ("b".to_owned(), "ada".to_owned(), "it is wrong".to_owned());
+    let skip = Skip { key, event: bad.message.id, actor, reason };
+    assert!(open.broker.skip("g/g", skip).await.unwrap());
+    assert_eq!(take(&mut subscription, 1).await["b"], [11]);
+    drop((subscription, bad.busy));
     end(world, open).await;
 }
 

@@ -41,7 +41,6 @@ pub(crate) const REMOTE: Holds = Holds {
     ..EMBEDDED
 };
 
-#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "the document shows it all the same"))]
 pub(crate) const NATS: Holds = Holds {
     title: "NATS JetStream",
     url: "`nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT]`",
@@ -55,7 +54,6 @@ pub(crate) const NATS: Holds = Holds {
     quiet: "once a process has read it",
 };
 
-#[cfg_attr(not(feature = "rabbitmq"), expect(dead_code, reason = "the document shows it all the same"))]
 pub(crate) const RABBITMQ: Holds = Holds {
     title: "RabbitMQ",
     url: "`amqp://[USER:PASSWORD@]HOST:PORT[/VHOST]`",
@@ -68,7 +66,6 @@ pub(crate) const RABBITMQ: Holds = Holds {
     ..NATS
 };
 
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "the document shows it all the same"))]
 pub(crate) const KAFKA: Holds = Holds {
     title: "Kafka",
     url: "`kafka://HOST:PORT[,HOST:PORT]`",
