@@ -285,6 +285,37 @@ async fn a_lease_goes_to_another_replica_when_its_holder_is_gone_and_the_old_one
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_gets_a_lease_waits_for_what_the_holder_before_has_under_way() {
+    let dir = Dir::of(Engine::Postgres);
+    let (first, second) = (open(&dir, hasty()), open(&dir, hasty()));
+    let lease = within(first.lease("work")).await;
+    let (go, step) = sync_channel::<()>(1);
+    let (fenced, step) = (lease.clone(), Mutex::new(step));
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let begun = Mutex::new(Some(begun));
+    let write = tokio::spawn(first.write(move |tx| {
+        tx.fence(&fenced)?;
+        tx.execute("INSERT INTO items (id) VALUES (1)", &[])?;
+        if let Some(begun) = begun.lock().unwrap().take() {
+            begun.send(()).unwrap();
+            step.lock().unwrap().recv().unwrap();
+        }
+        Ok(())
+    }));
+    within(begins).await.unwrap();
+    // The closure keeps a clone: only the end of the process, or of the store, takes it from it.
+    drop(lease);
+    let sql = "UPDATE test.partie_leases SET expires_at = '-infinity'";
+    tokio::task::block_in_place(|| Postgres::shared().sql(dir.database().unwrap(), sql));
+    let mut waiting = tokio::spawn(second.lease("work"));
+    assert!(tokio::time::timeout(Duration::from_millis(1500), &mut waiting).await.is_err());
+    go.send(()).unwrap();
+    plain(within(write).await.unwrap()).unwrap();
+    within(waiting).await.unwrap();
+    assert_eq!(ids(&second).await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ring_is_heard_in_the_other_replica() {
     let dir = Dir::of(Engine::Postgres);
     let (first, second) = (open(&dir, config()), open(&dir, config()));

@@ -36,6 +36,12 @@ impl Dir {
         Self(PathBuf::new(), Some(url))
     }
 
+    /// The database's name.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.1.as_ref()?.rsplit('/').next()
+    }
+
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("store-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
