@@ -7,11 +7,13 @@
 //! asks it small things beside large ones; `rounds` has the
 //! arithmetic; `machine` the facts; `table` writes Markdown; `orders` is the endpoint that `contract` measures, in both of
 //! its forms; `mesh` has the callers that `mesh` compares; `food` is the whole system with
-//! its customers and kitchens, and the tutorial's chain beside it; `ncr` the same for the nCr system and the tutorial's pair.
+//! its customers and kitchens, and the tutorial's chain beside it; `engines` compares PostgreSQL and NATS
+//! with their bare drivers; `ncr` is the same for the nCr system and the tutorial's pair.
 #![forbid(unsafe_code)]
 
 mod beside;
 mod child;
+pub mod engines;
 pub mod food;
 mod http;
 mod load;

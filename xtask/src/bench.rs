@@ -8,7 +8,8 @@ mod running;
 use crate::process::{Result, cargo, root, run};
 
 /// Benchmarks of a whole system beside the tutorial's in Python: their name, their binary, and the system's program.
-const SYSTEMS: &[(&str, &str, &str)] = &[("orders", "orders", "food"), ("ncr", "bench-ncr", "ncr")];
+const SYSTEMS: &[(&str, &str, &str)] =
+    &[("engines", "engines", "food"), ("orders", "orders", "food"), ("ncr", "bench-ncr", "ncr")];
 
 pub(crate) fn command(arguments: &[String]) -> Result {
     let names = names()?;

@@ -18,10 +18,8 @@ const PYTHON: &str = "BENCH_FLASK_PYTHON";
 /// Rounds of the search for the rate, and of the comparison.
 const SHORT: Duration = Duration::from_secs(5);
 const ROUNDS: usize = 5;
-/// The search begins here and goes on in these steps until a round is not steady, then halves the gap so many times.
+/// The search for the rate begins here.
 const FIRST: f64 = 250.0;
-const STEP: f64 = 1.4;
-const HALVINGS: usize = 3;
 /// The part of the highest steady rate that is measured.
 const PART: f64 = 0.9;
 /// The least the comparison has to show.
@@ -56,7 +54,7 @@ fn run(food: &Path, data: &Path, time: Duration, rate: Option<f64>) -> Result<()
     town.trial(FIRST / 2.0, SHORT)?;
     let rate = match rate {
         Some(rate) => rate,
-        None => (highest(&mut town)? * PART).round(),
+        None => (town.highest(FIRST, SHORT, |trial| println!("{trial}"))? * PART).round(),
     };
     println!("\n{rate:.0} orders a second for {} s", time.as_secs());
     let trial = town.trial(rate, time)?;
@@ -78,27 +76,6 @@ fn run(food: &Path, data: &Path, time: Duration, rate: Option<f64>) -> Result<()
     Ok(())
 }
 
-/// The highest rate at which a short round is steady.
-fn highest(town: &mut Town) -> Result<f64, Error> {
-    let (mut steady, mut rate) = (0.0, FIRST);
-    while probe(town, rate)? {
-        (steady, rate) = (rate, rate * STEP);
-    }
-    let mut unsteady = rate;
-    for _ in 0..HALVINGS {
-        let middle = f64::midpoint(steady, unsteady);
-        if probe(town, middle)? { steady = middle } else { unsteady = middle }
-    }
-    if steady > 0.0 { Ok(steady) } else { Err("not even the first rate was steady".into()) }
-}
-
-fn probe(town: &mut Town, rate: f64) -> Result<bool, Error> {
-    let trial = town.trial(rate, SHORT)?;
-    let word = if trial.is_steady() { "steady" } else { "too much" };
-    println!("{rate:>6.0}/s  {word:<8}  {}", line(&trial));
-    Ok(trial.is_steady())
-}
-
 /// In turns, so that what slows the machine down slows both.
 fn compare(town: &mut Town, chain: &Chain, rate: f64) -> Result<f64, Error> {
     println!(
@@ -113,25 +90,15 @@ fn compare(town: &mut Town, chain: &Chain, rate: f64) -> Result<f64, Error> {
         let cpu = cpu.as_secs_f64() * 1e6 / tally.answers.max(1) as f64;
         println!("round {round}  flask   {flask:>6.0} orders/s  {cpu:>6.0} us CPU an order");
         let trial = town.trial(rate, SHORT)?;
-        println!("round {round}  partie  {}", line(&trial));
+        println!("round {round}  partie  {trial}");
         // What was accepted counts once it is confirmed, and the wait for that counts too.
         ratios.push(trial.confirmed / flask);
     }
     Ok(median(ratios))
 }
 
-fn line(trial: &Trial) -> String {
-    let Trial { accepted, confirmed, p50, p99, lag, refused, cpu_us, .. } = trial;
-    let (p50, p99) = (p50.as_secs_f64() * 1e3, p99.as_secs_f64() * 1e3);
-    let lag = lag.as_secs_f64();
-    format!(
-        "{accepted:>6.0} accepted/s {confirmed:>6.0} confirmed/s  p50 {p50:>6.1} ms  p99 {p99:>7.1} ms  lag {lag:>5.2} s  \
-         {refused} x 503  {cpu_us:>5.0} us CPU an order"
-    )
-}
-
 fn show(trial: &Trial, resident: f64) {
-    println!("{}", line(trial));
+    println!("{trial}");
     let facts = [
         ("orders due", trial.due.to_string()),
         ("refused with 503", format!("{}, {} of them given up", trial.refused, trial.given_up)),

@@ -19,11 +19,12 @@ pub(super) struct Program {
 // === impl Program ===
 
 impl Program {
-    /// Starts it on a port of the system's choice. Its log goes to a file beside its data.
-    pub(super) fn start(binary: &Path, data: &Path) -> Result<Self, Error> {
+    /// Starts it on a port of the system's choice, with those variables of the environment. Its log goes to a file beside its data.
+    pub(super) fn start(binary: &Path, data: &Path, engines: &[(&str, String)]) -> Result<Self, Error> {
         std::fs::create_dir_all(data)?;
         let mut command = Command::new(binary);
         command.args(["--no-demo", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        command.envs(engines.iter().map(|(name, value)| (name, value)));
         command.stderr(File::create(data.join("food.log"))?);
         let child = Child::run(command, End::Kill)?;
         Ok(Self { child, binary: binary.to_owned(), data: data.to_owned() })

@@ -19,6 +19,9 @@ use super::program::Program;
 use super::trial::{Sample, Seen, Trial};
 use crate::{Connection, Error, own_cpu, request};
 
+/// The search for the highest rate goes on in these steps until a round is not steady, then halves the gap so many times.
+const STEP: f64 = 1.4;
+const HALVINGS: usize = 3;
 /// People who order.
 const PEOPLE: usize = 16;
 /// Who owns the demo restaurants.
@@ -63,8 +66,16 @@ impl Town {
     /// # Errors
     /// When it does not start.
     pub fn start(binary: &Path, data: &Path) -> Result<Self, Error> {
+        Self::on(binary, data, &[])
+    }
+
+    /// Starts the program on that directory, on engines that variables of its environment name.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn on(binary: &Path, data: &Path, engines: &[(&str, String)]) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let program = Program::start(binary, data)?;
+        let program = Program::start(binary, data, engines)?;
         let market = runtime.block_on(Market::visit(program.address()))?;
         let people =
             (0..PEOPLE).map(|number| program.authorization(&format!("customer-{number}"), "customer"));
@@ -81,6 +92,28 @@ impl Town {
         let seen = self.runtime.block_on(self.round(rate, time))?;
         self.orders += seen.takings.placed.len() as u64;
         Ok(Trial::of(seen))
+    }
+
+    /// The highest rate at which a round of that time is steady. Each round is told.
+    ///
+    /// # Errors
+    /// As [`trial`](Self::trial), and when not even the first rate is steady.
+    pub fn highest(&mut self, first: f64, time: Duration, tell: impl Fn(&Trial)) -> Result<f64, Error> {
+        let mut is_steady = |rate| {
+            let trial = self.trial(rate, time)?;
+            tell(&trial);
+            Ok::<_, Error>(trial.is_steady())
+        };
+        let (mut steady, mut rate) = (0.0, first);
+        while is_steady(rate)? {
+            (steady, rate) = (rate, rate * STEP);
+        }
+        let mut unsteady = rate;
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(steady, unsteady);
+            if is_steady(middle)? { steady = middle } else { unsteady = middle }
+        }
+        if steady > 0.0 { Ok(steady) } else { Err("not even the first rates were steady".into()) }
     }
 
     /// Whether all orders of all rounds are there and confirmed, by their customers' lists.

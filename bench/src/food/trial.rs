@@ -1,6 +1,7 @@
 //! What one round of orders has shown.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use super::customers::{Placed, Takings};
@@ -134,6 +135,19 @@ impl Trial {
     /// Whether no accepted order was ever further ahead of its confirmation than the backlog may be.
     pub fn is_bounded(&self) -> bool {
         self.lag <= BOUND
+    }
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rate, accepted, confirmed, p50, p99, lag, refused, cpu_us, .. } = self;
+        let (p50, p99) = (p50.as_secs_f64() * 1e3, p99.as_secs_f64() * 1e3);
+        let (lag, word) = (lag.as_secs_f64(), if self.is_steady() { "steady" } else { "too much" });
+        write!(
+            f,
+            "{rate:>6.0}/s {word:<8} {accepted:>6.0} accepted/s {confirmed:>6.0} confirmed/s  p50 {p50:>6.1} ms  \
+             p99 {p99:>7.1} ms  lag {lag:>5.2} s  {refused} x 503  {cpu_us:>5.0} us CPU an order"
+        )
     }
 }
 

@@ -1,25 +1,21 @@
-//! What the store costs on PostgreSQL: durable orders a second through it, and through the bare driver, in turns.
+//! Durable orders a second through the store on PostgreSQL, and through the bare driver, in turns.
 //!
-//! `cargo xtask bench postgres [SECONDS]`: a server is started in the directory for temporary files. The store has 128
-//! callers and as many connections as the driver, which runs a loop on each: the same four statements (the idempotency
-//! key is claimed, the order, an outbox row, the answer under the key) in a serializable transaction, prepared, `BEGIN` in
-//! one flight with the first of them. In five rounds of `SECONDS` each (2); the medians count.
-#![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+//! The store has 128 callers and as many connections as the driver, which runs a loop on each: the same four statements
+//! (the idempotency key is claimed, the order, an outbox row, the answer under the key) in a serializable transaction,
+//! prepared, `BEGIN` in one flight with the first of them.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bench::median;
 use futures_util::future::join;
 use partie_contract::{Call, Deadline, Outcome, Trace, id};
 use partie_runtime::{Ids, monotonic};
 use partie_store::{Config, Handles, Migration, MigrationSet, Store};
-use partie_testservers::Postgres;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, NoTls, Statement};
+
+use crate::Error;
 
 id! {
     struct OrderId;
@@ -27,7 +23,6 @@ id! {
 
 const CALLERS: u64 = 128;
 const CONNECTIONS: usize = 8;
-const ROUNDS: usize = 5;
 const BASKET: &str =
     r#"[{"dish":"01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3a","count":2,"price":{"amount":1290,"currency":"EUR"}}]"#;
 const SCOPE: &str = "customer-7 POST /api/v1/orders";
@@ -58,62 +53,45 @@ struct Bare {
     answer: Statement,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let seconds = std::env::args().nth(1).map_or(Ok(2), |seconds| seconds.parse())?;
-    let time = Duration::from_secs(seconds);
-    let server = Postgres::start(&[], &[]);
-    let url = server.database();
+/// Orders a second through the store and through the driver, by rounds.
+///
+/// # Errors
+/// When the server breaks off.
+pub fn compare(url: &str, rounds: usize, time: Duration) -> Result<Vec<[f64; 2]>, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let mut config = Config::default();
         config.connections = CONNECTIONS;
-        let connect = |name| Store::connect(&url, name, &[TABLES], Handles::system(), config.clone());
+        let connect = |name| Store::connect(url, name, &[TABLES], Handles::system(), config.clone());
         let (store, tables) = (connect("store")?, connect("bare")?);
         // It has made the tables.
         tables.close().await;
         let mut bare = Vec::new();
         for _ in 0..CONNECTIONS {
-            bare.push(Arc::new(Bare::connect(&url).await?));
+            bare.push(Arc::new(Bare::connect(url).await?));
         }
-        for (name, value) in store.settings() {
-            println!("{name:<20} {value}");
-        }
-        let (mut through_store, mut through_driver) = (Vec::new(), Vec::new());
-        for round in 1..=ROUNDS {
-            let one = measure(time, CALLERS, |caller| {
+        let mut seen = Vec::new();
+        for _ in 0..rounds {
+            let through_store = measure(time, CALLERS, |caller| {
                 let store = store.clone();
                 async move { place(&store, caller).await.is_ok() }
             });
-            through_store.push(one.await);
-            let one = measure(time, CONNECTIONS as u64, |caller| {
+            let through_store = through_store.await;
+            let through_driver = measure(time, CONNECTIONS as u64, |caller| {
                 let (bare, ids) = (Arc::clone(&bare[caller as usize]), store.ids().clone());
                 async move { bare.place(&ids, caller).await.is_ok() }
             });
-            through_driver.push(one.await);
-            for (name, rounds) in [("store", &through_store), ("bare driver", &through_driver)] {
-                println!(
-                    "round {round}  {name:<12} {:>8.0} orders/s",
-                    rounds.last().copied().unwrap_or_default()
-                );
-            }
+            seen.push([through_store, through_driver.await]);
         }
-        println!("reruns       {}", store.stats().reruns);
         store.close().await;
-        let (store, driver) = (median(through_store.into_iter()), median(through_driver.into_iter()));
-        println!("median   store {store:.0} orders/s, bare driver {driver:.0} orders/s");
-        println!("RATIO postgres_vs_driver {:.2}", store / driver);
-        Ok(())
+        Ok(seen)
     })
 }
 
 /// Orders a second.
-async fn measure<F: Future<Output = bool> + Send>(
-    time: Duration,
-    callers: u64,
-    place: impl Fn(u64) -> F,
-) -> f64
+async fn measure<F>(time: Duration, callers: u64, place: impl Fn(u64) -> F) -> f64
 where
-    F: 'static,
+    F: Future<Output = bool> + Send + 'static,
 {
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
     let begun = monotonic();
