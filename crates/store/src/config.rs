@@ -26,9 +26,14 @@ pub struct Config {
     /// one commit instead of making many small ones. A write that comes alone never waits.
     #[serde(with = "duration")]
     pub pace: Duration,
-    /// Closures that take longer are logged with the place they were given to the store at.
+    /// Closures that take longer are logged with the place they were given to the store at. This is for files: who writes
+    /// to one holds up everybody else who does.
     #[serde(with = "duration")]
     pub slow_closure: Duration,
+    /// The same on PostgreSQL. There a closure waits for the server with each statement, and holds up its own connection
+    /// only.
+    #[serde(with = "duration")]
+    pub slow_remote_closure: Duration,
     /// How long to wait for somebody outside this process who holds the database locked.
     #[serde(with = "duration")]
     pub busy_timeout: Duration,
@@ -98,6 +103,7 @@ impl Default for Config {
             batch_time: Duration::from_millis(10),
             pace: Duration::from_millis(2),
             slow_closure: Duration::from_millis(5),
+            slow_remote_closure: Duration::from_millis(250),
             busy_timeout: Duration::from_secs(5),
             key_retention: Duration::from_hours(24),
             durability: Durability::Full,

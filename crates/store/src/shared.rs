@@ -41,7 +41,8 @@ impl Shared {
     }
 
     pub(crate) fn note_slow(&self, task: &Task, took: Duration) {
-        if took > self.config.slow_closure {
+        let Config { slow_closure, slow_remote_closure, .. } = self.config;
+        if took > if self.file.is_some() { slow_closure } else { slow_remote_closure } {
             bump(&self.status.count.slow);
             self.metrics.slow.increment(1);
             warn!(store = %self.name, at = %task.location, ?took, "a slow closure");

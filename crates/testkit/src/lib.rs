@@ -15,6 +15,7 @@
 //! * [`Http`] is a client that sends what it is told, broken requests included.
 //! * [`Conformance`] walks every operation of the system through every case its contract promises.
 //! * [`Processes`] are those of a supervisor, to be killed with [`signal`].
+//! * [`Engines`] are those of a run of tests: the embedded ones, or servers that are started for it.
 //! * [`CallExt`] gives a call a fresh idempotency key.
 //!
 //! Layout: `system` starts and `run` is what runs; `client` binds typed clients to a caller over HTTP; `plain` is the
@@ -24,6 +25,7 @@
 mod call;
 mod client;
 mod conformance;
+mod engines;
 mod plain;
 mod processes;
 mod run;
@@ -31,6 +33,7 @@ mod system;
 
 pub use call::{CallExt, fresh_key};
 pub use conformance::{Case, Conformance, Deviation, Example, NotConforming, Report};
+pub use engines::Engines;
 pub use plain::{Answer, Http, HttpRequest, Open, StreamEvent};
 pub use processes::{Processes, cpu_time, lives, signal, within};
 pub use run::TestRun;

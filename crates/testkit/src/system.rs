@@ -4,6 +4,7 @@ use partie::{Config, Environment, Gateway, Service, System};
 use partie_contract::{Routes, Timestamp};
 use partie_runtime::{Clock, Ids, Stepper};
 
+use crate::engines::Engines;
 use crate::run::TestRun;
 
 /// A system under test: on a free port, its data gone at the end, every closure of a store run twice.
@@ -112,6 +113,9 @@ impl TestSystem {
         // On the runtime of the test, which ends with it.
         config.gateway.workers = Some(0);
         config.gateway.listen.set_port(0);
+        if let Some(engines) = Engines::fresh() {
+            engines.configure(&mut config);
+        }
         for change in self.configure {
             change(&mut config);
         }

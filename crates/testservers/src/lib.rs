@@ -5,6 +5,9 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod guard;
+mod nats;
 mod postgres;
 
+pub use nats::Nats;
 pub use postgres::Postgres;

@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread::sleep;
 use std::time::Duration;
+
+use crate::guard::{Directory, free_port, guarded};
 
 const USER: &str = "partie";
 const PASSWORD: &str = "s3cret";
@@ -20,15 +22,13 @@ const PATIENCE: u32 = 600;
 /// A server. Dropping it ends it at once; so does the end of the process, however that ends.
 #[derive(Debug)]
 pub struct Postgres {
-    dir: PathBuf,
+    dir: Directory,
     port: u16,
     /// Who runs it, if that is not who we are: it refuses to be run by root.
     owner: Option<(u32, u32)>,
     settings: Vec<String>,
     server: Mutex<Option<Child>>,
     databases: AtomicU32,
-    /// Removes the directory once its input ends.
-    janitor: Child,
 }
 
 // === impl Postgres ===
@@ -47,12 +47,8 @@ impl Postgres {
     /// # Panics
     /// When it is not installed, or does not start within a minute.
     pub fn start(files: &[(&str, &str)], settings: &[&str]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name =
-            format!("partie-postgres-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
-        drop(fs::remove_dir_all(&dir));
-        fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+        let place = Directory::new("postgres");
+        let dir = place.path().to_owned();
         let owner = owner(&dir);
         let own = |path: &Path| {
             owner.iter().for_each(|(user, group)| chown(path, Some(*user), Some(*group)).unwrap())
@@ -81,13 +77,10 @@ impl Postgres {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
             own(&file);
         }
-        let mut janitor = Command::new("sh");
-        janitor.args(["-c", "trap '' INT TERM; cat > /dev/null; sleep 1; rm -rf \"$0\""]).arg(&dir);
-        let janitor = janitor.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let port = free_port();
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let (server, databases) = (Mutex::new(None), AtomicU32::new(0));
-        let postgres = Self { dir, port, owner, settings, server, databases, janitor };
+        let postgres = Self { dir: place, port, owner, settings, server, databases };
         postgres.restart();
         postgres
     }
@@ -109,20 +102,15 @@ impl Postgres {
             drop(server);
             sleep(Duration::from_millis(100));
         }
-        let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
         panic!("PostgreSQL does not start: {log}");
     }
 
-    /// The shell ends the server when its input ends, which it does with our process.
     fn spawn(&self) -> Child {
-        let mut command = Command::new("sh");
-        let script = "\"$@\" < /dev/null 2>> \"$0\" & pid=$!
-                      (cat > /dev/null; kill -QUIT $pid) 2> /dev/null & cat=$!
-                      wait $pid; kill $cat";
-        // A background process of a shell has no input of its own; the third descriptor keeps ours for it.
-        let script = format!("exec 3<&0; {}", script.replace("(cat >", "(cat <&3 >"));
-        command.args(["-c", &script]).arg(self.dir.join("log")).arg(binary("postgres"));
-        command.arg("-D").arg(self.dir.join("data")).arg("-p").arg(self.port.to_string());
+        let dir = self.dir.path();
+        let mut command = guarded("-QUIT", &dir.join("log"));
+        command.arg(binary("postgres"));
+        command.arg("-D").arg(dir.join("data")).arg("-p").arg(self.port.to_string());
         for setting in
             ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=on", "max_connections=200"]
         {
@@ -131,8 +119,7 @@ impl Postgres {
         for setting in &self.settings {
             command.args(["-c", setting]);
         }
-        let command = as_owner(&mut command, self.owner, &self.dir);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        as_owner(&mut command, self.owner, dir).spawn().unwrap()
     }
 
     fn is_ready(&self) -> bool {
@@ -157,7 +144,7 @@ impl Postgres {
     }
 
     fn signal(&self, signal: &str) {
-        let file = self.dir.join("data").join("postmaster.pid");
+        let file = self.dir.path().join("data").join("postmaster.pid");
         let pid = fs::read_to_string(file).unwrap();
         let pid = pid.lines().next().unwrap();
         let sent = Command::new("kill").args([signal, pid]).status().unwrap();
@@ -186,9 +173,16 @@ impl Postgres {
     /// # Panics
     /// When it refuses.
     pub fn sql(&self, database: &str, sql: &str) -> String {
+        Self::ask(&self.url(database), sql)
+    }
+
+    /// The same to whichever server has that address.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn ask(url: &str, sql: &str) -> String {
         let mut psql = Command::new(binary("psql"));
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", USER]);
-        psql.args(["-p", &self.port.to_string(), "-d", database, "-c", sql]).env("PGPASSWORD", PASSWORD);
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
         let answer = psql.output().unwrap();
         assert!(answer.status.success(), "{sql}: {}", String::from_utf8_lossy(&answer.stderr));
         String::from_utf8(answer.stdout).unwrap().trim().to_owned()
@@ -203,8 +197,6 @@ impl Drop for Postgres {
             drop(server.stdin.take());
             drop(server.wait());
         }
-        drop(self.janitor.stdin.take());
-        drop(self.janitor.wait());
     }
 }
 
@@ -242,11 +234,6 @@ fn binary(name: &str) -> PathBuf {
     versions.pop().or_else(on_path).unwrap_or_else(|| panic!("{name} is missing: apt-get install postgresql"))
 }
 
-/// Free a moment ago; the system does not give it out again at once.
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,7 +247,7 @@ mod tests {
         server.kill();
         server.restart();
         assert_eq!(server.sql("test_0", "SELECT a FROM t"), "7");
-        let dir = server.dir.clone();
+        let dir = server.dir.path().to_owned();
         drop(server);
         assert!(!dir.exists());
     }

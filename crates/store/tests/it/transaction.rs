@@ -269,6 +269,7 @@ pub(crate) async fn slow_closures_are_counted(engine: Engine) {
     let dir = Dir::of(engine);
     let mut config = Config::default();
     config.slow_closure = std::time::Duration::ZERO;
+    config.slow_remote_closure = std::time::Duration::ZERO;
     let store = open(&dir, config);
     insert(&store, 1).await.unwrap();
     assert_eq!(store.stats().slow, 1);

@@ -1,11 +1,14 @@
 //! The program under test, and a plain HTTP client.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use partie_testkit::Engines;
 use serde_json::Value;
 
 /// How long a test waits for anything before it fails.
@@ -32,12 +35,36 @@ pub(crate) fn food() -> Command {
     Command::new(env!("CARGO_BIN_EXE_food"))
 }
 
+/// The same with its data in that directory, and on the engines that go with it.
+pub(crate) fn food_in(data: &Path) -> Command {
+    let mut command = food();
+    if let Some(engines) = engines(data) {
+        command.envs(engines.environment());
+    }
+    command
+}
+
+/// The engines of the system whose data is in that directory: the same for every start.
+pub(crate) fn engines(data: &Path) -> Option<Engines> {
+    known_engines().entry(data.to_owned()).or_insert_with(Engines::fresh).clone()
+}
+
+/// Has the system whose data will be in that directory use these.
+pub(crate) fn use_engines(data: &Path, engines: Engines) {
+    known_engines().insert(data.to_owned(), Some(engines));
+}
+
+fn known_engines() -> MutexGuard<'static, BTreeMap<PathBuf, Option<Engines>>> {
+    static KNOWN: Mutex<BTreeMap<PathBuf, Option<Engines>>> = Mutex::new(BTreeMap::new());
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 // === impl Food ===
 
 impl Food {
     /// Starts it with its data in that directory, and waits until it answers.
     pub(crate) fn start(data: &Path) -> Self {
-        let mut command = food();
+        let mut command = food_in(data);
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data);
         Self::launch(command.stderr(Stdio::null())).expect("it starts")
     }
@@ -230,7 +257,7 @@ fn bearer(token: &str) -> String {
 }
 
 /// A directory of its own for a test, removed with it.
-pub(crate) struct Scratch(std::path::PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new(name: &str) -> Self {
@@ -246,6 +273,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        known_engines().retain(|data, _| !data.starts_with(&self.0));
         std::fs::remove_dir_all(&self.0).ok();
     }
 }

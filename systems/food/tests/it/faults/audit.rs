@@ -1,5 +1,6 @@
 //! What the databases must hold when all is over: rules as SQL over all of them, each selecting what breaks it.
 
+mod books;
 mod rules;
 mod tampered;
 
@@ -9,71 +10,19 @@ use std::path::Path;
 
 use food_contracts::OrderId;
 use partie::contract::Id;
-use rusqlite::{Connection, Result};
 use serde_json::Value;
 
+pub(crate) use self::books::{Books, STORES};
 use crate::schemas;
-
-/// The stores of the services, and the broker's.
-pub(crate) const STORES: [&str; 5] = ["orders", "restaurants", "delivery", "notifications", "broker"];
-
-/// All databases of a system, read together.
-pub(crate) struct Books(Connection);
-
-// === impl Books ===
-
-impl Books {
-    /// Opens them for reading only: what a crash has left in their logs stays there for the program to find.
-    pub(crate) fn open(databases: &Path) -> Self {
-        let all = Connection::open_in_memory().unwrap();
-        for store in STORES {
-            let path = databases.join(format!("{store}.db"));
-            // One that died at its first start has not made them all.
-            let uri = if path.exists() {
-                format!("file:{}?mode=ro", path.display())
-            } else {
-                ":memory:".to_owned()
-            };
-            all.execute(&format!("ATTACH ?1 AS {store}"), [uri]).unwrap();
-        }
-        // All rules look at the same moment of a store, and the broker's is the last one: work that went on from one store
-        // to the next meanwhile is seen as an event that is not handled yet.
-        all.execute_batch("BEGIN").unwrap();
-        for store in STORES {
-            let tables = format!("SELECT count(*) FROM {store}.sqlite_schema");
-            all.query_row(&tables, [], |_| Ok(())).unwrap();
-        }
-        Self(all)
-    }
-
-    /// The first column of what that selects.
-    pub(crate) fn texts(&self, sql: &str) -> Result<Vec<String>> {
-        self.0.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
-    }
-
-    /// What breaks these rules. A rule about messaging is one about every service's store.
-    fn broken(&self, rules: &[(&str, &str)]) -> Vec<String> {
-        let mut broken = Vec::new();
-        for (rule, sql) in rules {
-            let services = if sql.contains("{service}") { &STORES[..4] } else { &[""] };
-            for service in services {
-                let sql = sql.replace("{service}", service);
-                let found = self.texts(&sql).unwrap_or_else(|error| panic!("{rule}: {error}: {sql}"));
-                broken.extend(found.iter().map(|what| format!("{rule}: {service} {what}")));
-            }
-        }
-        broken
-    }
-}
 
 /// What is still to be done.
 pub(crate) fn unfinished(data: &Path) -> Vec<String> {
-    Books::open(data).broken(&rules::FINISHED)
+    broken(&Books::open(data), &rules::FINISHED)
 }
 
 /// Everything that is not as it must be after the end, given the orders that were answered with 201.
 pub(crate) fn check(data: &Path, answered: &[OrderId]) -> Vec<String> {
-    let books = Books::open(data);
+    let books = Books::complete(data);
     books.0.execute("CREATE TABLE answered (id BLOB PRIMARY KEY)", []).unwrap();
     for id in answered {
         let added = books.0.execute("INSERT INTO answered (id) VALUES (?1)", [id.as_uuid().as_bytes()]);
@@ -86,10 +35,10 @@ pub(crate) fn check(data: &Path, answered: &[OrderId]) -> Vec<String> {
             .execute("INSERT INTO declared (service, type) VALUES (?1, ?2)", [service, type_name])
             .unwrap();
     }
-    let mut broken = books.broken(&rules::FINISHED);
-    broken.extend(books.broken(&rules::KEPT));
-    broken.extend(told(&books, data));
-    broken
+    let mut found = broken(&books, &rules::FINISHED);
+    found.extend(broken(&books, &rules::KEPT));
+    found.extend(told(&books, data));
+    found
 }
 
 /// Compares the notifications with what the provider was given.
@@ -114,5 +63,19 @@ fn told(books: &Books, data: &Path) -> Vec<String> {
     }
     let unknown: BTreeSet<_> = told.keys().filter(|id| !known.contains_key(*id)).collect();
     broken.extend(unknown.into_iter().map(|id| format!("nobody is told what is not on record: {id}")));
+    broken
+}
+
+/// What breaks these rules. A rule about messaging is one about every service's store.
+fn broken(books: &Books, rules: &[(&str, &str)]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (rule, sql) in rules {
+        let services = if sql.contains("{service}") { &STORES[..4] } else { &[""] };
+        for service in services {
+            let sql = sql.replace("{service}", service);
+            let found = books.texts(&sql).unwrap_or_else(|error| panic!("{rule}: {error}: {sql}"));
+            broken.extend(found.iter().map(|what| format!("{rule}: {service} {what}")));
+        }
+    }
     broken
 }

@@ -6,7 +6,9 @@ use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::program::{Food, Scratch, food};
+use partie_testkit::Engines;
+
+use crate::program::{Food, Scratch, engines, food};
 
 /// Where the program plays. The players only see that its address changes.
 pub(crate) struct Stage {
@@ -48,6 +50,7 @@ impl Stage {
     pub(crate) fn start_as(&self, mut command: Command) -> Result<Food, ExitStatus> {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         command.args(["--no-demo", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).stderr(log);
+        command.envs(engines(&self.data()).iter().flat_map(Engines::environment));
         command.envs(self.settings.iter().copied());
         let food = Food::launch(&mut command)?;
         food.address().clone_into(&mut self.address.lock().unwrap_or_else(PoisonError::into_inner));
