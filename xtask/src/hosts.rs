@@ -16,10 +16,14 @@ use crate::process::{Result, capture, cargo, program, run, succeeds, target_dir}
 /// What is there where the hosts are made: this program again, with the program under test and a directory.
 const INSIDE: &str = "--inside";
 
-/// Needed besides Linux and root: what it is for, and the Debian package that brings it.
-const NEEDED: &[(&[&str], &str, &str)] = &[
+/// Needed besides Linux and root: how to see that it is there, what it is for, and the Debian package that brings it.
+type Needed = (&'static [&'static str], &'static str, &'static str);
+
+const NAMESPACES: &[Needed] = &[
     (&["ip", "-Version"], "makes the hosts and the link between them", "iproute2"),
     (&["unshare", "--version"], "clears away whatever happens", "util-linux"),
+];
+const NEEDED: &[Needed] = &[
     (&["openssl", "version"], "makes the key of the system", "openssl"),
     (&["python3", "-c", "import sqlite3"], "reads the databases in the end", "python3"),
 ];
@@ -37,10 +41,10 @@ pub(crate) fn command(arguments: &[String]) -> Result {
 
 /// Builds, and runs the rest where nobody else is.
 fn outside() -> Result {
-    possible()?;
+    possible(NEEDED)?;
     run(cargo(["build", "-p", "food"]))?;
     let food = target_dir()?.join("debug").join("food");
-    let scratch = Scratch::make()?;
+    let scratch = Scratch::make("hosts")?;
     let own = std::env::current_exe().map_err(|e| format!("where this program is: {e}"))?;
     let mut inside = program("unshare");
     inside.args(["--net", "--mount", "--pid", "--fork", "--kill-child=SIGKILL"]);
@@ -51,8 +55,8 @@ fn outside() -> Result {
     })
 }
 
-/// Whether namespaces can be made here, or what is missing.
-fn possible() -> Result {
+/// Whether namespaces can be made here and those programs are there, or what is missing.
+pub(crate) fn possible(needed: &[Needed]) -> Result {
     if !cfg!(target_os = "linux") {
         return Err("hosts are network namespaces, which only Linux has".into());
     }
@@ -61,7 +65,7 @@ fn possible() -> Result {
     if capture(id)?.trim() != "0" {
         return Err("only root makes network namespaces: run it as root, in a container for example".into());
     }
-    for (probe, why, package) in NEEDED {
+    for (probe, why, package) in NAMESPACES.iter().chain(needed) {
         let mut command = program(probe[0]);
         command.args(&probe[1..]);
         if !succeeds(command) {
@@ -77,12 +81,12 @@ fn possible() -> Result {
     }
 }
 
-/// The data of both hosts, removed at the end.
-struct Scratch(PathBuf);
+/// The data of all hosts, removed at the end.
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    fn make() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("partie-hosts-{}", std::process::id()));
+    pub(crate) fn make(name: &str) -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("partie-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         Ok(Self(path))
     }

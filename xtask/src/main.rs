@@ -11,6 +11,7 @@
 mod bench;
 mod contracts;
 mod hosts;
+mod machines;
 mod openapi;
 mod policy;
 mod process;
@@ -69,6 +70,12 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         does: "the food system on two hosts, one cut off and back (Linux, as root)",
         run: hosts::command,
+    },
+    Command {
+        name: "machines",
+        arguments: "",
+        does: "the guide to three machines, command by command (Linux, as root)",
+        run: machines::command,
     },
 ];
 

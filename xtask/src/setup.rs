@@ -145,6 +145,12 @@ pub(crate) fn validator() -> Result<PathBuf> {
     python_of(&VALIDATOR)
 }
 
+/// The directory that has the server of NATS.
+pub(crate) fn nats() -> Result<PathBuf> {
+    python_of(&NATS)?;
+    Ok(venv_dir(&NATS)?.join("bin"))
+}
+
 fn python_of(venv: &Venv) -> Result<PathBuf> {
     let Venv { package, version, .. } = venv;
     let python = venv_dir(venv)?.join("bin").join("python");
