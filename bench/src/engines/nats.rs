@@ -27,6 +27,8 @@ pub fn compare(url: &str, rounds: usize, time: Duration) -> Result<Vec<[f64; 2]>
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let log = url.parse::<BrokerUrl>()?.open(&LogConfig::default())?;
+        // It makes its stream.
+        log.parts().await?;
         let bare = jetstream::new(async_nats::connect(url).await?);
         let config = stream::Config {
             name: "bare".to_owned(),
