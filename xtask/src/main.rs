@@ -10,6 +10,7 @@
 
 mod bench;
 mod contracts;
+mod engines;
 mod hosts;
 mod machines;
 mod openapi;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::process::{Result, cargo, follow, run, timed};
-use crate::{contracts, openapi, policy, proto, setup, tidy};
+use crate::{contracts, engines, openapi, policy, proto, setup, tidy};
 
 /// A step gives a short note for the summary. One whose preconditions are not met fails; none is ever skipped.
 struct Step {
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "proto", does: "checked-in gRPC code is what its .proto files say", run: proto::step },
     Step { name: "clippy", does: "lints of every target, warnings are errors", run: clippy },
     Step { name: "test", does: "all tests, doctests included", run: test },
+    Step { name: "engines", does: "the food system's tests on PostgreSQL and NATS", run: engines::step },
     Step { name: "doc", does: "rustdoc, warnings are errors", run: doc },
     Step { name: "openapi", does: "committed OpenAPI files are current and valid", run: openapi::step },
     Step {
@@ -114,14 +115,14 @@ fn doc() -> Result<String> {
 
 /// The sum of what the test binaries say at their ends.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Count {
+pub(crate) struct Count {
     passed: u64,
     failed: u64,
     skipped: u64,
 }
 
 impl Count {
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         let Some((_, counts)) = line.trim().strip_prefix("test result: ").and_then(|l| l.split_once(". "))
         else {
             return;

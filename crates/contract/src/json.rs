@@ -22,7 +22,7 @@ impl fmt::Display for NotStrict {
     }
 }
 
-/// Checks what a typed parser does not: repeated keys, lone surrogates, depth. The typed parser that follows checks
+/// Checks what a typed parser does not: repeated keys, lone surrogates, U+0000, depth. The typed parser that follows checks
 /// the rest of the grammar, so this scanner only has to follow valid JSON and must merely not stray on anything else.
 pub(crate) fn check(text: &[u8]) -> Result<(), NotStrict> {
     let mut scan = Scan { text, at: 0 };
@@ -155,6 +155,8 @@ impl<'t> Scan<'t> {
                     _ => return Err(self.error("a lone surrogate")),
                 }
             }
+            // Text of PostgreSQL cannot hold it, and in an address it is refused as well.
+            0 => return Err(self.error("the character U+0000")),
             code => code,
         };
         // Only a lone low surrogate is left that is not a character.
@@ -224,6 +226,7 @@ mod tests {
             (r#"{"a":"\ud800\u0041"}"#, "a lone surrogate"),
             (r#"{"a":"\udc00"}"#, "a lone surrogate"),
             (r#"{"a":"\uZZZZ"}"#, "a broken escape"),
+            (r#"{"a":"b\u0000"}"#, "the character U+0000"),
             (r#"{"a"#, "a string does not end"),
             (&format!("{{{many},\"k7\":0}}"), "an object repeats a key"),
         ] {

@@ -46,9 +46,9 @@ impl Carrier {
         match self {
             Self::Broker(broker) => Arc::clone(broker),
             Self::Log(log, config) => {
-                let mut config = config.clone();
-                config.shared_store |= store.is_shared();
-                let broker = LogBroker::new(Arc::clone(log), store.clone(), config);
+                // Only whoever is on duty consumes, so that nobody else reads, or not for long any more: there is nothing
+                // to wait for once more.
+                let broker = LogBroker::new(Arc::clone(log), store.clone(), config.clone());
                 // Nobody consumes any more when the relays are told to end.
                 let (closing, stopped) = (broker.clone(), stages.relay.stopped());
                 stages.relay.spawn(async move {

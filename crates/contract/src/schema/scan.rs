@@ -120,6 +120,8 @@ impl<'t> Scan<'t> {
         let (mut end, mut escaped) = (plain(self.rest)?, false);
         while self.rest[end] == b'\\' {
             escaped = true;
+            // What is wrong with that is said elsewhere.
+            fit(!self.rest[end + 1..].starts_with(b"u0000"))?;
             end += 2;
             end += plain(self.rest.get(end..)?)?;
         }

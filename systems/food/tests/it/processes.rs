@@ -3,5 +3,6 @@
 pub(crate) mod company;
 mod deaths;
 mod joining;
+mod replicas;
 mod rolling;
 pub(crate) mod words;

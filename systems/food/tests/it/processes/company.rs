@@ -29,6 +29,11 @@ impl Company {
     /// Starts it by a command that ends with the program.
     pub(crate) fn start_as(stage: &Stage, mut command: Command) -> Self {
         command.args(["up", "--processes"]);
+        Self::launch(stage, command)
+    }
+
+    /// Starts it by a command that says everything else.
+    pub(crate) fn launch(stage: &Stage, command: Command) -> Self {
         Self(stage.start_as(command).expect("it starts"))
     }
 
@@ -36,9 +41,14 @@ impl Company {
         &self.0
     }
 
-    /// The processes by what they serve.
+    /// What each process serves, and its id; replicas included.
+    pub(crate) fn all(&self) -> Vec<(String, u32)> {
+        Processes::of(self.0.id()).all()
+    }
+
+    /// The processes by what they serve, if there is one of each.
     pub(crate) fn processes(&self) -> BTreeMap<String, u32> {
-        Processes::of(self.0.id()).all().into_iter().collect()
+        self.all().into_iter().collect()
     }
 
     /// `kill -9` of one process; gives it back.
