@@ -119,7 +119,8 @@ impl TestSystem {
         for change in self.configure {
             change(&mut config);
         }
-        match system.launch(config, self.environment).await {
+        // Its future is large, and every test would have it in its own.
+        match Box::pin(system.launch(config, self.environment)).await {
             Ok(running) => TestRun::new(running, self.stepper),
             Err(error) => panic!("the system does not start: {error}"),
         }
