@@ -28,6 +28,7 @@ mod conformance;
 mod engines;
 mod plain;
 mod processes;
+mod quiet;
 mod run;
 mod system;
 

@@ -10,6 +10,7 @@ use partie_runtime::Stepper;
 
 use crate::client::Bound;
 use crate::plain::Http;
+use crate::quiet;
 
 /// A running system under test. It is also a [`Running`], with everything that can do.
 ///
@@ -100,13 +101,18 @@ impl TestRun {
             panic!("business time is not this test's to move: start with `.stepped(..)`")
         };
         let activity = self.running.activity();
-        activity.quiet().await;
+        self.quiet().await;
         while let Some(wake) = stepper.next_wake().filter(|wake| *wake < now) {
             stepper.step_to(wake, &activity.begin());
-            activity.quiet().await;
+            self.quiet().await;
         }
         stepper.step_to(now, &activity.begin());
-        activity.quiet().await;
+        self.quiet().await;
+    }
+
+    /// Waits until everything that follows from what was done has happened, on engines elsewhere too.
+    pub async fn quiet(&self) {
+        quiet::quiet(&self.running).await;
     }
 
     /// Drains it, as a program does when it is asked to end.

@@ -5,6 +5,7 @@ use partie_contract::{Routes, Timestamp};
 use partie_runtime::{Clock, Ids, Stepper};
 
 use crate::engines::Engines;
+use crate::quiet;
 use crate::run::TestRun;
 
 /// A system under test: on a free port, its data gone at the end, every closure of a store run twice.
@@ -121,7 +122,10 @@ impl TestSystem {
         }
         // Its future is large, and every test would have it in its own.
         match Box::pin(system.launch(config, self.environment)).await {
-            Ok(running) => TestRun::new(running, self.stepper),
+            Ok(running) => {
+                quiet::begun(&running).await;
+                TestRun::new(running, self.stepper)
+            }
             Err(error) => panic!("the system does not start: {error}"),
         }
     }

@@ -1,7 +1,7 @@
 //! Opens a schema: connects, migrates once among all replicas, starts the threads.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -160,16 +160,16 @@ impl Opened {
         wanted: mpsc::Receiver<Wanted>,
         closed: watch::Sender<()>,
     ) -> std::io::Result<()> {
-        let outage = Arc::new(Outage::default());
+        let (outage, writers) = (Arc::new(Outage::default()), Arc::new(RwLock::new(())));
         let closing = Arc::new(Closing { shared: Arc::clone(shared), _closed: closed });
         aside::start(Arc::clone(&self.server), Arc::clone(shared), wanted, Arc::clone(&closing))?;
         for number in 0..shared.config.connections.max(1) {
             let link = Link::new(Arc::clone(&self.server), shared.config.statement_timeout)?;
             let (shared, queue, outage) = (Arc::clone(shared), Arc::clone(queue), Arc::clone(&outage));
-            let closing = Arc::clone(&closing);
+            let (closing, writers) = (Arc::clone(&closing), Arc::clone(&writers));
             thread::Builder::new().name(format!("store-{}-{number}", shared.name)).spawn(move || {
                 let ended = Ended { shared: Arc::clone(&shared), queue: Arc::clone(&queue) };
-                Worker::new(shared, queue, outage, link, number == 0).run();
+                Worker::new(shared, queue, outage, writers, link, number == 0).run();
                 std::mem::forget(ended);
                 drop(closing);
             })?;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,10 @@ use crate::tx::Tx;
 
 /// Between two runs of a closure that others came in between of.
 const RERUN: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
+/// After so many failures a closure runs while no other write of this process does. New rows stand side by side in their
+/// indexes, so that many writes at once get in each other's way again and again, and whoever waits between its runs loses
+/// against those who have just come.
+const ALONE_AFTER: u32 = 2;
 /// How often a store that cannot write tries whether it can again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How many closures from one place run with care after one of them needed it.
@@ -39,6 +43,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     queue: Arc<Queue<Task>>,
     outage: Arc<Outage>,
+    writers: Arc<RwLock<()>>,
     link: Rc<RefCell<Link>>,
     tx: Tx,
     /// One of the threads looks after the server when nobody else does.
@@ -49,6 +54,22 @@ pub(super) struct Worker {
     after_commit: String,
 }
 
+/// Leave to write, beside others or alone among the writes of this process.
+enum Leave<'w> {
+    Beside { _held: RwLockReadGuard<'w, ()> },
+    Alone { _held: RwLockWriteGuard<'w, ()> },
+}
+
+impl<'w> Leave<'w> {
+    /// Waits for it no longer than the transactions that are under way take.
+    fn take(writers: &'w RwLock<()>, alone: bool) -> Self {
+        match alone {
+            true => Self::Alone { _held: writers.write().unwrap_or_else(PoisonError::into_inner) },
+            false => Self::Beside { _held: writers.read().unwrap_or_else(PoisonError::into_inner) },
+        }
+    }
+}
+
 // === impl Worker ===
 
 impl Worker {
@@ -56,6 +77,7 @@ impl Worker {
         shared: Arc<Shared>,
         queue: Arc<Queue<Task>>,
         outage: Arc<Outage>,
+        writers: Arc<RwLock<()>>,
         link: Link,
         is_first: bool,
     ) -> Self {
@@ -67,6 +89,7 @@ impl Worker {
             shared,
             queue,
             outage,
+            writers,
             link,
             tx,
             is_first,
@@ -104,8 +127,11 @@ impl Worker {
             if let Err(fault) = self.reach(until) {
                 return task.refuse(fault);
             }
+            let writers = Arc::clone(&self.writers);
+            let leave = Leave::take(&writers, failures >= ALONE_AFTER);
             self.carry_out(&mut task, is_careful);
             let end = self.conclude(task.verdict());
+            drop(leave);
             if self.link.borrow_mut().take_full() {
                 self.outage.full(&self.shared, true);
             }
@@ -144,7 +170,10 @@ impl Worker {
     /// Lets others go first for a moment. Says whether there is time to run again.
     fn rest(&self, why: Option<Trouble>, failures: u32, until: Instant) -> bool {
         let wait = match why {
-            Some(Trouble::Conflict) => RERUN.after(failures, &self.shared.handles.ids),
+            // Once it ran alone it is other processes that came in between.
+            Some(Trouble::Conflict) => {
+                RERUN.after(failures.saturating_sub(ALONE_AFTER).max(1), &self.shared.handles.ids)
+            }
             _ => Duration::ZERO,
         };
         let is_time_left = monotonic() + wait < until;

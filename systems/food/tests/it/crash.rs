@@ -52,8 +52,9 @@ fn load(
                     while answered.load(Ordering::Relaxed) < ENOUGH {
                         let key = format!("{caller}-{}", own.len());
                         let answer = food.post("/api/v1/orders", token, &key, basket);
-                        // So many at once may be more than this machine can follow up on.
-                        if answer.status == 503 && ["degraded", "overloaded"].contains(&&*answer.code()) {
+                        // So many at once may be more than this machine can follow up on. Who was told so, or told
+                        // nothing in time, says the same again under the same key.
+                        if [503, 504].contains(&answer.status) {
                             thread::sleep(A_MOMENT);
                             continue;
                         }

@@ -52,7 +52,7 @@ impl Town {
 
     /// Everything that follows from what was done has happened.
     pub(crate) async fn settled(&self) {
-        self.run.activity().quiet().await;
+        self.run.quiet().await;
     }
 
     // --- the customer ---
