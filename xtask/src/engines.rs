@@ -68,8 +68,14 @@ pub(crate) fn step() -> Result<String> {
 
 /// The test program, built with what all tests are built with, so that nothing is built twice.
 fn built() -> Result<String> {
-    let build =
-        cargo(["test", "--workspace", "--all-features", "--no-run", "--message-format", "json-render-diagnostics"]);
+    let build = cargo([
+        "test",
+        "--workspace",
+        "--all-features",
+        "--no-run",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     let said = capture(build)?;
     let manifest = format!("{SYSTEM}/Cargo.toml");
     let programs = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
@@ -86,7 +92,9 @@ fn check(listed: &str) -> Result {
     let tests: Vec<&str> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
     let lines = || RUN.iter().chain(EMBEDDED_ONLY).map(|(name, _)| *name);
     if let Some(test) = tests.iter().find(|test| lines().filter(|name| test.starts_with(name)).count() != 1) {
-        return Err(format!("say in RUN or EMBEDDED_ONLY (xtask/src/engines.rs) whether {test} runs on engines"));
+        return Err(format!(
+            "say in RUN or EMBEDDED_ONLY (xtask/src/engines.rs) whether {test} runs on engines"
+        ));
     }
     match lines().find(|name| !tests.iter().any(|test| test.starts_with(name))) {
         Some(name) => Err(format!("no test is called {name}: xtask/src/engines.rs")),
@@ -104,6 +112,8 @@ mod tests {
         let listed: String = all().map(|(name, _)| format!("{name}a: test\n")).collect();
         assert_eq!(check(&listed), Ok(()));
         assert!(check(&format!("{listed}new::thing: test\n")).unwrap_err().contains("new::thing"));
-        assert!(check(listed.trim_start_matches("conformance::a: test\n")).unwrap_err().contains("conformance::"));
+        assert!(
+            check(listed.trim_start_matches("conformance::a: test\n")).unwrap_err().contains("conformance::")
+        );
     }
 }

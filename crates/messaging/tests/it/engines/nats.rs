@@ -66,7 +66,7 @@ async fn a_server_without_memory_is_read_from_the_beginning() {
     let mut nats = Nats::start();
     let log = nats.log("p");
     let forget = async |nats: &mut Nats| {
-        nats.kill();
+        Nats::kill(nats);
         for entry in std::fs::read_dir(nats.data()).unwrap() {
             std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
         }

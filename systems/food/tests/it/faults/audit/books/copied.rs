@@ -101,10 +101,9 @@ fn cell(value: &Value, is_bytes: bool) -> Cell {
     match value {
         Value::Null => Cell::Null,
         Value::Bool(yes) => Cell::Integer(i64::from(*yes)),
-        Value::Number(number) => number.as_i64().map_or_else(
-            || Cell::Real(number.as_f64().expect("a number")),
-            Cell::Integer,
-        ),
+        Value::Number(number) => {
+            number.as_i64().map_or_else(|| Cell::Real(number.as_f64().expect("a number")), Cell::Integer)
+        }
         Value::String(text) if is_bytes => Cell::Blob(bytes(text.strip_prefix("\\x").expect("bytes"))),
         Value::String(text) => Cell::Text(text.clone()),
         other => Cell::Text(other.to_string()),
