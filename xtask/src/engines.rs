@@ -55,6 +55,8 @@ pub(crate) fn step() -> Result<String> {
     list.args(["--list", "--format", "terse"]);
     check(&capture(list)?)?;
     let mut run = it();
+    // One after another: the servers and the programs want the machine for themselves.
+    run.arg("--test-threads=1");
     run.args(RUN.iter().map(|(name, _)| name));
     // A name may be found in the middle of another one.
     EMBEDDED_ONLY.iter().for_each(|(name, _)| _ = run.args(["--skip", name]));

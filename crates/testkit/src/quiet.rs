@@ -37,7 +37,11 @@ struct Heard {
 /// The stores of a system that are on servers.
 fn shared(running: &Running) -> Vec<&Store> {
     let services: BTreeSet<_> = running.contracts().iter().map(|contract| contract.service).collect();
-    services.into_iter().filter_map(|service| running.store(service)).filter(|store| store.is_shared()).collect()
+    services
+        .into_iter()
+        .filter_map(|service| running.store(service))
+        .filter(|store| store.is_shared())
+        .collect()
 }
 
 /// Waits until nothing is going on, here and there.
@@ -109,7 +113,8 @@ fn under_way(tx: &mut Tx, now: Timestamp) -> Result<Look, partie::store::Error> 
         |row| row.get(0),
     )?;
     let sent = tx.query("SELECT id, type FROM partie_outbox", &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let events = tx.query_one("SELECT COALESCE(MAX(position), 0) FROM partie_outbox", &[], |row| row.get(0))?;
+    let events =
+        tx.query_one("SELECT COALESCE(MAX(position), 0) FROM partie_outbox", &[], |row| row.get(0))?;
     Ok(Look { due, sent, events })
 }
 

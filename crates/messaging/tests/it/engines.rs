@@ -10,7 +10,7 @@ mod rabbitmq;
 mod replicas;
 #[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 mod restarts;
-#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod server;
 mod suite;
 mod table;

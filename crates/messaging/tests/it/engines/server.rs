@@ -34,7 +34,6 @@ impl Process {
     }
 
     /// Starts one that says nothing.
-    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
     pub(crate) fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         Self(command.spawn().expect("a program is missing: cargo xtask test --only setup installs it"))

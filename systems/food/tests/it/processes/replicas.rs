@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const A_GLANCE: Duration = Duration::from_millis(250);
 /// How long it is quiet between two deaths, in milliseconds at most.
 const QUIET: u64 = 2000;
-const CUSTOMERS: usize = 3;
+const CUSTOMERS: usize = 5;
 const DRIVERS: usize = 8;
 
 #[test]
