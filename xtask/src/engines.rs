@@ -29,7 +29,7 @@ const EMBEDDED_ONLY: &[(&str, &str)] = &[
     ("faults::durability", "watches what is written to files"),
     ("faults::failpoints", "reads the files as each death has left them"),
     ("faults::states", "starts nothing"),
-    ("journeys::", "steps a clock from one quiet moment to the next, which a broker elsewhere cannot tell"),
+    ("journeys::", "steps a clock from one quiet moment to the next: it works there, in minutes each"),
     ("operations::backup", "copies files; servers have their own backups"),
     ("operations::chaos", "the same chaos, whatever carries the events"),
     ("operations::disk", "takes the space and the syncs of files away"),
