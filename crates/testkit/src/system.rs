@@ -120,9 +120,9 @@ impl TestSystem {
         for change in self.configure {
             change(&mut config);
         }
-        match system.launch(config, self.environment).await {
+        match Box::pin(system.launch(config, self.environment)).await {
             Ok(running) => {
-                quiet::begun(&running).await;
+                Box::pin(quiet::begun(&running)).await;
                 TestRun::new(running, self.stepper)
             }
             Err(error) => panic!("the system does not start: {error}"),
