@@ -79,7 +79,10 @@ impl Background {
             };
         };
         let broker = carrier.broker(&store, &self.stages);
-        let broker = self.chaos.map_or(Arc::clone(&broker), |chaos| chaos.broker(broker));
+        let broker = match self.chaos {
+            Some(chaos) => chaos.broker(broker),
+            None => broker,
+        };
         let worker = Worker::start(WorkerParts {
             service: start.service,
             broker,
