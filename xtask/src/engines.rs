@@ -29,7 +29,7 @@ const EMBEDDED_ONLY: &[(&str, &str)] = &[
     ("faults::durability", "watches what is written to files"),
     ("faults::failpoints", "reads the files as each death has left them"),
     ("faults::states", "starts nothing"),
-    ("journeys::", "steps a clock from one quiet moment to the next, which a broker elsewhere cannot tell"),
+    ("journeys::", "steps a clock from one quiet moment to the next: it works there, in minutes each"),
     ("operations::backup", "copies files; servers have their own backups"),
     ("operations::chaos", "the same chaos, whatever carries the events"),
     ("operations::disk", "takes the space and the syncs of files away"),
@@ -53,13 +53,10 @@ pub(crate) fn step() -> Result<String> {
     };
     let mut list = it();
     list.args(["--list", "--format", "terse"]);
-    check(&capture(list)?)?;
+    let listed = capture(list)?;
     let mut run = it();
     // One after another: the servers and the programs want the machine for themselves.
-    run.arg("--test-threads=1");
-    run.args(RUN.iter().map(|(name, _)| name));
-    // A name may be found in the middle of another one.
-    EMBEDDED_ONLY.iter().for_each(|(name, _)| _ = run.args(["--skip", name]));
+    run.args(["--test-threads=1", "--exact"]).args(chosen(&listed)?);
     let mut count = Count::default();
     let outcome = follow(run, |line| count.add(line));
     outcome.map_err(|error| format!("{count}; {error}"))?;
@@ -87,8 +84,8 @@ fn built() -> Result<String> {
     found.ok_or_else(|| format!("{SYSTEM} has no tests called `it`"))
 }
 
-/// Every test is in one of the tables, and every line of a table is about some test.
-fn check(listed: &str) -> Result {
+/// The tests to run. Every test is in one of the tables, and every line of a table is about some test.
+fn chosen(listed: &str) -> Result<Vec<&str>> {
     let tests: Vec<&str> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
     let lines = || RUN.iter().chain(EMBEDDED_ONLY).map(|(name, _)| *name);
     if let Some(test) = tests.iter().find(|test| lines().filter(|name| test.starts_with(name)).count() != 1) {
@@ -96,10 +93,11 @@ fn check(listed: &str) -> Result {
             "say in RUN or EMBEDDED_ONLY (xtask/src/engines.rs) whether {test} runs on engines"
         ));
     }
-    match lines().find(|name| !tests.iter().any(|test| test.starts_with(name))) {
-        Some(name) => Err(format!("no test is called {name}: xtask/src/engines.rs")),
-        None => Ok(()),
+    if let Some(name) = lines().find(|name| !tests.iter().any(|test| test.starts_with(name))) {
+        return Err(format!("no test is called {name}: xtask/src/engines.rs"));
     }
+    let runs = |test: &&str| RUN.iter().any(|(name, _)| test.starts_with(name));
+    Ok(tests.into_iter().filter(runs).collect())
 }
 
 #[cfg(test)]
@@ -110,10 +108,9 @@ mod tests {
     fn a_test_that_nobody_thought_of_and_a_line_about_none_are_found() {
         let all = || RUN.iter().chain(EMBEDDED_ONLY);
         let listed: String = all().map(|(name, _)| format!("{name}a: test\n")).collect();
-        assert_eq!(check(&listed), Ok(()));
-        assert!(check(&format!("{listed}new::thing: test\n")).unwrap_err().contains("new::thing"));
-        assert!(
-            check(listed.trim_start_matches("conformance::a: test\n")).unwrap_err().contains("conformance::")
-        );
+        assert_eq!(chosen(&listed).map(|tests| tests.len()), Ok(RUN.len()));
+        assert!(chosen(&format!("{listed}new::thing: test\n")).unwrap_err().contains("new::thing"));
+        let without = listed.trim_start_matches("conformance::a: test\n");
+        assert!(chosen(without).unwrap_err().contains("conformance::"));
     }
 }

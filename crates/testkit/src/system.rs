@@ -123,7 +123,7 @@ impl TestSystem {
         // Its future is large, and every test would have it in its own.
         match Box::pin(system.launch(config, self.environment)).await {
             Ok(running) => {
-                quiet::begun(&running).await;
+                Box::pin(quiet::begun(&running)).await;
                 TestRun::new(running, self.stepper)
             }
             Err(error) => panic!("the system does not start: {error}"),
