@@ -25,7 +25,7 @@ struct Dns {
 
 impl Dns {
     async fn start(name: &str, records: &str) -> Self {
-        let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let records_file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dns-{name}.conf"));
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut dns =
@@ -185,4 +185,14 @@ async fn settings_that_make_no_sense_are_refused() {
     let following = Following::begin(Arc::new(DnsRegistry::new(config).unwrap()), &long, Ids::seeded(1));
     tokio::task::yield_now().await;
     assert!(following.instances().is_empty());
+}
+
+/// A port that nobody listens on, by UDP nor by TCP: a name server answers on both.
+fn free_port() -> u16 {
+    loop {
+        let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
