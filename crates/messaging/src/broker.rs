@@ -14,6 +14,7 @@ mod percent;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 mod remote;
+mod rows;
 mod url;
 mod vendor;
 mod wire;

@@ -10,12 +10,12 @@ use krafka::admin::{CreateTopicsOptions, NewTopic};
 use krafka::error::ErrorCode;
 use krafka::producer::{Acks, Producer};
 use krafka::{Kafka, KrafkaError, Record};
-use partie_contract::{BoxError, BoxFuture};
+use partie_contract::BoxFuture;
 use tokio::sync::{Mutex, OnceCell};
 
 use self::feed::KafkaFeed;
 use super::log::{Feed, Log, Place, ReadError, part_of, waves};
-use super::vendor::{LogConfig, LogMisconfigured, Refusals};
+use super::vendor::{LogConfig, LogMisconfigured, Refusals, broker_error};
 use super::{BrokerError, Message, Refused};
 
 /// The events of a system in a topic of Kafka, 3.9 or later.
@@ -242,10 +242,6 @@ impl fmt::Debug for KafkaLog {
 fn is_refusal(error: &KrafkaError) -> bool {
     let codes = [ErrorCode::MessageTooLarge, ErrorCode::RecordListTooLarge, ErrorCode::InvalidRecord];
     matches!(error, KrafkaError::Broker { code, .. } if codes.contains(code))
-}
-
-fn broker_error(error: impl Into<BoxError>) -> BrokerError {
-    BrokerError(error.into())
 }
 
 /// The value of a header.

@@ -13,13 +13,13 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::{ConnectOptions, ServerAddr};
 use futures_util::future::join_all;
-use partie_contract::{BoxError, BoxFuture};
+use partie_contract::BoxFuture;
 use tokio::sync::OnceCell;
 use tracing::warn;
 
 use self::feed::NatsFeed;
 use super::log::{Feed, Log, Place, ReadError, waves};
-use super::vendor::{Credentials, LogConfig, LogMisconfigured, Refusals};
+use super::vendor::{Credentials, LogConfig, LogMisconfigured, Refusals, broker_error};
 use super::{BrokerError, Message, Refused, percent};
 
 /// The events of a system in a stream of NATS JetStream, 2.10 or later.
@@ -210,10 +210,6 @@ impl fmt::Debug for NatsLog {
 fn is_refusal(error: &PublishError) -> bool {
     let said = std::error::Error::source(error);
     error.kind() == PublishErrorKind::Other && said.is_some_and(|said| !said.is::<serde_json::Error>())
-}
-
-fn broker_error(error: impl Into<BoxError>) -> BrokerError {
-    BrokerError(error.into())
 }
 
 /// Shares a message's text without another copy.

@@ -12,14 +12,14 @@ use futures_util::future::join_all;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
-use partie_contract::{BoxError, BoxFuture};
+use partie_contract::BoxFuture;
 use tokio::sync::Mutex;
 
 use self::feed::RabbitFeed;
 use self::line::Line;
 use self::topology::Topology;
 use super::log::{Feed, Log, Place, ReadError, part_of, waves};
-use super::vendor::{Credentials, LogConfig, LogMisconfigured, Refusals};
+use super::vendor::{Credentials, LogConfig, LogMisconfigured, Refusals, broker_error};
 use super::{BrokerError, Message, Refused};
 
 /// The events of a system in streams of RabbitMQ, 3.9 or later.
@@ -175,8 +175,4 @@ impl fmt::Debug for RabbitLog {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-fn broker_error(error: impl Into<BoxError>) -> BrokerError {
-    BrokerError(error.into())
 }

@@ -60,6 +60,12 @@ pub(super) struct Refusals {
     keys: HashSet<Arc<str>>,
 }
 
+/// What a vendor's client says went wrong.
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+pub(super) fn broker_error(error: impl Into<partie_contract::BoxError>) -> BrokerError {
+    BrokerError(error.into())
+}
+
 // === impl LogConfig ===
 
 impl LogConfig {

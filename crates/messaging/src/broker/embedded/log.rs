@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_store::{Error, Row, Tx};
+use partie_store::{Error, Tx};
 use uuid::Uuid;
 
 use crate::broker::group::{Changes, Remembered};
 use crate::broker::lane::{Op, Stall};
+use crate::broker::rows::{self, Rows, message};
 use crate::broker::{Message, Parked, Skip, Skipped};
-
-/// Messages with their positions.
-pub(super) type Rows = Vec<(i64, Arc<Message>)>;
 
 /// Appends what is not there yet.
 pub(super) fn append(tx: &mut Tx, batch: &[Arc<Message>]) -> Result<Rows, Error> {
@@ -130,17 +128,7 @@ pub(super) fn parked(tx: &mut Tx, group: &str) -> Result<Vec<Parked>, Error> {
                 (SELECT MIN(position) FROM partie_held h WHERE h.group_name = s.group_name AND h.key = s.key)
          WHERE s.group_name = $1 AND s.parked_at IS NOT NULL ORDER BY s.parked_at, s.key",
         &[&group],
-        |row| {
-            let (_, message) = message(row)?;
-            Ok(Parked {
-                key: message.key.to_string(),
-                message: Arc::unwrap_or_clone(message),
-                attempts: row.get(5)?,
-                error: row.get(6)?,
-                since: row.get(7)?,
-                waiting: row.get(8)?,
-            })
-        },
+        rows::parked,
     )
 }
 
@@ -259,11 +247,6 @@ pub(super) fn prune(tx: &mut Tx, retention: Duration, limit: usize) -> Result<us
              ORDER BY position LIMIT $2)",
         &[&before, &count(limit)],
     )
-}
-
-fn message(row: &Row<'_>) -> Result<(i64, Arc<Message>), Error> {
-    let message = Message { id: row.get(1)?, key: row.get(2)?, type_name: row.get(3)?, body: row.get(4)? };
-    Ok((row.get(0)?, Arc::new(message)))
 }
 
 fn count(limit: usize) -> i64 {

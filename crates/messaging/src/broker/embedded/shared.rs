@@ -10,10 +10,11 @@ use partie_store::{Error, Store, Tx};
 use tokio::sync::{Notify, watch};
 use tracing::info;
 
-use super::log::{self, Rows};
+use super::log;
 use super::{BrokerConfig, OfBroker, broker_error};
 use crate::broker::BrokerError;
 use crate::broker::group::{Changes, GroupState};
+use crate::broker::rows::Rows;
 use crate::wake::Bell;
 
 /// How many messages are removed in one transaction.

@@ -8,9 +8,10 @@ use partie_store::Store;
 use tokio::sync::Notify;
 
 use super::ByBroker;
-use super::tables::{self, Rows};
+use super::tables;
 use crate::broker::BrokerError;
 use crate::broker::group::{Changes, GroupState};
+use crate::broker::rows::Rows;
 
 /// A group by name. One subscriber of this process reads for it at a time.
 #[derive(Default)]

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use partie_store::{Error, Row, Tx};
+use partie_store::{Error, Tx};
 use uuid::Uuid;
 
 use crate::broker::group::{Changes, Remembered};
 use crate::broker::lane::{Op, Stall};
+use crate::broker::rows::{self, Rows, message};
 use crate::broker::{Message, Parked, Skip, Skipped};
 use crate::inbox;
-
-/// Messages with their positions.
-pub(super) type Rows = Vec<(i64, Arc<Message>)>;
 
 /// Who reads for a group, as far as one can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,17 +181,7 @@ pub(super) fn parked(tx: &mut Tx, group: &str) -> Result<Vec<Parked>, Error> {
                 (SELECT MIN(o.position) FROM partie_log_held o WHERE o.group_name = s.group_name AND o.key = s.key)
          ORDER BY s.parked_at, s.key",
         &[&group],
-        |row| {
-            let (_, message) = message(row)?;
-            Ok(Parked {
-                key: message.key.to_string(),
-                message: Arc::unwrap_or_clone(message),
-                attempts: row.get(5)?,
-                error: row.get(6)?,
-                since: row.get(7)?,
-                waiting: row.get(8)?,
-            })
-        },
+        rows::parked,
     )
 }
 
@@ -245,9 +233,4 @@ pub(super) fn skipped(tx: &mut Tx, group: &str) -> Result<Vec<Skipped>, Error> {
             Ok(Skipped { skip, at: row.get(4)? })
         },
     )
-}
-
-fn message(row: &Row<'_>) -> Result<(i64, Arc<Message>), Error> {
-    let message = Message { id: row.get(1)?, key: row.get(2)?, type_name: row.get(3)?, body: row.get(4)? };
-    Ok((row.get(0)?, Arc::new(message)))
 }

@@ -3,6 +3,7 @@
 mod customer;
 mod driver;
 mod kitchen;
+mod town;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use partie::runtime::Clock;
 pub(crate) use self::customer::Customer;
 pub(crate) use self::driver::{Driver, Habit};
 pub(crate) use self::kitchen::Kitchen;
+pub(crate) use self::town::Town;
 use super::stage::Stage;
 
 /// What the people tell each other.

@@ -7,13 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use food_contracts::OrderId;
-use food_contracts::seed::restaurant_id;
 use partie::runtime::monotonic;
 use serde_json::Value;
 
 use crate::faults::audit;
 use crate::faults::caller::Caller;
-use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
+use crate::faults::play::{Customer, Play, Town, Word};
 use crate::faults::stage::Stage;
 use crate::faults::wish::Wish;
 use crate::processes::company::{Company, until};
@@ -83,34 +82,9 @@ fn order(play: &Play<'_>, subject: &str, count: usize) -> Vec<OrderId> {
     orders.collect()
 }
 
-/// Ends a play, whatever happens.
-struct Closing<'p>(&'p Play<'p>);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
 /// Kitchens and drivers at work, while somebody does something.
 fn at_work<T>(play: &Play<'_>, what: impl FnOnce() -> T) -> T {
-    thread::scope(|scope| {
-        let mut people = Vec::new();
-        for number in [1, 2, 3] {
-            let kitchen = Kitchen::new(play, restaurant_id(number));
-            people.push(scope.spawn(move || kitchen.work()));
-        }
-        for number in 0..DRIVERS {
-            let driver = Driver::new(play, &format!("driver-{number}"), Habit::Busy);
-            people.push(scope.spawn(move || driver.work()));
-        }
-        // They go home too if it fails.
-        let closing = Closing(play);
-        let done = what();
-        drop(closing);
-        until("people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
-        done
-    })
+    Town { drivers: DRIVERS, customers: 0, last_orders: PATIENCE, home: PATIENCE }.during(play, what)
 }
 
 /// A day with a backup in it: then the others go on, the system dies, some of its stores are put back, and it goes on from

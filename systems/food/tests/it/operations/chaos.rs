@@ -1,18 +1,15 @@
 //! A system in which things go wrong on purpose: orders are lost as little as ever, and what happened is told at the end.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use food_contracts::seed::restaurant_id;
 use partie::runtime::monotonic;
 
 use super::backup::{A_GLANCE, A_MOMENT, SETTINGS};
 use crate::faults::audit;
-use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
+use crate::faults::play::{Play, Town, Word};
 use crate::faults::stage::Stage;
-use crate::faults::wish::Wish;
 use crate::processes::company::within;
 use crate::program::food;
 
@@ -23,43 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Plays for a while, and gives back the rows of the table at the end: injected and absorbed, by what it was.
 fn play(name: &str, arguments: &[&str]) -> Vec<(String, u64, u64)> {
     let stage = Stage::new(name, SETTINGS).unwatched();
-    let (play, enough) = (Play::new(&stage, A_GLANCE), AtomicBool::new(false));
+    let play = Play::new(&stage, A_GLANCE);
     let mut command: Command = food();
     command.arg("up").args(arguments);
     let running = stage.start_as(command).expect("it starts");
-    thread::scope(|scope| {
-        let closing = Closing(&play, &enough);
-        let mut people = Vec::new();
-        for number in [1, 2, 3] {
-            let kitchen = Kitchen::new(&play, restaurant_id(number));
-            people.push(scope.spawn(move || kitchen.work()));
-        }
-        for number in 0..8 {
-            let driver = Driver::new(&play, &format!("driver-{number}"), Habit::Busy);
-            people.push(scope.spawn(move || driver.work()));
-        }
-        let eating: Vec<_> = (0..3)
-            .map(|number| {
-                let (mut customer, enough) = (Customer::new(&play, number), &enough);
-                scope.spawn(move || {
-                    while !enough.load(Ordering::Relaxed) {
-                        customer.order(Wish::Delivered);
-                        customer.follow(3);
-                    }
-                    customer.follow(0);
-                })
-            })
-            .collect();
+    let town = Town { drivers: 8, customers: 3, last_orders: PATIENCE, home: PATIENCE };
+    town.during(&play, || {
         let until = monotonic() + A_WHILE;
         while monotonic() < until {
             thread::sleep(A_MOMENT);
         }
-        enough.store(true, Ordering::Relaxed);
-        within(PATIENCE, "the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
-        drop(closing);
-        within(PATIENCE, "people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
-        within(PATIENCE, "what is left is done", || audit::unfinished(&stage.data()).is_empty());
     });
+    within(PATIENCE, "what is left is done", || audit::unfinished(&stage.data()).is_empty());
     let (code, said) = running.drain();
     assert_eq!(code, Some(0), "{}", stage.last_words());
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
@@ -72,16 +44,6 @@ fn play(name: &str, arguments: &[&str]) -> Vec<(String, u64, u64)> {
             (cells[0].to_owned(), cells[1].parse().unwrap(), cells[2].parse().unwrap())
         })
         .collect()
-}
-
-/// Lets everybody go home, whatever happens.
-struct Closing<'p>(&'p Play<'p>, &'p AtomicBool);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.1.store(true, Ordering::Relaxed);
-        self.0.end();
-    }
 }
 
 /// What was injected of each kind, and that the platform made up for it.

@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use food_contracts::seed::restaurant_id;
 use partie::runtime::monotonic;
 
 use super::backup::{A_GLANCE, A_MOMENT, SETTINGS};
 use crate::faults::audit;
-use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
+use crate::faults::play::{Play, Town, Word};
 use crate::faults::stage::Stage;
 use crate::faults::wish::Wish;
-use crate::processes::company::{Company, signal, until, within};
+use crate::processes::company::{self, Company, signal, until};
 use crate::program::{Answer, Food};
 
 const CALLERS: usize = 4;
@@ -164,57 +162,21 @@ fn a_sync_that_fails_ends_the_process_and_the_next_one_knows_what_is_on_disk() {
     assert!(books.texts(twice).unwrap().is_empty());
 }
 
-/// Lets everybody go home, whatever happens.
-struct Closing<'p>(&'p Play<'p>, &'p AtomicBool);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.1.store(true, Ordering::Relaxed);
-        self.0.end();
-    }
-}
-
 /// A fault of one store's disk under `up --processes`, while people order, cook and drive; and the disk is repaired.
 fn in_company(name: &str, store: &str, call: &str, error: &str, has_shown: impl Fn(&Stage) -> bool) -> Stage {
     let stage = Stage::new(name, SETTINGS).unwatched();
     stage.start(None).unwrap().kill();
-    let (play, enough) = (Play::new(&stage, A_GLANCE), AtomicBool::new(false));
-    let company = thread::scope(|scope| {
-        let company = Company::start_as(&stage, strace(&stage, store, call, error));
-        let closing = Closing(&play, &enough);
-        let mut people = Vec::new();
-        for number in [1, 2, 3] {
-            let kitchen = Kitchen::new(&play, restaurant_id(number));
-            people.push(scope.spawn(move || kitchen.work()));
-        }
-        for number in 0..6 {
-            let driver = Driver::new(&play, &format!("driver-{number}"), Habit::Busy);
-            people.push(scope.spawn(move || driver.work()));
-        }
-        let eating: Vec<_> = (0..3)
-            .map(|number| {
-                let (mut customer, enough) = (Customer::new(&play, number), &enough);
-                scope.spawn(move || {
-                    while !enough.load(Ordering::Relaxed) {
-                        customer.order(Wish::Delivered);
-                        customer.follow(3);
-                    }
-                    customer.follow(0);
-                })
-            })
-            .collect();
+    let play = Play::new(&stage, A_GLANCE);
+    let company = Company::start_as(&stage, strace(&stage, store, call, error));
+    let town = Town { drivers: 6, customers: 3, last_orders: LAST_ORDERS, home: company::PATIENCE };
+    town.during(&play, || {
         until("the fault shows", || has_shown(&stage));
         thread::sleep(Duration::from_secs(2));
         repair(company.food().id());
         let before = play.placed();
         until("orders after the repair", || play.placed() > before + 3);
-        enough.store(true, Ordering::Relaxed);
-        within(LAST_ORDERS, "the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
-        drop(closing);
-        until("people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
-        until("what is left is done", || audit::unfinished(&stage.data()).is_empty());
-        company
     });
+    until("what is left is done", || audit::unfinished(&stage.data()).is_empty());
     assert_eq!(company.drain(), Some(0), "{}", stage.last_words());
     thread::sleep(A_MOMENT);
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));

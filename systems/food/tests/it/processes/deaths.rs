@@ -1,16 +1,12 @@
 //! `kill -9` of each process in turn, the platform and the supervisor too, while orders come in.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use food_contracts::seed::restaurant_id;
-
-use super::company::{A_MOMENT, Company, lives, until, within};
+use super::company::{A_MOMENT, Company, PATIENCE, lives, until, within};
 use crate::faults::audit;
-use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
+use crate::faults::play::{Play, Town, Word};
 use crate::faults::stage::Stage;
-use crate::faults::wish::Wish;
 
 const SETTINGS: &[(&str, &str)] = &[
     ("PARTIE__SERVICES__RESTAURANTS__TICKET_ACCEPT", "30s"),
@@ -33,30 +29,10 @@ const EXIT: Duration = Duration::from_secs(35);
 #[test]
 fn whatever_is_killed_nothing_is_lost_or_doubled() {
     let stage = Stage::new("processes", SETTINGS).unwatched();
-    let (play, enough) = (Play::new(&stage, A_GLANCE), AtomicBool::new(false));
-    let company = thread::scope(|scope| {
-        let mut company = Company::start(&stage);
-        let mut people = Vec::new();
-        for number in [1, 2, 3] {
-            let kitchen = Kitchen::new(&play, restaurant_id(number));
-            people.push(scope.spawn(move || kitchen.work()));
-        }
-        for number in 0..DRIVERS {
-            let driver = Driver::new(&play, &format!("driver-{number}"), Habit::Busy);
-            people.push(scope.spawn(move || driver.work()));
-        }
-        let eating: Vec<_> = (0..CUSTOMERS)
-            .map(|number| {
-                let (mut customer, enough) = (Customer::new(&play, number), &enough);
-                scope.spawn(move || {
-                    while !enough.load(Ordering::Relaxed) {
-                        customer.order(Wish::Delivered);
-                        customer.follow(3);
-                    }
-                    customer.follow(0);
-                })
-            })
-            .collect();
+    let play = Play::new(&stage, A_GLANCE);
+    let mut company = Company::start(&stage);
+    let town = Town { drivers: DRIVERS, customers: CUSTOMERS, last_orders: PATIENCE, home: PATIENCE };
+    let company = town.during(&play, || {
         let goes_on = |what: &str| {
             let before = play.placed();
             until(&format!("orders after the death of {what}"), || play.placed() >= before + A_FEW);
@@ -85,15 +61,9 @@ fn whatever_is_killed_nothing_is_lost_or_doubled() {
         company.kill();
         company = Company::start(&stage);
         goes_on("the supervisor, at once");
-
-        enough.store(true, Ordering::Relaxed);
-        let left = || audit::unfinished(&stage.data());
-        until("the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
-        play.end();
-        until("people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
-        until("what is left is done", || left().is_empty());
         company
     });
+    until("what is left is done", || audit::unfinished(&stage.data()).is_empty());
     assert_eq!(company.drain(), Some(0), "{}", stage.last_words());
     thread::sleep(A_MOMENT);
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));

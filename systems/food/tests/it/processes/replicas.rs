@@ -1,20 +1,17 @@
 //! Three replicas of orders and of delivery on PostgreSQL and NATS: processes and servers are killed at random, and the
 //! databases hold what they must.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use food_contracts::seed::restaurant_id;
 use partie::runtime::{Ids, monotonic};
 use partie_testkit::Engines;
 use partie_testservers::{Nats, Postgres};
 
 use super::company::{A_MOMENT, Company, signal, within};
 use crate::faults::audit;
-use crate::faults::play::{Customer, Driver, Habit, Kitchen, Play, Word};
+use crate::faults::play::{Play, Town, Word};
 use crate::faults::stage::Stage;
-use crate::faults::wish::Wish;
 use crate::program::{food, use_engines};
 
 const SETTINGS: &[(&str, &str)] = &[
@@ -49,41 +46,15 @@ fn replicas_and_servers_are_killed_at_random_and_nothing_is_lost_or_doubled() {
     let (postgres, nats) = (Postgres::start(&[], &[]), Nats::start());
     let stage = Stage::new("replicas", SETTINGS).unwatched();
     use_engines(&stage.data(), Engines::on(&postgres, &nats));
-    let (play, enough) = (Play::new(&stage, A_GLANCE), AtomicBool::new(false));
+    let play = Play::new(&stage, A_GLANCE);
     let mut command = food();
     command.args(["up", "--processes", "--replicas", "orders=3", "--replicas", "delivery=3"]);
     let company = Company::launch(&stage, command);
     assert_eq!(company.all().len(), 10, "{:?}", company.all());
-    let deaths = thread::scope(|scope| {
-        let closing = Closing(&play, &enough);
-        let mut people = Vec::new();
-        for number in [1, 2, 3] {
-            let kitchen = Kitchen::new(&play, restaurant_id(number));
-            people.push(scope.spawn(move || kitchen.work()));
-        }
-        for number in 0..DRIVERS {
-            let driver = Driver::new(&play, &format!("driver-{number}"), Habit::Busy);
-            people.push(scope.spawn(move || driver.work()));
-        }
-        let eating: Vec<_> = (0..CUSTOMERS)
-            .map(|number| {
-                let (mut customer, enough) = (Customer::new(&play, number), &enough);
-                scope.spawn(move || {
-                    while !enough.load(Ordering::Relaxed) {
-                        customer.order(Wish::Delivered);
-                        customer.follow(3);
-                    }
-                    customer.follow(0);
-                })
-            })
-            .collect();
+    let town = Town { drivers: DRIVERS, customers: CUSTOMERS, last_orders: PATIENCE, home: PATIENCE };
+    let deaths = town.during(&play, || {
         within(PATIENCE, "orders", || play.placed() > CUSTOMERS);
-        let deaths = kill_at_random(&Ids::seeded(seed), &company, (&postgres, &nats), &play);
-        enough.store(true, Ordering::Relaxed);
-        within(PATIENCE, "the last orders", || eating.iter().all(thread::ScopedJoinHandle::is_finished));
-        drop(closing);
-        within(PATIENCE, "people go home", || people.iter().all(thread::ScopedJoinHandle::is_finished));
-        deaths
+        kill_at_random(&Ids::seeded(seed), &company, (&postgres, &nats), &play)
     });
     let until = monotonic() + PATIENCE;
     loop {
@@ -140,14 +111,4 @@ fn kill_at_random(ids: &Ids, company: &Company, servers: (&Postgres, &Nats), pla
         thread::sleep(A_MOMENT);
     }
     deaths
-}
-
-/// Lets everybody go home, whatever happens.
-struct Closing<'p>(&'p Play<'p>, &'p AtomicBool);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.1.store(true, Ordering::Relaxed);
-        self.0.end();
-    }
 }
