@@ -110,6 +110,7 @@ impl Edge {
 
         // What goes on: nothing the client could have made up, and what every request has.
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
+        headers::client(request.headers_mut(), &peer);
         if let Some(who) = who.as_deref().filter(|_| route.compat) {
             headers::authorize(request.headers_mut(), who);
         }

@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use partie_contract::{Identity, wire};
-use partie_mesh::strip_hop_by_hop;
+use partie_mesh::{Peer, strip_hop_by_hop};
 
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
@@ -42,6 +42,15 @@ pub(crate) fn outbound(headers: &mut HeaderMap, who: Option<&Identity>, request_
     headers.insert(wire::REQUEST_ID, request_id.clone());
     if let Some(user) = who.and_then(|who| HeaderValue::from_bytes(who.subject.as_bytes()).ok()) {
         headers.insert(X_USER_ID, user);
+    }
+}
+
+/// Says where the client is.
+pub(crate) fn client(headers: &mut HeaderMap, peer: &Peer) {
+    if let Peer::Network(address) = peer
+        && let Ok(address) = HeaderValue::from_str(&address.ip().to_canonical().to_string())
+    {
+        headers.insert(wire::CLIENT_ADDRESS, address);
     }
 }
 

@@ -21,7 +21,8 @@
 //!
 //! Layout: `jws` takes a compact token apart and checks its signature, `claims` judges what it says, `cache` remembers
 //! what was verified, `verifier` puts the three together; `signer` and `keyfile` are the other side, `keys` the public
-//! keys both share; `bearer` reads the header, `service` keeps a service's own token fresh.
+//! keys both share; `bearer` reads the header, `service` keeps a service's own token fresh; `passwords` hashes what people
+//! remember, and has nothing to do with tokens.
 #![forbid(unsafe_code)]
 
 mod bearer;
@@ -33,6 +34,7 @@ mod fixture;
 mod jws;
 mod keyfile;
 mod keys;
+pub mod passwords;
 mod service;
 mod signer;
 mod verifier;

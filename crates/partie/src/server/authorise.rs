@@ -21,14 +21,14 @@ pub(crate) fn identify(
         call = call.with_caller(Caller::Verified(verifier.verify(token)?));
     }
     match peer {
-        Peer::InProcess(service) if **service == *GATEWAY => {}
+        Peer::InProcess(service) if **service == *GATEWAY => call = from_outside(call, headers),
         Peer::InProcess(service) => call = call.with_peer(Arc::clone(service)),
         Peer::Network(_) => {
             if let Some(token) = headers.get(&wire::SERVICE_TOKEN).and_then(|token| token.to_str().ok()) {
                 let identity = verifier.verify(token)?;
                 let service = identity.subject.strip_prefix("service:");
                 match service.filter(|_| identity.roles.iter().any(|role| role == "service")) {
-                    Some(GATEWAY) => {}
+                    Some(GATEWAY) => call = from_outside(call, headers),
                     Some(service) => call = call.with_peer(service.into()),
                     None => return Err(Platform::new(FaultKind::Forbidden)),
                 }
@@ -36,6 +36,14 @@ pub(crate) fn identify(
         }
     }
     Ok(call)
+}
+
+/// What the gateway alone may say of who called it.
+fn from_outside(call: Call, headers: &HeaderMap) -> Call {
+    match headers.get(&wire::CLIENT_ADDRESS).and_then(|address| address.to_str().ok()) {
+        Some(address) => call.with_client_address(address),
+        None => call,
+    }
 }
 
 /// Lets the caller through or says why not.
