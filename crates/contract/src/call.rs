@@ -186,8 +186,8 @@ impl Call {
         self.peer.as_deref()
     }
 
-    /// The address of the client outside, if the gateway forwarded the call itself: a service that calls another says
-    /// nothing about whom it does so for.
+    /// The address of the client outside, on operations that are public and write, if the gateway forwarded the call
+    /// itself: a service that calls another says nothing about whom it does so for.
     pub fn client_address(&self) -> Option<&str> {
         self.client_address.as_deref()
     }

@@ -1,8 +1,10 @@
 //! What goes on to the services: nothing a client could have made up about itself, and what every request has.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use partie_contract::{Identity, wire};
-use partie_mesh::{Peer, strip_hop_by_hop};
+use partie_mesh::strip_hop_by_hop;
 
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
@@ -46,10 +48,8 @@ pub(crate) fn outbound(headers: &mut HeaderMap, who: Option<&Identity>, request_
 }
 
 /// Says where the client is.
-pub(crate) fn client(headers: &mut HeaderMap, peer: &Peer) {
-    if let Peer::Network(address) = peer
-        && let Ok(address) = HeaderValue::from_str(&address.ip().to_canonical().to_string())
-    {
+pub(crate) fn client(headers: &mut HeaderMap, address: IpAddr) {
+    if let Ok(address) = HeaderValue::from_str(&address.to_string()) {
         headers.insert(wire::CLIENT_ADDRESS, address);
     }
 }

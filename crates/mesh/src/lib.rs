@@ -69,5 +69,5 @@ pub use request_id::request_id;
 pub use resilience::{BreakerConfig, BudgetConfig, MeshConfig, Overrides, Policy, ServicePolicy};
 pub use serve::{Peer, Serve};
 pub use service::MeshService;
-pub use stack::RetrySafe;
+pub use stack::{KeepHost, RetrySafe};
 pub use target::{Known, Target};

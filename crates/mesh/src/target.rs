@@ -154,9 +154,12 @@ impl Target {
         self.0.turn(way);
     }
 
-    /// Leads to those instances from now on.
+    /// Leads to those instances from now on. Calls meanwhile go to those of before.
     pub(crate) fn lead_to(&self, instances: &[Instance]) {
-        self.lead(Way::Nowhere);
+        let mut follower = self.0.follower();
+        if let Some(follower) = follower.take() {
+            follower.abort();
+        }
         self.0.turn(self.0.to(instances));
     }
 

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 
 use super::failed::Failed;
 use super::pool::Pool;
-use crate::stack::SMALL;
+use crate::stack::{KeepHost, SMALL};
 
 /// One instance, with its unused connections.
 pub(super) struct Http1 {
@@ -103,10 +103,15 @@ impl Http1 {
         }
         *request.version_mut() = Version::HTTP_11;
         request.headers_mut().remove(header::CONTENT_LENGTH);
-        if let Some(authority) = &self.authority {
+        if let Some(authority) = self.authority.as_ref().filter(|_| !keeps_host(request)) {
             request.headers_mut().insert(header::HOST, authority.clone());
         }
     }
+}
+
+/// Whether the service is to see the `Host` the client asked for.
+fn keeps_host(request: &Request) -> bool {
+    request.extensions().get::<KeepHost>().is_some() && request.headers().contains_key(header::HOST)
 }
 
 /// All of a body of known length. It has no trailers, which only chunks have.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use partie::Start;
-use partie::contract::{BoxError, Call, Deadline, FaultKind, Platform, wire};
+use partie::contract::{BoxError, Call, Deadline, FaultKind, Platform};
 use partie::runtime::Ids;
 use partie::store::Store;
 use partie_identity::passwords::{Passwords, Saturated};
@@ -68,11 +68,12 @@ impl UserDesk {
 }
 
 impl UserDesk {
-    /// The call of a request that came by no contract. The gateway alone says where from.
+    /// The call of a request that came by no contract. Where from is for the log alone.
     pub(crate) fn call(&self, headers: &HeaderMap) -> Call {
         let call = Call::new(Deadline::after(OAUTH), self.ids.trace());
-        match headers.get(wire::CLIENT_ADDRESS).and_then(|address| address.to_str().ok()) {
-            Some(address) => call.with_client_address(address),
+        let way = headers.get("x-forwarded-for").and_then(|way| way.to_str().ok());
+        match way.and_then(|way| way.rsplit(',').next()) {
+            Some(address) => call.with_client_address(address.trim()),
             None => call,
         }
     }
