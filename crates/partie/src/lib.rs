@@ -50,6 +50,8 @@ pub use live::{Live, News, Place};
 /// What is read often and belongs to somebody else.
 pub use partie_cache as cache;
 pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
+/// The edge: [`Gateway`] is its settings.
+pub use partie_gateway as gateway;
 pub use partie_gateway::Gateway;
 pub use partie_messaging as messaging;
 pub use partie_runtime as runtime;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
-use partie_contract::{Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire};
+use partie_contract::{Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire};
 use partie_identity::bearer;
 use partie_mesh::{KeepHost, Peer, Target};
 

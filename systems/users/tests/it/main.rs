@@ -1,5 +1,6 @@
 //! The users system, from outside: over its socket, by its mails, and in its database afterwards.
 
+mod oauth;
 mod passwords;
 mod profiles;
 mod refreshing;

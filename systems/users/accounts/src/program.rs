@@ -1,4 +1,4 @@
-//! `users mail`: what was sent to somebody, from the development log.
+//! What a program adds that has users in it: the way to the OAuth endpoints, and a command that shows mails.
 
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
@@ -6,9 +6,23 @@ use std::process::ExitCode;
 
 use partie::System;
 use partie::clap::{self, Arg, ArgMatches};
+use partie::gateway::{RouteConfig, To};
 
-/// The command, for any system that has users in it.
-pub fn command(system: &'static str) -> clap::Command {
+use crate::mail::last_mail;
+
+/// What the gateway leads to the users besides their contracts: the endpoints of OAuth and their description.
+pub fn routes() -> Vec<RouteConfig> {
+    let route = |prefix: &str| RouteConfig {
+        prefix: prefix.to_owned(),
+        to: To([("users".to_owned(), 1)].into()),
+        compression: Some(false),
+        ..RouteConfig::default()
+    };
+    ["/oauth", "/.well-known/oauth-authorization-server"].map(route).into()
+}
+
+/// The command `mail` of a system of that name.
+pub fn mail_command(system: &str) -> clap::Command {
     clap::Command::new("mail")
         .about("Print the last mail to somebody, from the development log")
         .arg(
@@ -20,13 +34,13 @@ pub fn command(system: &'static str) -> clap::Command {
         .arg(Arg::new("to").long("to").value_name("ADDRESS").required(true).help("To whom"))
 }
 
-/// Exit code 1 when there is no mail to that address, 2 when the log cannot be read.
+/// Prints the last mail to somebody. Exit code 1 when there is no mail to that address, 2 when the log cannot be read.
 #[expect(clippy::needless_pass_by_value, reason = "a command is handed its system")]
-pub fn main(system: System, flags: &ArgMatches) -> ExitCode {
+pub fn mail(system: System, flags: &ArgMatches) -> ExitCode {
     let data = flags.get_one::<String>("data").map(Path::new);
     let data = data.unwrap_or_else(|| &system.defaults().data);
     let to = flags.get_one::<String>("to").map_or("", String::as_str);
-    match users_accounts::last_mail(data, to) {
+    match last_mail(data, to) {
         Ok(Some(mail)) => {
             write!(stdout(), "{mail}").ok();
             ExitCode::SUCCESS
