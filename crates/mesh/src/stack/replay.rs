@@ -10,6 +10,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use partie_contract::{Body, BoxError, Request};
 
 use super::RetrySafe;
+use crate::upgrade::Upgrade;
 
 /// Up to this size, in bytes, a body is remembered (linkerd has the same).
 const REMEMBERED: usize = 64 << 10;
@@ -97,6 +98,9 @@ fn copy_of<B>(request: &http::Request<B>) -> http::Request<()> {
     *copy.version_mut() = request.version();
     if request.extensions().get::<RetrySafe>().is_some() {
         copy.extensions_mut().insert(RetrySafe);
+    }
+    if request.extensions().get::<Upgrade>().is_some() {
+        copy.extensions_mut().insert(Upgrade);
     }
     copy
 }
