@@ -21,10 +21,11 @@
 //!
 //! Layout: `jws` takes a compact token apart and checks its signature, `claims` judges what it says, `cache` remembers
 //! what was verified, `verifier` puts the three together; `signer` and `keyfile` are the other side, `keys` the public
-//! keys both share; `bearer` reads the header, `service` keeps a service's own token fresh.
+//! keys both share; `bearer` reads the header, `service` keeps a service's own token fresh; `ca` certifies services.
 #![forbid(unsafe_code)]
 
 mod bearer;
+mod ca;
 mod cache;
 mod claims;
 mod development;
@@ -38,6 +39,7 @@ mod signer;
 mod verifier;
 
 pub use bearer::bearer;
+pub use ca::{Applicant, Application, Authority, AuthorityError, Certified, JoinError, Joins};
 pub use development::{DEVELOPMENT_ISSUER, DevelopmentKeyOffLoopback};
 pub use keyfile::KeyError;
 pub use keys::JwksError;
