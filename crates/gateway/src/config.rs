@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use partie_mesh::{BindError, Handles, Limits, Listener};
+use partie_mesh::{BindError, Handles, Limits, Listener, ServerTls, TlsFiles};
 use partie_runtime::duration;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,9 @@ pub struct Gateway {
     pub workers: Option<usize>,
     /// What connections may do.
     pub limits: Limits,
+    /// Set, it speaks TLS with these certificates, and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
     /// The largest request body, in bytes. More is a 413.
     pub body: usize,
     /// How long an operation may take that does not say so itself.
@@ -97,6 +100,7 @@ impl Default for Gateway {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             workers: None,
             limits: Limits::default(),
+            tls: None,
             body: 1 << 20,
             timeout: Duration::from_secs(10),
             longest_timeout: Duration::from_secs(30),
@@ -119,10 +123,22 @@ impl Gateway {
     /// Binds the sockets of the edge.
     ///
     /// # Errors
-    /// When the address is taken, or cannot be listened on.
+    /// When the address is taken, or cannot be listened on, or its certificates cannot be used.
     pub fn bind(&self, handles: Handles) -> Result<Listener, BindError> {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Listener::bind(self.listen, self.limits.clone(), self.workers.unwrap_or_else(cores), handles)
+        let workers = self.workers.unwrap_or_else(cores);
+        self.show(Listener::bind(self.listen, self.limits.clone(), workers, handles)?)
+    }
+
+    /// The listener, with the certificates of the edge if it has any.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub fn show(&self, listener: Listener) -> Result<Listener, BindError> {
+        Ok(match &self.tls {
+            Some(files) => listener.with_tls(ServerTls::open(files.clone())?),
+            None => listener,
+        })
     }
 }
 

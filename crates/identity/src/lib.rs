@@ -23,13 +23,14 @@
 //! Layout: `jws` takes a compact token apart and checks its signature, `claims` judges what it says, `issuer` is whom to
 //! believe and what, `cache` remembers what was verified, `verifier` puts them together; `remote` keeps the keys of others
 //! fresh, `revocation` knows what was taken back; `signer`, `grant` and `keyfile` are the other side, `keys` the keys all
-//! share; `bearer` reads the header, `service` keeps a service's own token fresh; `passwords` hashes what people
-//! remember, and has nothing to do with tokens.
+//! share; `bearer` reads the header, `service` keeps a service's own token fresh; `ca` certifies services; `passwords`
+//! hashes what people remember, and has nothing to do with tokens.
 #![forbid(unsafe_code)]
 
 mod algorithm;
 mod api_keys;
 mod bearer;
+mod ca;
 mod cache;
 mod claims;
 mod config;
@@ -52,6 +53,7 @@ mod verifier;
 pub use algorithm::Algorithm;
 pub use api_keys::{API_KEY_PREFIX, ApiKey, ApiKeyError};
 pub use bearer::{bearer, credential};
+pub use ca::{Applicant, Application, Authority, AuthorityError, Certified, JoinError, Joins};
 pub use config::{ApiKeyConfig, Config, InvalidIdentity, IssuerConfig, Opened};
 pub use development::{DEVELOPMENT_ISSUER, DevelopmentKeyOffLoopback};
 pub use grant::{Grant, IssueError};

@@ -129,6 +129,16 @@ async fn it_finds_services_in_a_registry() {
 }
 
 #[test]
+fn the_guides_configuration_can_be_used() {
+    let guide = include_str!("../../../../docs/guides/gateway.md");
+    let (_, rest) = guide.split_once("```toml\n").unwrap();
+    let file = file("guide.toml", rest.split_once("```").unwrap().0);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_partie"));
+    let output = command.args(["gateway", "--check", "--config", file.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_mistake_is_one_line_and_exit_code_2() {
     let run = |name: &str, settings: &str| {
         let file = file(name, settings);

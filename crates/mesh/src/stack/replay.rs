@@ -10,6 +10,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use partie_contract::{Body, BoxError, Request};
 
 use super::{KeepHost, RetrySafe};
+use crate::upgrade::Upgrade;
 
 /// Up to this size, in bytes, a body is remembered (linkerd has the same).
 const REMEMBERED: usize = 64 << 10;
@@ -100,6 +101,9 @@ fn copy_of<B>(request: &http::Request<B>) -> http::Request<()> {
     }
     if request.extensions().get::<KeepHost>().is_some() {
         copy.extensions_mut().insert(KeepHost);
+    }
+    if request.extensions().get::<Upgrade>().is_some() {
+        copy.extensions_mut().insert(Upgrade);
     }
     copy
 }

@@ -60,7 +60,7 @@ fn mirror() -> std::sync::Arc<dyn partie_mesh::Serve> {
         let seen = Seen {
             path: request.uri().to_string(),
             peer: match peer {
-                Peer::InProcess(service) => service.to_string(),
+                Peer::InProcess(service) | Peer::Service { name: service, .. } => service.to_string(),
                 Peer::Network(_) => "network".to_owned(),
             },
             authorization: text(header::AUTHORIZATION),

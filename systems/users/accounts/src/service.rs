@@ -30,6 +30,7 @@ pub fn service_with(settings: &Settings) -> impl Into<Service> + use<> {
     Service::new("users")
         .store(migrations!["0001_users.sql"])
         .settings(settings)
+        .issues_tokens()
         .publishes(events::EVENTS)
         .start(UserDesk::start)
         .serve(Accounts::routes())

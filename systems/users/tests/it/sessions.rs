@@ -90,19 +90,22 @@ async fn whoever_verifies_tokens_hears_of_the_end_within_a_second() {
     let mut first = next(&mut stream).await;
     assert_eq!(first["complete"], true);
     // What committed between the last look and this one comes as news.
-    while names(&first).is_empty() {
-        first = next(&mut stream).await;
+    for _ in 0..5 {
+        if names(&first).is_empty() {
+            first = next(&mut stream).await;
+        }
     }
     assert_eq!(names(&first), [sid(&before)]);
 
     let ended = partie::runtime::monotonic();
     app.by(&ada, app.http().post("/api/v1/auth/logout")).await;
-    loop {
-        let news = next(&mut stream).await;
-        if names(&news) == [sid(&ada)] {
-            break;
+    let mut heard = names(&next(&mut stream).await);
+    for _ in 0..5 {
+        if heard.is_empty() {
+            heard = names(&next(&mut stream).await);
         }
     }
+    assert_eq!(heard, [sid(&ada)]);
     assert!(ended.elapsed() < Duration::from_secs(1), "{:?}", ended.elapsed());
     // And there is a sign of life each second, later than the one before.
     let (one, two) = (next(&mut stream).await, next(&mut stream).await);
