@@ -134,9 +134,7 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in
-        [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &WEBSOCKETS, &HTTPX, &SMTP, &WEBHOOKS]
-    {
+    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &WEBSOCKETS, &HTTPX, &SMTP, &WEBHOOKS] {
         if python_of(venv).is_err() {
             install_venv(venv)?;
             installed.push(venv.package);
