@@ -79,7 +79,7 @@ impl Client {
 
 fn connection(peer: &Peer) -> Option<&SocketAddr> {
     match peer {
-        Peer::Network(address) => Some(address),
+        Peer::Network(address) | Peer::Service { address, .. } => Some(address),
         Peer::InProcess(_) => None,
     }
 }
