@@ -175,7 +175,11 @@ impl Target {
         // What is expected of an instance is the connection's affair, so nobody who was there before stays as known as it is.
         let anew = tls.is_some() || self.0.upstream.load().is_some();
         self.0.upstream.store(tls.map(Arc::new));
-        self.0.turn(if anew { self.0.after(&EndpointSet::default(), instances) } else { self.0.to(instances) });
+        self.0.turn(if anew {
+            self.0.after(&EndpointSet::default(), instances)
+        } else {
+            self.0.to(instances)
+        });
     }
 
     /// Leads to the instances a registry knows, as they come and go. Call it inside a tokio runtime.
