@@ -19,8 +19,6 @@ use crate::config::Config;
 pub(crate) struct Trust {
     pub(crate) verifier: Arc<Verifier>,
     followers: Vec<Follower>,
-    /// Whether anybody but the system itself is believed.
-    others: bool,
 }
 
 // === impl Trust ===
@@ -48,7 +46,7 @@ impl Trust {
             ids: ids.clone(),
         });
         let (verifier, followers) = (Arc::new(verifier), followers.collect());
-        Ok(Self { verifier, followers, others: !settings.issuers.is_empty() })
+        Ok(Self { verifier, followers })
     }
 
     /// Keeps keys and revocations fresh until that stage is stopped. Call it inside a tokio runtime.
@@ -61,7 +59,7 @@ impl Trust {
 
     /// Says whether tokens can be judged, if that depends on others.
     pub(crate) fn readiness(&self) -> impl Fn() -> Option<Readiness> + Send + Sync + 'static {
-        let (verifier, others) = (Arc::clone(&self.verifier), self.others);
+        let (verifier, others) = (Arc::clone(&self.verifier), self.verifier.has_others());
         move || others.then(|| Readiness { service: "identity".to_owned(), problem: verifier.problem() })
     }
 }

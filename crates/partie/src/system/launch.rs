@@ -366,7 +366,6 @@ impl Launch<'_> {
             grpc,
             mesh: self.mesh.clone(),
             verifier: Arc::clone(verifier),
-            jwks: self.signer.jwks(),
             ready: Arc::new(move || {
                 let starting = !ready.load(Ordering::Acquire);
                 dependencies.iter().map(|dependency| dependency.readiness(starting)).collect()
