@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use notifications::last_mail;
 use partie::contract::{Outcome, Timestamp};
 use partie::runtime::{Clock, Stepper};
 use partie::{Environment, Running};
 use partie_testkit::{Answer, Http, HttpRequest};
 use serde_json::{Value, json};
-use users_accounts::{Settings, last_mail};
+use users_accounts::Settings;
 
 /// A Friday.
 const START: &str = "2026-07-03T12:00:00Z";
@@ -116,7 +117,7 @@ impl App {
         self.settled().await;
         let mail = last_mail(&self.data, to).unwrap()?;
         let (_, token) = mail.split_once("?token=")?;
-        Some(token.trim().to_owned())
+        Some(token.split_whitespace().next()?.to_owned())
     }
 
     pub(crate) async fn verify(&self, email: &str) -> Answer {
