@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Config {
-    /// The title of the description of everything behind it.
+    /// Whom tokens are for, and the title of the description of everything behind it.
     pub(super) title: String,
     /// The edge, with its routes.
     pub(super) gateway: Gateway,
     /// Where services are found, as [`partie_mesh::discovery::RegistryUrl`] has it; nowhere if empty.
     pub(super) registry: String,
+    /// Whose tokens and API keys are taken. Tokens are for the gateway's title, unless an issuer says otherwise.
+    pub(super) identity: partie_identity::Config,
     /// Calls to upstreams.
     pub(super) mesh: MeshConfig,
     /// What is logged, and how.
@@ -38,6 +40,7 @@ impl Default for Config {
             // In front of anything, most addresses are somebody else's.
             gateway: Gateway { pages: vec![Page::Openapi, Page::Docs], ..Gateway::default() },
             registry: String::new(),
+            identity: partie_identity::Config::default(),
             mesh: MeshConfig::default(),
             logs: Logs::default(),
         }
