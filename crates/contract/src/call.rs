@@ -26,6 +26,7 @@ pub struct Call {
     caller: Caller,
     /// The service that sent the call on the caller's behalf; `None` when it came from outside.
     peer: Option<Arc<str>>,
+    client_address: Option<Arc<str>>,
     deadline: Deadline,
     trace: Trace,
     request_id: Arc<str>,
@@ -86,6 +87,7 @@ impl Call {
         Self {
             caller: Caller::Anonymous,
             peer: None,
+            client_address: None,
             deadline,
             trace,
             request_id,
@@ -184,6 +186,12 @@ impl Call {
         self.peer.as_deref()
     }
 
+    /// The address of the client outside, on operations that are public and write, if the gateway forwarded the call
+    /// itself: a service that calls another says nothing about whom it does so for.
+    pub fn client_address(&self) -> Option<&str> {
+        self.client_address.as_deref()
+    }
+
     /// Whether input is read tolerantly: the sender is a service, perhaps of another version, not a user.
     pub fn is_internal(&self) -> bool {
         self.peer.is_some() || self.caller.has_role("service")
@@ -254,6 +262,13 @@ impl Call {
     #[must_use]
     pub fn with_peer(mut self, service: Arc<str>) -> Self {
         self.peer = Some(service);
+        self
+    }
+
+    /// The same call, made by a client at that address.
+    #[must_use]
+    pub fn with_client_address(mut self, address: impl Into<Arc<str>>) -> Self {
+        self.client_address = Some(address.into());
         self
     }
 

@@ -250,7 +250,10 @@ fn check_content(operation: &Operation, headers: &HeaderMap) -> Result<(), Platf
     if operation.body.is_some() {
         let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        if !essence.eq_ignore_ascii_case(b"application/json") {
+        // RFC 7396: what a PATCH takes is a merge patch, whether or not it is called one.
+        let is_patch =
+            operation.verb == Verb::Patch && essence.eq_ignore_ascii_case(b"application/merge-patch+json");
+        if !is_patch && !essence.eq_ignore_ascii_case(b"application/json") {
             return Err(Platform::new(FaultKind::UnsupportedMediaType));
         }
     }

@@ -21,7 +21,9 @@ pub(crate) async fn identify(
         call = call.with_caller(Caller::Verified(verifier.authenticate(token).await?));
     }
     match peer {
-        Peer::InProcess(service) | Peer::Service { name: service, .. } if **service == *GATEWAY => {}
+        Peer::InProcess(service) | Peer::Service { name: service, .. } if **service == *GATEWAY => {
+            call = from_outside(call, headers);
+        }
         Peer::InProcess(service) | Peer::Service { name: service, .. } => {
             call = call.with_peer(Arc::clone(service));
         }
@@ -30,7 +32,7 @@ pub(crate) async fn identify(
                 let identity = verifier.authenticate(token).await?;
                 let service = identity.subject.strip_prefix("service:");
                 match service.filter(|_| identity.roles.iter().any(|role| role == "service")) {
-                    Some(GATEWAY) => {}
+                    Some(GATEWAY) => call = from_outside(call, headers),
                     Some(service) => call = call.with_peer(service.into()),
                     None => return Err(Platform::new(FaultKind::Forbidden)),
                 }
@@ -38,6 +40,14 @@ pub(crate) async fn identify(
         }
     }
     Ok(call)
+}
+
+/// What the gateway alone may say of who called it.
+fn from_outside(call: Call, headers: &HeaderMap) -> Call {
+    match headers.get(&wire::CLIENT_ADDRESS).and_then(|address| address.to_str().ok()) {
+        Some(address) => call.with_client_address(address),
+        None => call,
+    }
 }
 
 /// Lets the caller through or says why not.
