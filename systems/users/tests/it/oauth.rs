@@ -39,7 +39,10 @@ async fn a_program_gets_a_token_by_its_secret() {
     let granted = ask(&app, "/oauth/token", &own).await;
     assert_eq!(error(&granted), (200, String::new()), "{}", granted.text());
     let body = granted.json();
-    assert_eq!((&body["token_type"], &body["expires_in"], &body["scope"]), (&json!("Bearer"), &json!(300), &json!("orders:read orders:count")));
+    assert_eq!(
+        (&body["token_type"], &body["expires_in"], &body["scope"]),
+        (&json!("Bearer"), &json!(300), &json!("orders:read orders:count"))
+    );
     assert!(body["refresh_token"].is_null());
     let said = claims(body["access_token"].as_str().unwrap());
     assert_eq!((&said["sub"], &said["client_id"]), (&json!("client:reporting"), &json!("reporting")));
@@ -49,7 +52,8 @@ async fn a_program_gets_a_token_by_its_secret() {
     use base64::Engine as _;
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("reporting:{secret}"));
     let fields = [("grant_type", "client_credentials"), ("scope", "orders:count")];
-    let request = form(app.http().post("/oauth/token"), &fields).header("authorization", &format!("Basic {basic}"));
+    let request =
+        form(app.http().post("/oauth/token"), &fields).header("authorization", &format!("Basic {basic}"));
     assert_eq!(send(request).await.json()["scope"], "orders:count");
     app.stop().await;
 }
@@ -68,7 +72,10 @@ async fn what_is_wrong_is_said_as_rfc_6749_says_it() {
         (own(&[]), (400, "invalid_request")),
         (own(&[("grant_type", "password")]), (400, "unsupported_grant_type")),
         (own(&[("grant_type", "client_credentials"), ("scope", "orders:write")]), (400, "invalid_scope")),
-        (own(&[("grant_type", "client_credentials"), ("grant_type", "refresh_token")]), (400, "invalid_request")),
+        (
+            own(&[("grant_type", "client_credentials"), ("grant_type", "refresh_token")]),
+            (400, "invalid_request"),
+        ),
         (own(&[("grant_type", "refresh_token"), ("refresh_token", "x")]), (400, "invalid_grant")),
         (own(&[("grant_type", "refresh_token")]), (400, "invalid_request")),
     ] {
@@ -84,7 +91,8 @@ async fn what_is_wrong_is_said_as_rfc_6749_says_it() {
     let answer = send(basic.header("authorization", "Basic cmVwb3J0aW5nOndyb25n")).await;
     assert_eq!(error(&answer), (401, "invalid_client".to_owned()));
     assert!(answer.header("www-authenticate").unwrap().starts_with("Basic"));
-    let json = send(app.http().post("/oauth/token").json(&json!({ "grant_type": "client_credentials" }))).await;
+    let json =
+        send(app.http().post("/oauth/token").json(&json!({ "grant_type": "client_credentials" }))).await;
     assert_eq!(error(&json), (400, "invalid_request".to_owned()));
     app.stop().await;
 }
@@ -104,14 +112,24 @@ async fn refresh_revoke_and_introspect() {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", &*ada.refresh)];
     let next = session(&ask(&app, "/oauth/token", &fields).await);
     let said = look(&next.access).await;
-    assert_eq!((&said["active"], &said["sub"], &said["aud"]), (&json!(true), &json!(ada.id), &json!("users")));
+    assert_eq!(
+        (&said["active"], &said["sub"], &said["aud"]),
+        (&json!(true), &json!(ada.id), &json!("users"))
+    );
     assert_eq!(look(&next.refresh).await["active"], true);
     assert_eq!(look(&ada.refresh).await, json!({ "active": false }), "it was traded");
     assert_eq!(look("x").await, json!({ "active": false }));
     // Nobody tries out tokens.
-    assert_eq!(error(&ask(&app, "/oauth/introspect", &[("token", &next.access)]).await), (401, "invalid_client".to_owned()));
+    assert_eq!(
+        error(&ask(&app, "/oauth/introspect", &[("token", &next.access)]).await),
+        (401, "invalid_client".to_owned())
+    );
 
-    assert_eq!(ask(&app, "/oauth/revoke", &[("token", "x")]).await.status, 200, "it is none: as good as gone");
+    assert_eq!(
+        ask(&app, "/oauth/revoke", &[("token", "x")]).await.status,
+        200,
+        "it is none: as good as gone"
+    );
     assert_eq!(ask(&app, "/oauth/revoke", &[("token", &next.refresh)]).await.status, 200);
     assert_eq!(look(&next.access).await, json!({ "active": false }));
     assert_eq!(app.refresh(&next.refresh).await.status, 401);

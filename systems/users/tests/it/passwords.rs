@@ -76,9 +76,8 @@ async fn a_hash_of_other_parameters_is_renewed_when_its_password_is_known() {
     let other = partie_identity::passwords::Config { memory_kib: 128, passes: 1, ..cheap().passwords };
     let hash = partie_identity::passwords::Passwords::start(&other).unwrap().hash(PASSWORD).await.unwrap();
     let store = app.running.store("users").unwrap();
-    let written: partie::Outcome<usize> = store
-        .write(move |tx| Ok(tx.execute("UPDATE users SET password = $1", &[&hash])?))
-        .await;
+    let written: partie::Outcome<usize> =
+        store.write(move |tx| Ok(tx.execute("UPDATE users SET password = $1", &[&hash])?)).await;
     assert_eq!(written.unwrap(), 1);
     app.session("ada@example.org").await;
     let renewed = "SELECT COUNT(*) FROM users WHERE password LIKE '$argon2id$v=19$m=64,t=1,p=1$%'";

@@ -49,7 +49,9 @@ async fn a_profile_is_changed_by_a_merge_patch_of_the_version_that_was_seen() {
 async fn a_username_is_one_s_own() {
     let app = App::start().await;
     let (ada, eve) = (app.signed_in("ada@example.org").await, app.signed_in("eve@example.org").await);
-    let name = |who| app.by(who, app.http().patch("/api/v1/users/me").json(&json!({ "username": "Ada" })).if_match("*"));
+    let name = |who| {
+        app.by(who, app.http().patch("/api/v1/users/me").json(&json!({ "username": "Ada" })).if_match("*"))
+    };
     assert_eq!(name(&ada).await.status, 200);
     assert_eq!(said(&name(&eve).await), (409, "username-taken".into()));
     app.stop().await;
@@ -135,11 +137,17 @@ async fn administrators_suspend_unsuspend_unlock_and_list() {
     let suspended = app.by(&root, on_ada("suspend").json(&reason)).await;
     assert_eq!((suspended.status, suspended.json()["suspended_for"].as_str()), (200, Some("spam")));
     assert_eq!(said(&app.login("ada@example.org", PASSWORD).await), (403, "account-suspended".into()));
-    assert_eq!(said(&app.login("ada@example.org", "wrong password").await), (401, "invalid-credentials".into()));
+    assert_eq!(
+        said(&app.login("ada@example.org", "wrong password").await),
+        (401, "invalid-credentials".into())
+    );
     assert_eq!(app.refresh(&ada.refresh).await.status, 401);
     assert_eq!(app.by(&ada, app.http().get("/api/v1/users/me")).await.status, 401);
     let again = app.by(&root, on_ada("suspend").json(&reason)).await;
-    assert_eq!((said(&again), again.json()["allowed"].clone()), ((409, "invalid-transition".into()), json!(["unsuspend"])));
+    assert_eq!(
+        (said(&again), again.json()["allowed"].clone()),
+        ((409, "invalid-transition".into()), json!(["unsuspend"]))
+    );
     assert_eq!(app.by(&root, on_ada("unsuspend")).await.json()["status"], "active");
     assert_eq!(app.by(&root, on_ada("unsuspend")).await.status, 409);
 
@@ -152,10 +160,16 @@ async fn administrators_suspend_unsuspend_unlock_and_list() {
 
     assert_eq!(app.by(&ada, app.http().get("/api/v1/users")).await.status, 403);
     let page = app.by(&root, app.http().get("/api/v1/users?limit=1")).await.json();
-    assert_eq!((page["data"][0]["email"].as_str(), page["has_more"].as_bool()), (Some("ada@example.org"), Some(true)));
+    assert_eq!(
+        (page["data"][0]["email"].as_str(), page["has_more"].as_bool()),
+        (Some("ada@example.org"), Some(true))
+    );
     let next = page["next_cursor"].as_str().unwrap().to_owned();
     let page = app.by(&root, app.http().get(format!("/api/v1/users?limit=1&after={next}"))).await.json();
-    assert_eq!((page["data"][0]["email"].as_str(), page["has_more"].as_bool()), (Some("root@example.org"), Some(false)));
+    assert_eq!(
+        (page["data"][0]["email"].as_str(), page["has_more"].as_bool()),
+        (Some("root@example.org"), Some(false))
+    );
     let one = app.by(&root, app.http().get("/api/v1/users?email=ADA@example.org")).await.json();
     assert_eq!(one["data"].as_array().unwrap().len(), 1);
     let missing = app.http().post("/api/v1/users/01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3a/unlock");

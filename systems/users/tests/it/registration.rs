@@ -15,7 +15,10 @@ async fn from_registration_to_the_first_token() {
     let user = answer.json();
     let id = user["id"].as_str().unwrap().to_owned();
     assert_eq!(answer.header("location"), Some(&*format!("/api/v1/users/{id}")));
-    assert_eq!((user["status"].as_str(), user["email"].as_str()), (Some("pending_verification"), Some("Ada@Example.org")));
+    assert_eq!(
+        (user["status"].as_str(), user["email"].as_str()),
+        (Some("pending_verification"), Some("Ada@Example.org"))
+    );
     assert_eq!(user["roles"], json!(["user"]));
     assert!(!answer.text().contains("password"), "{}", answer.text());
 
@@ -31,7 +34,8 @@ async fn from_registration_to_the_first_token() {
 #[tokio::test]
 async fn what_is_taken_or_not_taken() {
     let app = App::start().await;
-    let new = |email: &str, username: &str| json!({ "email": email, "password": PASSWORD, "username": username });
+    let new =
+        |email: &str, username: &str| json!({ "email": email, "password": PASSWORD, "username": username });
     assert_eq!(app.post("/api/v1/users", new("ada@example.org", "ada")).await.status, 201);
     for (body, status, code) in [
         (new("ADA@example.org", "lovelace"), 409, "email-taken"),
@@ -40,12 +44,32 @@ async fn what_is_taken_or_not_taken() {
         (json!({ "email": "b@example.org", "password": "Password1" }), 422, "password-rejected"),
         (json!({ "email": "byron@example.org", "password": "xbyron@example.org" }), 422, "password-rejected"),
         (json!({ "email": "b@example.org", "password": "x".repeat(1025) }), 422, "password-rejected"),
-        (json!({ "email": "b@example.org", "password": PASSWORD, "roles": ["admin"] }), 422, "role-not-offered"),
-        (json!({ "email": "b@example.org", "password": PASSWORD, "roles": ["service"] }), 422, "role-not-offered"),
+        (
+            json!({ "email": "b@example.org", "password": PASSWORD, "roles": ["admin"] }),
+            422,
+            "role-not-offered",
+        ),
+        (
+            json!({ "email": "b@example.org", "password": PASSWORD, "roles": ["service"] }),
+            422,
+            "role-not-offered",
+        ),
         (json!({ "email": "b", "password": PASSWORD }), 422, "validation-failed"),
-        (json!({ "email": "b@example.org", "password": PASSWORD, "name": "a\u{1}b" }), 422, "validation-failed"),
-        (json!({ "email": "b@example.org", "password": PASSWORD, "locale": "en_GB" }), 422, "validation-failed"),
-        (json!({ "email": "b@example.org", "password": PASSWORD, "is_admin": true }), 422, "validation-failed"),
+        (
+            json!({ "email": "b@example.org", "password": PASSWORD, "name": "a\u{1}b" }),
+            422,
+            "validation-failed",
+        ),
+        (
+            json!({ "email": "b@example.org", "password": PASSWORD, "locale": "en_GB" }),
+            422,
+            "validation-failed",
+        ),
+        (
+            json!({ "email": "b@example.org", "password": PASSWORD, "is_admin": true }),
+            422,
+            "validation-failed",
+        ),
         (json!({ "email": "b@example.org" }), 422, "validation-failed"),
     ] {
         let answer = app.post("/api/v1/users", body.clone()).await;
@@ -63,9 +87,12 @@ async fn asvs_6_5_1_a_token_is_good_once_and_6_5_5_for_ten_minutes() {
     let app = App::start().await;
     app.register("ada@example.org").await;
     let token = app.mailed_token("ada@example.org").await.unwrap();
-    let verify = async |token: &str| said(&app.post("/api/v1/users/verify-email", json!({ "token": token })).await);
+    let verify =
+        async |token: &str| said(&app.post("/api/v1/users/verify-email", json!({ "token": token })).await);
     let gone = (410, "one-time-token-expired".to_owned());
-    for other in ["", "x", &token[1..], &format!("{token}x"), &token.replace(|c: char| c.is_ascii_digit(), "a")] {
+    for other in
+        ["", "x", &token[1..], &format!("{token}x"), &token.replace(|c: char| c.is_ascii_digit(), "a")]
+    {
         assert_eq!(verify(other).await, gone, "{other}");
     }
     assert_eq!(verify(&token).await.0, 200);
@@ -140,7 +167,8 @@ async fn two_hundred_registrations_of_one_address_make_one_account() {
 #[tokio::test]
 async fn the_tutorial_registers_too() {
     let app = App::start().await;
-    let answer = app.post("/users/register", json!({ "email": "ada@example.org", "password": PASSWORD })).await;
+    let answer =
+        app.post("/users/register", json!({ "email": "ada@example.org", "password": PASSWORD })).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     app.verify("ada@example.org").await;
     let id = answer.json()["id"].as_str().unwrap().to_owned();

@@ -27,7 +27,8 @@ async fn asvs_7_5_2_one_sees_and_ends_one_s_sessions() {
     assert_eq!((seen[0]["current"].as_bool(), seen[1]["current"].as_bool()), (Some(true), Some(false)));
     assert_eq!(seen[0]["address"], "127.0.0.1");
 
-    let end = |who, of: &Session| app.by(who, app.http().delete(format!("/api/v1/users/me/sessions/{}", sid(of))));
+    let end =
+        |who, of: &Session| app.by(who, app.http().delete(format!("/api/v1/users/me/sessions/{}", sid(of))));
     assert_eq!(said(&end(&eve, &one).await), (404, "session-not-found".into()), "others' do not exist");
     assert_eq!(end(&two, &one).await.status, 204);
     assert_eq!(end(&two, &one).await.status, 204, "it has ended");

@@ -47,7 +47,12 @@ async fn asvs_6_2_8_a_password_is_taken_to_the_byte() {
     assert_eq!(app.post("/api/v1/users", new).await.status, 201);
     app.verify("ada@example.org").await;
     assert_eq!(app.login("ada@example.org", password).await.status, 200);
-    for other in [password.trim(), &password.replace("  ", " "), &password.replace('\u{fc}', "u\u{308}"), &password.to_uppercase()] {
+    for other in [
+        password.trim(),
+        &password.replace("  ", " "),
+        &password.replace('\u{fc}', "u\u{308}"),
+        &password.to_uppercase(),
+    ] {
         assert_eq!(app.login("ada@example.org", other).await.status, 401, "{other}");
     }
     app.stop().await;
