@@ -34,6 +34,10 @@ pub struct RetrySafe;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepHost;
 
+/// A mark on a request: where the client of the edge in this process is. Nobody who sends bytes can make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
 /// A mark on a request: whoever made it tries it again himself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Once;

@@ -19,7 +19,7 @@ use partie_contract::{
     Verb, grpc, wire,
 };
 use partie_identity::Verifier;
-use partie_mesh::{InFlight, Limit, Limited, Peer, Serve};
+use partie_mesh::{ClientAddress, InFlight, Limit, Limited, Peer, Serve};
 use partie_messaging::Worker;
 use partie_runtime::{Activity, Ids, Stop};
 use partie_store::{Replay, Store};
@@ -154,6 +154,11 @@ impl Server {
         let operation = endpoint.operation;
         // Who asks, and may they? Services verify tokens themselves, whoever forwarded them.
         let call = identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call).await?;
+        // The edge of this process, and nobody who sends bytes, can say so this way.
+        let call = match head.extensions.get::<ClientAddress>() {
+            Some(ClientAddress(address)) => call.with_client_address(*address),
+            None => call,
+        };
         authorise::authorise(operation, call.caller())?;
         // Complaints about the form come before the body is read.
         check_content(operation, &head.headers)?;

@@ -8,7 +8,7 @@ use partie_contract::{
     Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
 };
 use partie_identity::{API_KEY_PREFIX, credential};
-use partie_mesh::{KeepHost, Peer, Target};
+use partie_mesh::{ClientAddress, KeepHost, Peer, Target};
 
 use super::Edge;
 use crate::answer::{document, options};
@@ -116,6 +116,7 @@ impl Edge {
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
         if let Some(address) = client {
             headers::client(request.headers_mut(), address);
+            request.extensions_mut().insert(ClientAddress(address));
         }
         if let Some(who) = who.as_deref().filter(|_| route.compat) {
             headers::authorize(request.headers_mut(), who);

@@ -27,13 +27,14 @@ pub(crate) async fn identify(
         Peer::InProcess(service) | Peer::Service { name: service, .. } => {
             call = call.with_peer(Arc::clone(service));
         }
-        Peer::Network(_) => {
+        Peer::Network(address) => {
+            call = call.with_client_address(address.ip().to_canonical());
             if let Some(token) = headers.get(&wire::SERVICE_TOKEN).and_then(|token| token.to_str().ok()) {
                 let identity = verifier.authenticate(token).await?;
                 let service = identity.subject.strip_prefix("service:");
                 match service.filter(|_| identity.roles.iter().any(|role| role == "service")) {
                     Some(GATEWAY) => call = from_outside(call, headers),
-                    Some(service) => call = call.with_peer(service.into()),
+                    Some(service) => call = call.without_client_address().with_peer(service.into()),
                     None => return Err(Platform::new(FaultKind::Forbidden)),
                 }
             }
@@ -44,9 +45,9 @@ pub(crate) async fn identify(
 
 /// What the gateway alone may say of who called it.
 fn from_outside(call: Call, headers: &HeaderMap) -> Call {
-    match headers.get(&wire::CLIENT_ADDRESS).and_then(|address| address.to_str().ok()) {
+    match headers.get(&wire::CLIENT_ADDRESS).and_then(|address| address.to_str().ok()?.parse().ok()) {
         Some(address) => call.with_client_address(address),
-        None => call,
+        None => call.without_client_address(),
     }
 }
 

@@ -29,8 +29,8 @@ impl Entry {
         self
     }
 
-    pub(crate) fn from(mut self, address: Option<&str>) -> Self {
-        self.address = address.map(str::to_owned);
+    pub(crate) fn from(mut self, address: Option<impl Display>) -> Self {
+        self.address = address.map(|address| address.to_string());
         self
     }
 

@@ -72,8 +72,8 @@ impl UserDesk {
     pub(crate) fn call(&self, headers: &HeaderMap) -> Call {
         let call = Call::new(Deadline::after(OAUTH), self.ids.trace());
         let way = headers.get("x-forwarded-for").and_then(|way| way.to_str().ok());
-        match way.and_then(|way| way.rsplit(',').next()) {
-            Some(address) => call.with_client_address(address.trim()),
+        match way.and_then(|way| way.rsplit(',').next()?.trim().parse().ok()) {
+            Some(address) => call.with_client_address(address),
             None => call,
         }
     }

@@ -118,7 +118,7 @@ async fn asvs_7_4_2_a_deleted_account_is_closed_at_once_and_forgotten_later() {
         "SELECT COUNT(*) FROM users WHERE email IS NOT NULL OR name IS NOT NULL OR password IS NOT NULL OR username IS NOT NULL",
         "SELECT COUNT(*) FROM sessions",
         "SELECT COUNT(*) FROM one_time_tokens",
-        "SELECT COUNT(*) FROM partie_outbox WHERE data LIKE '%ada@%'",
+        "SELECT COUNT(*) FROM partie_outbox WHERE body LIKE '%ada@%'",
     ] {
         assert_eq!(app.count(sql).await, 0, "{sql}");
     }

@@ -62,7 +62,12 @@ impl App {
         let (clock, stepper) = Clock::stepped(START.parse().unwrap());
         let environment = Environment { clock, ..Environment::default() };
         let running = Box::pin(system.launch(config, environment)).await.unwrap();
-        Self { running, stepper, data }
+        let app = Self { running, stepper, data };
+        // It has to learn its own keys, as every process of a system does.
+        while send(app.http().get("/health/ready")).await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+        app
     }
 
     pub(crate) async fn stop(self) {

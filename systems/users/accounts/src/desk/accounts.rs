@@ -200,8 +200,8 @@ impl UserDesk {
                 rows::users::insert(tx, &account)?;
                 mail::send_code(tx, &account, Kind::Verify, new.email.as_str(), &settings)?;
                 tx.publish(&UserRegistered { user_id: account.id, roles: account.roles.clone() })?;
-                let address = tx.call().and_then(Call::client_address).map(str::to_owned);
-                Entry::new("user.registered", account.id).from(address.as_deref()).in_commit(tx);
+                let address = tx.call().and_then(Call::client_address);
+                Entry::new("user.registered", account.id).from(address).in_commit(tx);
                 Ok(if is_safe { Registration::Accepted } else { Registration::Created(account.view()) })
             })
             .await

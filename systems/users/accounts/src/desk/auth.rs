@@ -29,7 +29,7 @@ impl Auth for UserDesk {
         if let Some(wrong) = plain("/device", login.device.as_deref()) {
             return Err(Platform::invalid(vec![wrong]).into());
         }
-        let address = cx.client_address().map(str::to_owned);
+        let address = cx.client_address().map(|address| address.to_string());
         let email = key(&login.email);
         let pair = Pair::new(&email, address.as_deref());
 
