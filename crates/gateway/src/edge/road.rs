@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
-use partie_contract::{Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire};
+use partie_contract::{
+    Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
+};
 use partie_identity::{API_KEY_PREFIX, credential};
 use partie_mesh::{ClientAddress, KeepHost, Peer, Target};
 
