@@ -147,7 +147,7 @@ impl System {
             lane: Arc::default(),
         };
         let trust = launch.trust(&place.part)?;
-        let pass = Pass::new(&place, &launch, Arc::clone(&trust.verifier))?;
+        let pass = Pass::new(&place, &launch, &trust.verifier)?;
         let mut parts = Assembly::new(Arc::clone(&trust.verifier), Arc::clone(&launch.ready));
         let judging = trust.readiness();
         trust.keep_fresh(&parts.stages.work);

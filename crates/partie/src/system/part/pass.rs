@@ -45,7 +45,7 @@ impl Pass {
     pub(super) fn new(
         place: &Place,
         launch: &Launch<'_>,
-        verifier: Arc<Verifier>,
+        verifier: &Arc<Verifier>,
     ) -> Result<Self, StartError> {
         let refused =
             |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
@@ -97,7 +97,7 @@ impl Pass {
             let client = RegistryWireClient::over(launch.mesh.channel(origin.clone(), REGISTRY));
             let url = format!("http://{address}");
             let pass = Caller::Verified(join);
-            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(&verifier), pass)
+            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(verifier), pass)
         });
         if let Some(registry) = &registry {
             launch.mesh.discover(Arc::new(registry.clone()));
