@@ -228,6 +228,21 @@ impl<S: Send + Sync + 'static> Serving<S> {
         self
     }
 
+    /// Serves a contract on something made of the state: `.serve_as(Counter::routes(), |desk| Counter(desk.clone()))`.
+    ///
+    /// For a state of another crate, which Rust lets only that crate or the contract's implement the contract for: a
+    /// service that several systems have, and a contract that one of them adds.
+    #[must_use]
+    pub fn serve_as<T: Send + Sync + 'static>(
+        mut self,
+        routes: Routes<T>,
+        view: impl FnOnce(&Arc<S>) -> T + 'static,
+    ) -> Self {
+        self.declared.contracts.push(routes.contract());
+        self.mounts.push(Box::new(move |state| Endpoint::all(routes, &Arc::new(view(state)))));
+        self
+    }
+
     /// Mounts plain axum routes beside the contracts. Only the service's own listener serves them; the gateway takes
     /// its routes from contracts.
     #[must_use]
