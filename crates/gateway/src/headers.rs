@@ -5,6 +5,7 @@ use partie_contract::{Identity, wire};
 use partie_mesh::strip_hop_by_hop;
 
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Fields by which programs behind a proxy are told who calls, from where, or what was really asked for.
 const CLAIMS: [&str; 17] = [
@@ -43,6 +44,16 @@ pub(crate) fn outbound(headers: &mut HeaderMap, who: Option<&Identity>, request_
     if let Some(user) = who.and_then(|who| HeaderValue::from_bytes(who.subject.as_bytes()).ok()) {
         headers.insert(X_USER_ID, user);
     }
+    // Services know one place to look for who calls.
+    if let Some(who) = who.filter(|who| shows_key(headers, who)) {
+        headers.remove(X_API_KEY);
+        authorize(headers, who);
+    }
+}
+
+/// Whether the caller is known by the key in a header of its own.
+fn shows_key(headers: &HeaderMap, who: &Identity) -> bool {
+    headers.get(X_API_KEY).is_some_and(|key| key.as_bytes() == who.token.as_bytes())
 }
 
 /// Whether a field says something only the gateway may say. A name with an underscore is one too: programs that turn

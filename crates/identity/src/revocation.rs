@@ -191,9 +191,10 @@ impl Revocations {
             return Err(Platform::new(FaultKind::UpstreamUnavailable)
                 .with_detail("it is not known yet which tokens were revoked"));
         }
-        // A token that was issued later was given out by somebody who knew better than we do.
+        // A token that was issued later was given out by somebody who knew better than we do. Within one second nobody can
+        // tell.
         let heard_at = self.0.heard_at.load(Ordering::Acquire);
-        if identity.issued.saturating_mul(1000) < heard_at && self.silent_at(now).is_some() {
+        if identity.issued.saturating_mul(1000) <= heard_at && self.silent_at(now).is_some() {
             return Err(unauthenticated("it is not known whether the token was revoked meanwhile: renew it"));
         }
         Ok(())

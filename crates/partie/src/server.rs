@@ -153,7 +153,7 @@ impl Server {
     ) -> Result<Response, Platform> {
         let operation = endpoint.operation;
         // Who asks, and may they? Services verify tokens themselves, whoever forwarded them.
-        let call = identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call)?;
+        let call = identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call).await?;
         authorise::authorise(operation, call.caller())?;
         // Complaints about the form come before the body is read.
         check_content(operation, &head.headers)?;

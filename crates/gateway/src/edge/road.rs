@@ -95,7 +95,7 @@ impl Edge {
         )?;
 
         // Who calls. Only a verified token says so.
-        let who = identity::identify(route, request.headers(), &self.verifier)?;
+        let who = identity::identify(route, request.headers(), &self.verifier).await?;
         let who = who.or_else(|| identity::demo(route, &entry.method, &peer, self.demo.as_ref()));
         identity::authorise(route.operation.access, who.as_deref())?;
         self.count_user(rates, who.as_deref(), entry)?;

@@ -10,7 +10,7 @@ use partie_mesh::Peer;
 use super::GATEWAY;
 
 /// Adds the verified caller, and the service that forwarded the call if one did.
-pub(crate) fn identify(
+pub(crate) async fn identify(
     verifier: &Verifier,
     peer: &Peer,
     headers: &HeaderMap,
@@ -18,7 +18,7 @@ pub(crate) fn identify(
     mut call: Call,
 ) -> Result<Call, Platform> {
     if let Some(token) = bearer(headers, lenient)? {
-        call = call.with_caller(Caller::Verified(verifier.verify(token)?));
+        call = call.with_caller(Caller::Verified(verifier.authenticate(token).await?));
     }
     match peer {
         Peer::InProcess(service) | Peer::Service { name: service, .. } if **service == *GATEWAY => {}
@@ -27,7 +27,7 @@ pub(crate) fn identify(
         }
         Peer::Network(_) => {
             if let Some(token) = headers.get(&wire::SERVICE_TOKEN).and_then(|token| token.to_str().ok()) {
-                let identity = verifier.verify(token)?;
+                let identity = verifier.authenticate(token).await?;
                 let service = identity.subject.strip_prefix("service:");
                 match service.filter(|_| identity.roles.iter().any(|role| role == "service")) {
                     Some(GATEWAY) => {}
