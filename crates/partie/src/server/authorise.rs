@@ -22,22 +22,30 @@ pub(crate) fn identify(
     }
     match peer {
         Peer::InProcess(service) | Peer::Service { name: service, .. } if **service == *GATEWAY => {}
-        Peer::InProcess(service) | Peer::Service { name: service, .. } => {
-            call = call.with_peer(Arc::clone(service));
-        }
-        Peer::Network(_) => {
-            if let Some(token) = headers.get(&wire::SERVICE_TOKEN).and_then(|token| token.to_str().ok()) {
-                let identity = verifier.verify(token)?;
-                let service = identity.subject.strip_prefix("service:");
-                match service.filter(|_| identity.roles.iter().any(|role| role == "service")) {
-                    Some(GATEWAY) => {}
-                    Some(service) => call = call.with_peer(service.into()),
-                    None => return Err(Platform::new(FaultKind::Forbidden)),
-                }
+        Peer::InProcess(service) => call = call.with_peer(Arc::clone(service)),
+        Peer::Service { name, .. } => {
+            // Somebody else's token is no good in its hands.
+            if service_of(verifier, headers)?.is_some_and(|service| service != *name) {
+                return Err(Platform::new(FaultKind::Forbidden));
             }
+            call = call.with_peer(Arc::clone(name));
         }
+        Peer::Network(_) => match service_of(verifier, headers)? {
+            Some(service) if *service != *GATEWAY => call = call.with_peer(service),
+            _ => {}
+        },
     }
     Ok(call)
+}
+
+/// The service whose token is shown, if one is.
+fn service_of(verifier: &Verifier, headers: &HeaderMap) -> Result<Option<Arc<str>>, Platform> {
+    let token = headers.get(&wire::SERVICE_TOKEN).and_then(|token| token.to_str().ok());
+    let Some(token) = token else { return Ok(None) };
+    let identity = verifier.verify(token)?;
+    let service = identity.subject.strip_prefix("service:");
+    let service = service.filter(|_| identity.roles.iter().any(|role| role == "service"));
+    service.map(|service| Some(service.into())).ok_or_else(|| Platform::new(FaultKind::Forbidden))
 }
 
 /// Lets the caller through or says why not.
