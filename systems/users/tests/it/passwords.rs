@@ -30,7 +30,7 @@ async fn a_forgotten_password_is_set_anew_and_all_sessions_end() {
     assert_eq!(app.login("ada@example.org", PASSWORD).await.status, 401);
     assert_eq!(app.login("ada@example.org", OTHER).await.status, 200);
     // And the owner hears of it.
-    let mail = users_accounts::last_mail(app.data(), "ada@example.org").unwrap().unwrap();
+    let mail = notifications::last_mail(app.data(), "ada@example.org").unwrap().unwrap();
     assert!(mail.contains("Your password was changed"), "{mail}");
     app.stop().await;
 }
