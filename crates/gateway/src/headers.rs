@@ -70,12 +70,7 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, value.parse().unwrap());
         }
-        let who = Identity {
-            subject: "customer-1".to_owned(),
-            roles: Vec::new(),
-            token: "a.b.c".to_owned(),
-            expires: 0,
-        };
+        let who = Identity::new("customer-1", "a.b.c", 0);
         outbound(&mut headers, Some(&who), &HeaderValue::from_static("r-1"));
         let mut left: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         left.sort_unstable();

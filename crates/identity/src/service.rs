@@ -7,7 +7,8 @@ use std::time::Duration;
 use partie_contract::{Caller, Identity};
 use partie_runtime::trust_now;
 
-use crate::signer::{Grant, IssueError, Signer};
+use crate::grant::{Grant, IssueError};
+use crate::signer::Signer;
 
 /// How long such a token is good for.
 const LIFETIME: Duration = Duration::from_secs(600);

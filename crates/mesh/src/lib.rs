@@ -29,7 +29,8 @@
 //! Layout: `serve` is what can be called; `discovery` finds instances; `mesh` knows services by name; `stack` is the road of every call, as a list
 //! of steps; `transport` is its last step, in this process or over HTTP/1.1; `listener` is the other end of the wire;
 //! `dispatch` runs a request where it arrived; `limited` bounds how long work may take; `path` and `local` say which
-//! addresses and which senders an edge takes; `service` is the mesh in somebody else's program.
+//! addresses and which senders an edge takes; `tls` is who shows which certificate to whom, `upgrade` how a connection becomes
+//! a WebSocket; `service` is the mesh in somebody else's program.
 //!
 //! A caller's code does not change with where a service runs: both transports carry the same bytes, and a table of
 //! calls answered over both is a test.
@@ -52,9 +53,12 @@ mod resilience;
 mod serve;
 mod service;
 mod stack;
+mod stream;
 mod target;
 mod ticks;
+mod tls;
 mod transport;
+mod upgrade;
 
 pub use handles::{Detached, Handles};
 pub use hop::strip_hop_by_hop;
@@ -69,5 +73,6 @@ pub use request_id::request_id;
 pub use resilience::{BreakerConfig, BudgetConfig, MeshConfig, Overrides, Policy, ServicePolicy};
 pub use serve::{Peer, Serve};
 pub use service::MeshService;
-pub use stack::RetrySafe;
+pub use stack::{KeepHost, RetrySafe};
 pub use target::{Known, Target};
+pub use tls::{ClientTls, Credentials, Pem, ServerTls, TlsError, TlsFiles, TlsPair, Trust};

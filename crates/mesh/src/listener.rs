@@ -11,6 +11,7 @@ mod request;
 mod seats;
 mod socket;
 mod streams;
+mod tunnel;
 mod worker;
 
 use std::fmt;
@@ -29,6 +30,7 @@ use self::seats::Seats;
 use self::worker::Worker;
 use crate::handles::Handles;
 use crate::serve::Serve;
+use crate::tls::ServerTls;
 
 pub use self::bind::BindError;
 pub use self::limits::Limits;
@@ -40,6 +42,7 @@ pub struct Listener {
     limits: Arc<Limits>,
     on_this_runtime: bool,
     handles: Handles,
+    tls: Option<ServerTls>,
 }
 
 /// A listener ended before it was told to.
@@ -81,7 +84,14 @@ impl Listener {
             .first()
             .map_or(Ok(address), std::net::TcpListener::local_addr)
             .map_err(|source| BindError::Io { address, source })?;
-        Ok(Self { sockets, address, limits: Arc::new(limits), on_this_runtime: workers == 0, handles })
+        Ok(Self {
+            sockets,
+            address,
+            limits: Arc::new(limits),
+            on_this_runtime: workers == 0,
+            handles,
+            tls: None,
+        })
     }
 
     /// Serves a socket that somebody else has bound, and that may outlive this process: workers share it.
@@ -101,7 +111,21 @@ impl Listener {
         let copies = (1..workers.max(1)).map(|_| socket.try_clone());
         let mut sockets = copies.collect::<io::Result<Vec<_>>>().map_err(failed)?;
         sockets.push(socket);
-        Ok(Self { sockets, address, limits: Arc::new(limits), on_this_runtime: workers == 0, handles })
+        Ok(Self {
+            sockets,
+            address,
+            limits: Arc::new(limits),
+            on_this_runtime: workers == 0,
+            handles,
+            tls: None,
+        })
+    }
+
+    /// Speaks TLS, and nothing else.
+    #[must_use]
+    pub fn with_tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// A handle to its first socket, for a process that is to take it over.
@@ -143,6 +167,7 @@ impl Listener {
                 pressure: Arc::new(Pressure::new(&self.limits, &crowd)),
                 drain: drain.clone(),
                 handles: self.handles.clone(),
+                tls: self.tls.clone(),
             };
             let (ended, end) = oneshot::channel();
             let work = async move {
@@ -164,10 +189,20 @@ impl Listener {
         }
         tracing::debug!(%address, workers = ends.len(), "listening");
 
+        // Certificates may change as long as somebody may connect.
+        let tls = self.tls;
+        let follow = async {
+            match &tls {
+                Some(tls) => tls.follow().await,
+                None => std::future::pending().await,
+            }
+        };
+
         // A worker that ends by itself ends the listener: half a listener would look alive and lose requests.
         tokio::select! {
             () = stop.stopped() => {}
             _ = ends.next() => return Err(RunError::Died { address }),
+            () = follow => {}
         }
         let all_ended = async {
             let mut died = false;

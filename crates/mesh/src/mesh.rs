@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use arc_swap::ArcSwapOption;
 use partie_contract::{
     BoxFuture, Call, Channel, Deadline, Operation, Platform, Request, Response, Transport,
 };
@@ -17,6 +18,7 @@ use crate::serve::{Peer, Serve};
 use crate::service::MeshService;
 use crate::stack::{self, Once};
 use crate::target::{Target, Way};
+use crate::tls::{ClientTls, Credentials};
 
 /// The one client stack of a program. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +29,7 @@ struct Shared {
     handles: Handles,
     /// Any number: by it this process chooses among the instances of large fleets.
     process: u64,
+    credentials: Arc<ArcSwapOption<Credentials>>,
     known: RwLock<Known>,
 }
 
@@ -43,7 +46,8 @@ impl Mesh {
     /// A mesh that knows no service yet.
     pub fn new(config: MeshConfig, handles: Handles) -> Self {
         let process = handles.ids.below(u64::MAX);
-        Self(Arc::new(Shared { config: Arc::new(config), handles, process, known: RwLock::default() }))
+        let (config, known, credentials) = (Arc::new(config), RwLock::default(), Arc::default());
+        Self(Arc::new(Shared { config, handles, process, credentials, known }))
     }
 
     /// Calls to the service stay in this process from now on.
@@ -60,7 +64,21 @@ impl Mesh {
     pub fn connect_all(&self, service: &str, addresses: &[SocketAddr]) {
         let instances: Vec<Instance> =
             addresses.iter().map(|address| Instance::new(address.to_string(), *address)).collect();
-        self.target(service).lead_to(&instances);
+        self.target(service).lead_to(&instances, None);
+    }
+
+    /// Calls to the service go to one or the other of those addresses from now on, through TLS.
+    pub fn connect_tls(&self, service: &str, addresses: &[SocketAddr], tls: ClientTls) {
+        let instances: Vec<Instance> =
+            addresses.iter().map(|address| Instance::new(address.to_string(), *address)).collect();
+        self.target(service).lead_to(&instances, Some(tls));
+    }
+
+    /// Connections to instances are secured from now on: each shows these credentials, and expects the instance to be of the
+    /// service that is called. Say so before services are connected or found; those of [`connect_tls`](Self::connect_tls)
+    /// are not concerned.
+    pub fn secure(&self, credentials: Credentials) {
+        self.0.credentials.store(Some(Arc::new(credentials)));
     }
 
     /// Services that are neither attached nor connected are found in that registry from now on, each when it is first
@@ -86,7 +104,7 @@ impl Mesh {
 
     /// The service by that name, whether anybody knows a way there or not.
     pub fn target(&self, service: &str) -> Target {
-        let Shared { config, handles, process, known } = &*self.0;
+        let Shared { config, handles, process, credentials, known } = &*self.0;
         if let Some(target) = known.read().unwrap_or_else(PoisonError::into_inner).targets.get(service) {
             return target.clone();
         }
@@ -95,7 +113,8 @@ impl Mesh {
         let name: Arc<str> = service.into();
         let entry = targets.entry(Arc::clone(&name));
         let target = entry.or_insert_with(|| {
-            let target = Target::new(name, Arc::clone(config), *process, handles.clone());
+            let (config, credentials) = (Arc::clone(config), Arc::clone(credentials));
+            let target = Target::new(name, config, *process, handles.clone(), credentials);
             if let Some((registry, runtime)) = registry {
                 self.0.follow(&target, registry, runtime);
             }
@@ -116,6 +135,12 @@ impl Mesh {
         if known.targets.get(service).is_some_and(|target| !target.is_known()) {
             known.targets.remove(service);
         }
+    }
+
+    /// Forgets a service and the way there: whoever asks for it next gets another one, which nobody has said anything about.
+    /// What holds on to it goes on as it is.
+    pub fn forget(&self, service: &str) {
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner).targets.remove(service);
     }
 
     /// Sends a request on to a service, as the gateway does.

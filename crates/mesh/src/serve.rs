@@ -10,6 +10,13 @@ use partie_contract::{BoxFuture, Request, Response};
 pub enum Peer {
     /// A connection from that address. Whatever it claims has to be proven by a token.
     Network(SocketAddr),
+    /// A service of the same system in another process, proven by its certificate.
+    Service {
+        /// The service.
+        name: Arc<str>,
+        /// Where it connected from.
+        address: SocketAddr,
+    },
     /// A service in this process.
     InProcess(Arc<str>),
 }

@@ -12,12 +12,12 @@ mod trace;
 use http::{Method, header};
 use partie_contract::{Deadline, Operation, Platform, Request, Response, wire};
 
-use crate::hop::strip_hop_by_hop;
 use crate::origin::Origin;
 use crate::serve::Peer;
 use crate::target::{TargetState, Way};
 use crate::ticks::Ticks;
 use crate::transport;
+use crate::upgrade;
 
 pub(crate) use self::attempts::Answer;
 pub(crate) use self::body::SMALL;
@@ -28,6 +28,11 @@ pub(crate) use self::deadline::late;
 /// A mark on a request: making it twice is the same as making it once, although neither its method nor a key says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetrySafe;
+
+/// A mark on a request: its `Host` goes on as it is, instead of the instance's own address. For instances that are programs
+/// with many names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepHost;
 
 /// A mark on a request: whoever made it tries it again himself.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +54,8 @@ pub(crate) async fn call(
     deadline::check(deadline, &target.service, now)?;
 
     // What belongs to the connection the request came over ends here, and likewise for the answer below.
-    strip_hop_by_hop(request.headers_mut());
+    upgrade::strip_request(&mut request);
+    let upgrades = upgrade::is_asked(&request);
 
     // The call is a span of its own: the service's span becomes its child.
     let chance = trace::next_span(request.headers_mut(), &target.handles.ids);
@@ -87,7 +93,7 @@ pub(crate) async fn call(
             (answer, Some(under_way))
         }
     };
-    strip_hop_by_hop(answer.headers_mut());
+    upgrade::strip_answer(&mut answer, upgrades)?;
 
     // The deadline covers the body too, and until its end the call counts for the bulkhead and at the instance; an event
     // stream is free of all that after its head.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use partie_contract::{Deadline, FaultKind, Operation, Platform, Request, Response};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -18,6 +18,7 @@ use crate::resilience::{Budget, MeshConfig, Throttle};
 use crate::serve::{Peer, Serve};
 use crate::stack::{self, Bulkhead, Circuit};
 use crate::ticks::Ticks;
+use crate::tls::{ClientTls, Credentials, Secure};
 use crate::transport::Remote;
 
 /// One service as its callers see it: a name, bounds, and ways there that may change. Cheap to clone.
@@ -35,6 +36,9 @@ pub(crate) struct TargetState {
     /// Ranks instances for this process.
     process: u64,
     way: ArcSwap<Way>,
+    /// What connections to instances show and expect: of the target alone, or else as a service of the system.
+    upstream: ArcSwapOption<ClientTls>,
+    credentials: Arc<ArcSwapOption<Credentials>>,
     /// Takes over every new list of a registry.
     follower: Mutex<Option<AbortHandle>>,
     /// Whether a registry has said anything about the service.
@@ -71,7 +75,13 @@ pub(crate) enum Way {
 // === impl Target ===
 
 impl Target {
-    pub(crate) fn new(service: Arc<str>, config: Arc<MeshConfig>, process: u64, handles: Handles) -> Self {
+    pub(crate) fn new(
+        service: Arc<str>,
+        config: Arc<MeshConfig>,
+        process: u64,
+        handles: Handles,
+        credentials: Arc<ArcSwapOption<Credentials>>,
+    ) -> Self {
         Self(Arc::new(TargetState {
             bulkhead: Bulkhead::new(Arc::clone(&service), config.in_flight(&service)),
             budget: Budget::new(config.budget),
@@ -82,6 +92,8 @@ impl Target {
             handles,
             process,
             way: ArcSwap::default(),
+            upstream: ArcSwapOption::empty(),
+            credentials,
             follower: Mutex::default(),
             told: AtomicBool::new(false),
             news: Notify::new(),
@@ -154,10 +166,20 @@ impl Target {
         self.0.turn(way);
     }
 
-    /// Leads to those instances from now on.
-    pub(crate) fn lead_to(&self, instances: &[Instance]) {
-        self.lead(Way::Nowhere);
-        self.0.turn(self.0.to(instances));
+    /// Leads to those instances from now on. Calls meanwhile go to those of before.
+    pub(crate) fn lead_to(&self, instances: &[Instance], tls: Option<ClientTls>) {
+        let mut follower = self.0.follower();
+        if let Some(follower) = follower.take() {
+            follower.abort();
+        }
+        // What is expected of an instance is the connection's affair, so nobody who was there before stays as known as it is.
+        let anew = tls.is_some() || self.0.upstream.load().is_some();
+        self.0.upstream.store(tls.map(Arc::new));
+        self.0.turn(if anew {
+            self.0.after(&EndpointSet::default(), instances)
+        } else {
+            self.0.to(instances)
+        });
     }
 
     /// Leads to the instances a registry knows, as they come and go. Call it inside a tokio runtime.
@@ -224,7 +246,19 @@ impl TargetState {
             Way::There(endpoints) => endpoints,
             Way::Nowhere | Way::Here(_) => &empty,
         };
-        let remote = |address: SocketAddr| Remote::new(address, self.config.connect, self.config.idle);
+        self.after(before, instances)
+    }
+
+    fn after(&self, before: &EndpointSet, instances: &[Instance]) -> Way {
+        let secure = match self.upstream.load_full() {
+            Some(tls) => Some(Secure::Upstream((*tls).clone())),
+            None => {
+                let credentials = self.credentials.load_full();
+                credentials.map(|ours| Secure::service((*ours).clone(), &self.service))
+            }
+        };
+        let (connect, idle) = (self.config.connect, self.config.idle);
+        let remote = |address: SocketAddr| Remote::new(address, connect, idle, secure.as_ref());
         Way::There(before.next(instances, &self.config, self.process, Ticks::now(), remote))
     }
 

@@ -54,7 +54,8 @@ pub struct Config {
     /// lost. How long opening waits for one that is not there yet.
     #[serde(with = "duration")]
     pub outage_patience: Duration,
-    /// How long a lease outlives the process that holds it, on PostgreSQL.
+    /// How long a lease outlives the process that holds it, on PostgreSQL. Until another one has it nothing leaves the
+    /// outbox, so it is shorter than what messaging's relay takes for a backlog.
     #[serde(with = "duration")]
     pub lease_time: Duration,
     /// Runs every closure twice, the first time for nothing, and reports those that do something else the second
@@ -111,7 +112,7 @@ impl Default for Config {
             statement_timeout: Duration::from_secs(10),
             rerun_limit: Duration::from_secs(10),
             outage_patience: Duration::from_secs(5),
-            lease_time: Duration::from_secs(10),
+            lease_time: Duration::from_secs(4),
             run_twice: false,
         }
     }

@@ -9,6 +9,7 @@ mod server;
 mod session;
 mod sql;
 mod tls;
+mod turns;
 mod values;
 mod wait;
 mod worker;

@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn set(numbers: impl IntoIterator<Item = u16>, before: &EndpointSet, config: &MeshConfig) -> EndpointSet {
-        let remote = |address| Remote::new(address, SECOND, SECOND);
+        let remote = |address| Remote::new(address, SECOND, SECOND, None);
         before.next(&instances(numbers), config, 7, at(0), remote)
     }
 

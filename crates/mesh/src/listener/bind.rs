@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::tls::TlsError;
+
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +19,9 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
     },
+    /// What it is to show cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Anything else: no such address on this machine, or a port that needs more rights.
     #[error("cannot listen on {address}: {source}")]
     Io {

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use partie_contract::{grpc, wire};
+use partie_contract::{FaultKind, Platform, grpc, wire};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
@@ -22,24 +24,30 @@ use super::drain::{Drain, Watch};
 use super::exchange::Exchange;
 use super::limits::Limits;
 use super::pressure::Pressure;
-use super::request;
+use super::request::{self, raw_answer};
 use super::seats::Seat;
 use super::socket::{Phase, Socket};
 use super::streams::{self, Streams};
 use crate::dispatch::{About, dispatch};
 use crate::handles::Handles;
-use crate::hop::strip_hop_by_hop;
 use crate::in_flight::InFlight;
 use crate::limited::Limit;
 use crate::request_id::request_id;
 use crate::serve::{Peer, Serve};
 use crate::stack::is_event_stream;
+use crate::stream::Stream;
+use crate::tls::ServerTls;
+use crate::upgrade;
 
+/// The first byte of a handshake (RFC 8446 section 5.1). No request begins with it.
+const HANDSHAKE: u8 = 0x16;
 /// In a drain: how long a connection that is new may take to say something.
 const GRACE: Duration = Duration::from_millis(500);
 
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
+    /// Who that is, as far as it is proven.
+    pub(super) from: Peer,
     /// Given back when the connection is dropped.
     pub(super) _seat: Seat,
     pub(super) serve: Arc<dyn Serve>,
@@ -47,13 +55,27 @@ pub(super) struct Connection {
     pub(super) pressure: Arc<Pressure>,
     pub(super) drain: Drain,
     pub(super) handles: Handles,
+    pub(super) tls: Option<ServerTls>,
 }
 
 // === impl Connection ===
 
 impl Connection {
-    pub(super) async fn run(self, stream: TcpStream) {
+    pub(super) async fn run(mut self, stream: TcpStream) {
         let peer = self.peer;
+        let stream = match self.tls.take() {
+            None => Stream::Plain(stream),
+            // Boxed: it is large, and soon over.
+            Some(tls) => match Box::pin(self.shake_hands(&tls, stream)).await {
+                Ok((stream, service)) => {
+                    if let Some(name) = service {
+                        self.from = Peer::Service { name, address: peer };
+                    }
+                    stream
+                }
+                Err(error) => return tracing::debug!(%peer, %error, "a handshake failed"),
+            },
+        };
         let phase = Phase::default();
         let socket = Socket::new(stream, phase.clone(), &self.limits, self.handles.ids.clone());
         let mut watch = self.drain.watch();
@@ -72,7 +94,7 @@ impl Connection {
             let (this, exchange) = (Arc::clone(&this), Exchange::Http1(phase.clone()));
             async move { Ok::<_, Infallible>(this.answer(request, exchange).await) }
         });
-        let mut connection = builder.serve_connection(TokioIo::new(socket), service);
+        let mut connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
         let (mut told, mut patience) = (false, None::<Pin<Box<Sleep>>>);
         let ended = poll_fn(|cx| {
             if watch.is_cut(cx) {
@@ -89,12 +111,62 @@ impl Connection {
             Pin::new(&mut connection).poll(cx).map(Some)
         });
         let ended = ended.await;
-        if phase.is_streams() && ended.is_some() {
-            let io = connection.into_parts().io;
+        let left = connection.into_parts().map(|left| left.io);
+        if let (true, true, Some(io)) = (phase.is_streams(), ended.is_some(), left) {
             // Boxed, so that the others need no room for it.
             return Box::pin(this.run_streams(io, phase, watch)).await;
         }
-        if let Some(Err(error)) = ended {
+        match (ended, phase.turned()) {
+            (Some(Err(error)), _) => tracing::debug!(%peer, %error, "a connection ended early"),
+            (Some(Ok(())), Some(turn)) => Box::pin(this.run_turned(turn, &phase)).await,
+            _ => {}
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        tls: &ServerTls,
+        stream: TcpStream,
+    ) -> std::io::Result<(Stream, Option<Arc<str>>)> {
+        let shake = async {
+            let mut first = [0];
+            if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
+                let fault = Platform::new(FaultKind::MalformedRequest).with_detail("this port speaks TLS");
+                let told = stream.try_write(&raw_answer(fault, &self.handles.ids));
+                return Err(std::io::Error::other(format!(
+                    "it does not speak TLS, and was told so: {told:?}"
+                )));
+            }
+            tls.accept(stream).await
+        };
+        let (closing, cut) = (self.drain.closing(), self.drain.cut());
+        tokio::select! {
+            shaken = tokio::time::timeout(self.limits.handshake, shake) => shaken?,
+            () = cut => Err(std::io::ErrorKind::ConnectionAborted.into()),
+            () = async {
+                closing.await;
+                tokio::time::sleep(GRACE).await;
+            } => Err(std::io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
+    /// The parser has given up its connection: to a tunnel, or because a request asked for something else and got none.
+    async fn run_turned(self: Arc<Self>, turn: OnUpgrade, phase: &Phase) {
+        let peer = self.peer;
+        let ended = match phase.tunnel() {
+            Some((tunnel, to)) => tunnel.run(turn, to, &self.limits, &self.drain).await,
+            None => match turn.await {
+                Ok(turned) => {
+                    let mut io = TokioIo::new(turned);
+                    tokio::select! {
+                        ended = io.shutdown() => ended,
+                        () = self.drain.cut() => Ok(()),
+                    }
+                }
+                Err(error) => Err(std::io::Error::other(error)),
+            },
+        };
+        if let Err(error) = ended {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
     }
@@ -125,19 +197,26 @@ impl Connection {
             Ok((place, mut request)) => {
                 request.headers_mut().insert(wire::REQUEST_ID, id);
                 let in_flight = InFlight::of(&mut request, &self.handles.activity);
-                let (serve, peer) = (Arc::clone(&self.serve), Peer::Network(self.peer));
+                let (serve, peer) = (Arc::clone(&self.serve), self.from.clone());
+                let upgrades = upgrade::is_asked(&request);
                 let limit = Limit::After(self.limits.answer);
                 let answer = dispatch(serve, peer, request, limit, &self.handles, &about).await;
-                let answer = answer.unwrap_or_else(|fault| about.problem(fault));
+                let mut answer = answer.unwrap_or_else(|fault| about.problem(fault));
+                if let Err(fault) = upgrade::strip_answer(&mut answer, upgrades) {
+                    answer = about.problem(fault);
+                }
                 place.answered(&answer);
                 (answer, Some(in_flight))
             }
         };
         let events = is_event_stream(&answer).then(|| (self.limits.heartbeat, self.drain.clone()));
+        let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switches {
+            exchange.becomes_tunnel(answer.extensions_mut().remove::<OnUpgrade>());
+        }
         let headers = answer.headers_mut();
-        strip_hop_by_hop(headers);
         // What was refused unread may be followed by anything. HTTP/2 says goodbye by itself.
-        if !exchange.is_http2() && (self.drain.is_lame() || in_flight.is_none()) {
+        if !exchange.is_http2() && !switches && (self.drain.is_lame() || in_flight.is_none()) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(id) = about.request_id {

@@ -1,5 +1,7 @@
 //! One request and its answer, as their connection sees them: the only one on HTTP/1.1, one of many on HTTP/2.
 
+use hyper::upgrade::OnUpgrade;
+
 use super::socket::Phase;
 use super::streams::Stream;
 
@@ -21,6 +23,13 @@ impl Exchange {
         match self {
             Self::Http1(phase) => Some(phase),
             Self::Http2(_) => None,
+        }
+    }
+
+    /// The answer makes the connection a tunnel, to that connection or to a handler that has it already.
+    pub(super) fn becomes_tunnel(&self, to: Option<OnUpgrade>) {
+        if let Self::Http1(phase) = self {
+            phase.become_tunnel(to);
         }
     }
 

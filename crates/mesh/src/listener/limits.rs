@@ -28,6 +28,9 @@ pub struct Limits {
     pub head: usize,
     /// Path and query, in bytes. More is a 414.
     pub uri: usize,
+    /// TLS: from the first byte to the end of the handshake. Then the connection is closed.
+    #[serde(with = "duration")]
+    pub handshake: Duration,
     /// How long a new connection may say nothing.
     #[serde(with = "duration")]
     pub first_byte: Duration,
@@ -60,6 +63,12 @@ pub struct Limits {
     /// How often an event stream without events says that it is alive.
     #[serde(with = "duration")]
     pub heartbeat: Duration,
+    /// How long nothing may go through a WebSocket, in either direction. Then it is closed.
+    #[serde(with = "duration")]
+    pub tunnel_idle: Duration,
+    /// After the lame duck: how long WebSockets may go on before they are closed.
+    #[serde(with = "duration")]
+    pub tunnel_drain: Duration,
     /// After the stop: how long new requests are still answered, on connections that then close.
     #[serde(with = "duration")]
     pub lame_duck: Duration,
@@ -79,6 +88,7 @@ impl Default for Limits {
             headers: 100,
             head: 64 << 10,
             uri: 8 << 10,
+            handshake: Duration::from_secs(10),
             first_byte: Duration::from_secs(10),
             header: Duration::from_secs(10),
             body: Duration::from_secs(30),
@@ -91,6 +101,8 @@ impl Default for Limits {
             resets: 250,
             ping: Duration::from_secs(20),
             heartbeat: Duration::from_secs(15),
+            tunnel_idle: Duration::from_secs(300),
+            tunnel_drain: Duration::from_secs(5),
             lame_duck: Duration::from_millis(250),
             drain: Duration::from_secs(30),
         }

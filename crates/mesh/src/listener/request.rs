@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 use super::limits::Limits;
 use super::socket::Phase;
 use crate::request_id::request_id;
+use crate::upgrade;
 
 /// What the parser lets through and the rules do not: addresses and `Host` (RFC 9112 section 3).
 pub(super) fn admit(
@@ -39,6 +40,10 @@ pub(super) fn admit(
     if target.as_str().len() > limits.uri {
         let detail = format!("at most {} bytes are accepted", limits.uri);
         return Err(Platform::new(FaultKind::UriTooLong).with_detail(detail));
+    }
+    let turn = upgrade::admit(&mut head, !body.is_end_stream())?;
+    if let (Some(turn), Some(phase)) = (turn, phase) {
+        phase.may_turn(turn);
     }
     // Absolute form means the same as origin form (section 3.2.2); from here on there is only the latter.
     head.uri = if absolute { Uri::from(target) } else { uri };

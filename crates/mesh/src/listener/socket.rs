@@ -2,20 +2,23 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use hyper::upgrade::OnUpgrade;
 use partie_contract::{FaultKind, Platform};
 use partie_runtime::Ids;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::limits::Limits;
 use super::request::raw_answer;
+use super::tunnel::Tunnel;
+use crate::stream::Stream;
 
 /// Where a connection is in the cycle of its requests. Shared by the socket, which sees bytes, and by the service,
 /// which sees requests.
@@ -31,6 +34,10 @@ struct State {
     unread: AtomicBool,
     /// Whether the client has worn out our patience with its streams.
     overrun: AtomicBool,
+    /// What the connection becomes, if the parser is asked to give it up.
+    turn: Mutex<Option<OnUpgrade>>,
+    /// Set when the connection becomes a tunnel, with where to if it is not a handler's.
+    tunnel: OnceLock<(Tunnel, Mutex<Option<OnUpgrade>>)>,
 }
 
 /// Nothing of a request is there.
@@ -43,6 +50,8 @@ const ANSWERING: u8 = 2;
 const ENDED: u8 = 3;
 /// The client speaks HTTP/2: requests come and go by themselves.
 const STREAMS: u8 = 4;
+/// It has become a WebSocket: there are no more requests.
+const TUNNEL: u8 = 5;
 
 /// How HTTP/2 begins (RFC 9113 section 3.4). No HTTP/1.1 request begins like that.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -55,7 +64,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// The clocks of [`Limits`], on a connection.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     phase: Phase,
     clocks: Clocks,
     /// One timer for the waits of the reading side. Set only when there is something to wait for.
@@ -73,6 +82,8 @@ pub(super) struct Socket {
     sniffed: Option<usize>,
     /// What was read to find that out.
     again: Bytes,
+    /// In a tunnel: when it is over.
+    ending: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     ids: Ids,
 }
 
@@ -97,7 +108,31 @@ impl Phase {
     }
 
     pub(super) fn answer_ended(&self) {
-        self.set(ENDED);
+        if self.get() != TUNNEL {
+            self.set(ENDED);
+        }
+    }
+
+    /// The connection may become something else, and this is what.
+    pub(super) fn may_turn(&self, turn: OnUpgrade) {
+        *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+    }
+
+    /// What the connection became if the parser gave it up.
+    pub(super) fn turned(&self) -> Option<OnUpgrade> {
+        self.0.turn.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// With the answer that is about to be written the connection becomes a tunnel, to there or to a handler.
+    pub(super) fn become_tunnel(&self, to: Option<OnUpgrade>) {
+        self.0.tunnel.get_or_init(|| (Tunnel::begin(), Mutex::new(to)));
+        self.set(TUNNEL);
+    }
+
+    /// The tunnel, if it has become one, and where it leads.
+    pub(super) fn tunnel(&self) -> Option<(&Tunnel, Option<OnUpgrade>)> {
+        let (tunnel, to) = self.0.tunnel.get()?;
+        Some((tunnel, to.lock().unwrap_or_else(PoisonError::into_inner).take()))
     }
 
     /// A body was not read to its end.
@@ -133,7 +168,7 @@ impl Phase {
 // === impl Socket ===
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, phase: Phase, limits: &Limits, ids: Ids) -> Self {
+    pub(super) fn new(stream: Stream, phase: Phase, limits: &Limits, ids: Ids) -> Self {
         let clocks = Clocks {
             waiting: limits.first_byte,
             idle: limits.idle,
@@ -154,6 +189,7 @@ impl Socket {
             instead: None,
             sniffed: Some(0),
             again: Bytes::new(),
+            ending: None,
             ids,
         }
     }
@@ -280,6 +316,29 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
+    /// Reads for a tunnel, until it is over.
+    fn poll_read_tunnel(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let Some((tunnel, _)) = self.phase.0.tunnel.get() else { return Poll::Ready(Ok(())) };
+        let ending = self.ending.get_or_insert_with(|| Box::pin(tunnel.ending()));
+        if ending.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the tunnel is over")));
+        }
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            tunnel.received(buf.filled().len() - before);
+        }
+        polled
+    }
+
+    /// What was written, for those who count it.
+    fn written(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(bytes)), Some((tunnel, _))) = (&polled, self.phase.0.tunnel.get()) {
+            tunnel.sent(*bytes);
+        }
+        polled
+    }
+
     fn is_unparsable(&self) -> bool {
         matches!(self.phase.get(), WAITING | HEAD)
     }
@@ -309,8 +368,10 @@ impl AsyncRead for Socket {
             Some(sniffed) if buf.remaining() > PREFACE.len() => return self.poll_sniff(cx, buf, sniffed),
             _ => {}
         }
-        if self.phase.is_streams() {
-            return self.poll_read_streams(cx, buf);
+        match self.phase.get() {
+            STREAMS => return self.poll_read_streams(cx, buf),
+            TUNNEL => return self.poll_read_tunnel(cx, buf),
+            _ => {}
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
@@ -333,7 +394,8 @@ impl AsyncWrite for Socket {
             return self.poll_write_instead(cx, buf);
         }
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.stalled(polled, cx)
+        let polled = self.stalled(polled, cx);
+        self.written(polled)
     }
 
     fn poll_write_vectored(
@@ -346,7 +408,8 @@ impl AsyncWrite for Socket {
             return self.poll_write_instead(cx, first);
         }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.stalled(polled, cx)
+        let polled = self.stalled(polled, cx);
+        self.written(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -355,7 +418,12 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        if flushed.is_ready() && self.phase.get() == ENDED {
+        if flushed.is_pending() {
+            // TLS has taken what the reader has not.
+            return self.stalled(Poll::Pending, cx).map_ok(drop);
+        }
+        self.stall = None;
+        if self.phase.get() == ENDED {
             self.phase.set(WAITING);
             self.read_for = None;
             self.clocks.waiting = self.clocks.idle;
@@ -389,5 +457,13 @@ impl AsyncWrite for Socket {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some((tunnel, _)) = self.phase.0.tunnel.get() {
+            tunnel.gone();
+        }
     }
 }

@@ -16,7 +16,8 @@ use super::pressure::Pressure;
 use super::request::raw_answer;
 use super::seats::Seats;
 use crate::handles::Handles;
-use crate::serve::Serve;
+use crate::serve::{Peer, Serve};
+use crate::tls::ServerTls;
 
 /// How long accepting rests when the system has no descriptor or memory for another connection.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
@@ -28,6 +29,7 @@ pub(super) struct Worker {
     pub(super) pressure: Arc<Pressure>,
     pub(super) drain: Drain,
     pub(super) handles: Handles,
+    pub(super) tls: Option<ServerTls>,
 }
 
 // === impl Worker ===
@@ -78,19 +80,24 @@ impl Worker {
         let Some(seat) = self.seats.take(peer.ip()) else {
             let fault = Platform::new(FaultKind::Overloaded).with_detail("there are too many connections");
             // Best effort: a fresh connection has room for it, and waiting is what a full house cannot do.
-            if let Err(error) = stream.try_write(&raw_answer(fault, &self.handles.ids)) {
-                tracing::debug!(%peer, %error, "a connection too many");
-            }
+            let told = match self.tls {
+                // Nobody could read it.
+                Some(_) => Ok(0),
+                None => stream.try_write(&raw_answer(fault, &self.handles.ids)),
+            };
+            tracing::debug!(%peer, ?told, "a connection too many");
             return;
         };
         let connection = Connection {
             peer,
+            from: Peer::Network(peer),
             _seat: seat,
             serve: Arc::clone(&self.serve),
             limits: Arc::clone(&self.limits),
             pressure: Arc::clone(&self.pressure),
             drain: self.drain.clone(),
             handles: self.handles.clone(),
+            tls: self.tls.clone(),
         };
         connections.spawn(connection.run(stream));
     }

@@ -87,7 +87,7 @@ pub(super) async fn run(
             _ => None,
         };
         if next.is_none() {
-            let fault = || fault.unwrap_or_else(|| late(&target.service)).from_upstream();
+            let fault = || fault.unwrap_or_else(|| late(&target.service).from_upstream());
             return answer.map(|answer| *answer).ok_or_else(fault);
         }
         (request, now) = (next, Ticks::now());
@@ -177,7 +177,7 @@ impl Attempts<'_> {
         if self.deadline.has_passed() {
             return Err(late(&self.target.service).from_upstream());
         }
-        Ok(Err(Ended { fault: Some(late(&self.target.service)), answer: None, again: true }))
+        Ok(Err(Ended { fault: Some(late(&self.target.service).from_upstream()), answer: None, again: true }))
     }
 
     /// The request for another attempt, after a while; nothing if the budget, the deadline or the body forbid it.

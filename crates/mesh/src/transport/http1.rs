@@ -1,7 +1,6 @@
 //! Over HTTP/1.1 to one instance of a service: one call at a time on a connection.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,37 +8,39 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri, Version, header};
+use http::{HeaderValue, StatusCode, Uri, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use partie_contract::{Body, BoxError, FaultKind, Platform, Request, Response};
-use tokio::net::TcpStream;
 
+use super::dial::Dial;
 use super::failed::Failed;
 use super::pool::Pool;
-use crate::stack::SMALL;
+use crate::stack::{KeepHost, SMALL};
+use crate::stream::Stream;
+use crate::tls::Speak;
+use crate::upgrade;
 
 /// One instance, with its unused connections.
 pub(super) struct Http1 {
-    address: SocketAddr,
+    dial: Dial,
     /// `Host`, parsed once.
     authority: Option<HeaderValue>,
-    connect: Duration,
     pool: Arc<Pool>,
 }
 
 // === impl Http1 ===
 
 impl Http1 {
-    pub(super) fn new(address: SocketAddr, connect: Duration, idle: Duration) -> Self {
-        let authority = HeaderValue::from_str(&address.to_string()).ok();
-        Self { address, authority, connect, pool: Arc::new(Pool::new(idle)) }
+    pub(super) fn new(dial: Dial, idle: Duration) -> Self {
+        let authority = HeaderValue::from_str(&dial.authority()).ok();
+        Self { dial, authority, pool: Arc::new(Pool::new(idle)) }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(super) fn dial(&self) -> &Dial {
+        &self.dial
     }
 
     /// Takes the request from its place, sends it, and awaits the head of the answer.
@@ -56,7 +57,7 @@ impl Http1 {
             }
         }
         // Boxed, for it is rare and large, and every call carries the room for it.
-        match Box::pin(connect(self.address, self.connect, http1_handshake)).await {
+        match Box::pin(self.dial.connect(Speak::Http1, http1_handshake)).await {
             Ok(connection) => self.send_on(connection, request, false).await,
             Err(error) => Err(Failed::unreachable(error)),
         }
@@ -68,11 +69,16 @@ impl Http1 {
         request: &mut Option<Request>,
         reused: bool,
     ) -> Result<Response, Failed> {
-        let sent = connection.try_send_request(request.take().unwrap_or_default());
-        match sent.await {
+        let request_taken = request.take().unwrap_or_default();
+        let upgrades = upgrade::is_asked(&request_taken);
+        match connection.try_send_request(request_taken).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
-                let body = if body.is_end_stream() {
+                let body = if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    // The connection is no longer one for requests, whatever it was asked for.
+                    upgrade::check(head.status, &head.headers, upgrades).map_err(Failed::Broken)?;
+                    Body::empty()
+                } else if body.is_end_stream() {
                     self.pool.put(connection);
                     Body::empty()
                 } else if body.size_hint().exact().is_some_and(|length| length <= SMALL) {
@@ -103,10 +109,15 @@ impl Http1 {
         }
         *request.version_mut() = Version::HTTP_11;
         request.headers_mut().remove(header::CONTENT_LENGTH);
-        if let Some(authority) = &self.authority {
+        if let Some(authority) = self.authority.as_ref().filter(|_| !keeps_host(request)) {
             request.headers_mut().insert(header::HOST, authority.clone());
         }
     }
+}
+
+/// Whether the service is to see the `Host` the client asked for.
+fn keeps_host(request: &Request) -> bool {
+    request.extensions().get::<KeepHost>().is_some() && request.headers().contains_key(header::HOST)
 }
 
 /// All of a body of known length. It has no trailers, which only chunks have.
@@ -125,32 +136,15 @@ async fn collect(mut body: Incoming) -> Result<Bytes, hyper::Error> {
     Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
-async fn http1_handshake(stream: TcpStream) -> Result<SendRequest<Body>, BoxError> {
+async fn http1_handshake(stream: Stream) -> Result<SendRequest<Body>, BoxError> {
     let (connection, driver) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
     // It ends with the last use of the connection; whoever awaits an answer learns of its errors.
     tokio::spawn(async move {
-        if let Err(error) = driver.await {
+        if let Err(error) = driver.with_upgrades().await {
             tracing::debug!(%error, "a connection to a service broke");
         }
     });
     Ok(connection)
-}
-
-/// A connection, within the time it may take.
-pub(super) async fn connect<C, F>(
-    address: SocketAddr,
-    within: Duration,
-    handshake: impl FnOnce(TcpStream) -> F,
-) -> Result<C, BoxError>
-where
-    F: Future<Output = Result<C, BoxError>>,
-{
-    let connecting = async {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        handshake(stream).await
-    };
-    tokio::time::timeout(within, connecting).await?
 }
 
 /// The body of an answer. Read to its end it gives its connection back; dropped before, the connection closes.

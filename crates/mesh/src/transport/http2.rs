@@ -1,6 +1,5 @@
 //! Over HTTP/2 to one instance of a service: many calls at a time on a few connections, of each thread its own.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,18 +7,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery};
 use http::{Uri, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use partie_contract::{Body, BoxError, Request, Response};
-use tokio::net::TcpStream;
 
+use super::dial::Dial;
 use super::failed::Failed;
-use super::http1::{broken_off, connect};
+use super::http1::broken_off;
 use super::pool::{STACKS, thread_number};
+use crate::stream::Stream as Bytestream;
+use crate::tls::Speak;
 
 /// How many calls share a connection; then another one is opened. Its one lock is what limits a connection
 /// (`h2`, and ztunnel's experience with it).
@@ -34,9 +35,8 @@ const PING: Duration = Duration::from_secs(20);
 
 /// One instance, with its connections.
 pub(super) struct Http2 {
-    address: SocketAddr,
+    dial: Dial,
     authority: Option<Authority>,
-    connect: Duration,
     /// A connection's driver runs on the thread that opened it. Calls of that thread then need no other one to be woken
     /// for them, and what several have to send leaves in one write. Most instances are never called like this.
     lanes: OnceLock<Box<[Lane; STACKS]>>,
@@ -62,9 +62,9 @@ struct Stream(Arc<Shared>);
 // === impl Http2 ===
 
 impl Http2 {
-    pub(super) fn new(address: SocketAddr, connect: Duration) -> Self {
-        let authority = address.to_string().parse().ok();
-        Self { address, authority, connect, lanes: OnceLock::new() }
+    pub(super) fn new(dial: Dial) -> Self {
+        let authority = dial.authority().parse().ok();
+        Self { dial, authority, lanes: OnceLock::new() }
     }
 
     /// Takes the request from its place, sends it, and awaits the head of the answer.
@@ -109,7 +109,7 @@ impl Http2 {
         if let Some(stream) = lane.free() {
             return Ok(stream);
         }
-        let sender = connect(self.address, self.connect, handshake).await?;
+        let sender = self.dial.connect(Speak::Http2, handshake).await?;
         let shared = Arc::new(Shared { sender, streams: AtomicUsize::new(1) });
         lane.connections().push(Arc::clone(&shared));
         Ok(Stream(shared))
@@ -123,7 +123,7 @@ impl Http2 {
     fn address_to_us(&self, request: &mut Request) {
         let path = request.uri().path_and_query().cloned();
         let mut uri = http::uri::Parts::default();
-        uri.scheme = Some(Scheme::HTTP);
+        uri.scheme = Some(self.dial.scheme());
         uri.authority.clone_from(&self.authority);
         uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
         *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
@@ -157,7 +157,7 @@ impl Lane {
     }
 }
 
-async fn handshake(stream: TcpStream) -> Result<SendRequest<Body>, BoxError> {
+async fn handshake(stream: Bytestream) -> Result<SendRequest<Body>, BoxError> {
     let (sender, driver) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
@@ -246,7 +246,7 @@ mod tests {
                 );
             }
         });
-        let instance = Arc::new(Http2::new(address, Duration::from_secs(5)));
+        let instance = Arc::new(Http2::new(Dial::new(address, Duration::from_secs(5), None)));
         let together = Arc::new(Barrier::new(3));
         let calls = (0..3).map(|_| call(Arc::clone(&instance), Arc::clone(&together), 5));
         let all = futures_util::future::join_all(calls);

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use partie_contract::{Request, Response, grpc};
 
+use super::dial::Dial;
 use super::failed::Failed;
 use super::http1::Http1;
 use super::http2::Http2;
+use crate::tls::Secure;
 
 /// One instance, with its connections. Cheap to clone.
 #[derive(Clone)]
@@ -23,9 +25,14 @@ struct Both {
 // === impl Remote ===
 
 impl Remote {
-    pub(crate) fn new(address: SocketAddr, connect: Duration, idle: Duration) -> Self {
-        let http1 = Http1::new(address, connect, idle);
-        Self(Arc::new(Both { http1, http2: Http2::new(address, connect) }))
+    pub(crate) fn new(
+        address: SocketAddr,
+        connect: Duration,
+        idle: Duration,
+        secure: Option<&Secure>,
+    ) -> Self {
+        let dial = Dial::new(address, connect, secure);
+        Self(Arc::new(Both { http1: Http1::new(dial.clone(), idle), http2: Http2::new(dial) }))
     }
 
     /// Takes the request from its place, sends it, and awaits the head of the answer. With `fresh` not on a connection that
@@ -43,6 +50,6 @@ impl Remote {
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.0.http1.address())
+        write!(f, "{:?}", self.0.http1.dial())
     }
 }

@@ -50,12 +50,7 @@ async fn look(channel: &Channel, cx: &Call, name: &str) -> Outcome<Seen, NoProbl
 }
 
 fn call() -> Call {
-    let identity = Identity {
-        subject: "customer-1".into(),
-        roles: vec!["customer".into()],
-        token: "a.b.c".into(),
-        expires: i64::MAX,
-    };
+    let identity = Identity::new("customer-1", "a.b.c", i64::MAX).with_roles(["customer"]);
     Call::new(Deadline::after(FOREVER), Trace::new(7, 8)).with_caller(Caller::from(identity))
 }
 
@@ -65,7 +60,7 @@ fn mirror() -> std::sync::Arc<dyn partie_mesh::Serve> {
         let seen = Seen {
             path: request.uri().to_string(),
             peer: match peer {
-                Peer::InProcess(service) => service.to_string(),
+                Peer::InProcess(service) | Peer::Service { name: service, .. } => service.to_string(),
                 Peer::Network(_) => "network".to_owned(),
             },
             authorization: text(header::AUTHORIZATION),

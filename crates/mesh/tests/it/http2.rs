@@ -394,30 +394,30 @@ async fn an_event_stream_says_that_it_is_alive_and_when_to_come_back() {
 
 // === frames by hand ===
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
 /// `END_STREAM` and `END_HEADERS`.
-const END: u8 = 5;
+pub(crate) const END: u8 = 5;
 /// `GET http://a/`, by the static table (RFC 7541 appendix A).
-const GET: &[u8] = b"\x82\x86\x84\x01\x01a";
+pub(crate) const GET: &[u8] = b"\x82\x86\x84\x01\x01a";
 
-struct Raw {
+pub(crate) struct Raw {
     stream: TcpStream,
     /// The number of the next request.
     next: u32,
 }
 
 #[derive(Debug)]
-struct RawFrame {
-    kind: u8,
+pub(crate) struct RawFrame {
+    pub(crate) kind: u8,
     flags: u8,
-    stream: u32,
-    payload: Vec<u8>,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Raw {
@@ -426,21 +426,40 @@ impl Raw {
     }
 
     /// A connection that has said who it is.
-    async fn open(server: &Server) -> Self {
+    pub(crate) async fn open(server: &Server) -> Self {
         let mut raw = Self::connect(server).await;
         raw.stream.write_all(PREFACE).await.unwrap();
         raw.send(SETTINGS, 0, 0, &[]).await;
         raw
     }
 
-    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
-        // The other side may have hung up, which is what the test is about.
-        drop(self.stream.write_all(&[&head[..], payload].concat()).await);
+    pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.send_whole(kind, flags, stream, payload, 1).await;
     }
 
-    async fn get(&mut self, stream: u32) {
+    /// The same frame so many times. Says whether it was taken.
+    pub(crate) async fn send_whole(
+        &mut self,
+        kind: u8,
+        flags: u8,
+        stream: u32,
+        payload: &[u8],
+        times: usize,
+    ) -> bool {
+        // The other side may have hung up, which is what the test is about.
+        let frames = frame(kind, flags, stream, payload).repeat(times);
+        within(self.stream.write_all(&frames)).await.is_ok()
+    }
+
+    /// Whether the other side has not hung up, as far as one can see.
+    pub(crate) async fn is_open(&mut self) -> bool {
+        tokio::task::yield_now().await;
+        let mut bytes = [0; 4096];
+        !matches!(self.stream.try_read(&mut bytes), Ok(0))
+            && self.stream.take_error().is_ok_and(|error| error.is_none())
+    }
+
+    pub(crate) async fn get(&mut self, stream: u32) {
         self.send(HEADERS, END, stream, GET).await;
     }
 
@@ -453,7 +472,7 @@ impl Raw {
         Some(RawFrame { kind: head[3], flags: head[4], stream: number(&head[5..]), payload })
     }
 
-    async fn until_either(&mut self, one: u8, other: u8) -> Option<RawFrame> {
+    pub(crate) async fn until_either(&mut self, one: u8, other: u8) -> Option<RawFrame> {
         loop {
             let frame = self.frame().await?;
             if frame.kind == one || frame.kind == other {
@@ -462,12 +481,12 @@ impl Raw {
         }
     }
 
-    async fn until(&mut self, kind: u8) -> RawFrame {
+    pub(crate) async fn until(&mut self, kind: u8) -> RawFrame {
         self.until_either(kind, kind).await.expect("a frame of that kind")
     }
 
     /// Everything until the other side closes, whose pings are answered or not.
-    async fn frames(&mut self, polite: bool) -> Vec<RawFrame> {
+    pub(crate) async fn frames(&mut self, polite: bool) -> Vec<RawFrame> {
         let mut frames = Vec::new();
         while let Some(frame) = self.frame().await {
             if polite && frame.kind == PING && frame.flags == 0 {
@@ -479,8 +498,17 @@ impl Raw {
     }
 }
 
+/// A frame in bytes.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
 /// A field that is in no table.
-fn literal(name: &str, value: &str) -> Vec<u8> {
-    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+pub(crate) fn literal(name: &str, value: &str) -> Vec<u8> {
+    let text = |text: &str| {
+        assert!(text.len() < 127, "longer ones have a length of several bytes");
+        [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
+    };
     [&[0][..], &text(name), &text(value)].concat()
 }

@@ -1,10 +1,12 @@
 //! The tests of the data plane, against real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod abuse;
 mod attempts;
 mod balance;
 mod bulkhead;
 mod calls;
+mod certificates;
 mod chain;
 mod clocks;
 #[cfg(feature = "consul")]
@@ -22,6 +24,7 @@ mod etcd;
 mod faults;
 mod fleet;
 mod http2;
+mod mutual;
 mod overload;
 mod parity;
 mod pool;
@@ -31,3 +34,5 @@ mod sockets;
 mod streams;
 mod strictness;
 mod support;
+mod tls;
+mod upgrade;

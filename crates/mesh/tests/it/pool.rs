@@ -108,7 +108,7 @@ async fn one_connection_serves_one_call_after_the_other() {
     let serve = fake(|peer, _| async move {
         match peer {
             Peer::Network(address) => text(address.to_string()),
-            Peer::InProcess(_) => unreachable!("it came over the network"),
+            other => unreachable!("it came over the network: {other:?}"),
         }
     });
     let server = Server::start(Limits::default(), serve);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use partie_contract::{Body, BoxError, BoxFuture, Request, Response};
 use partie_mesh::discovery::{Following, Instance};
-use partie_mesh::{Handles, Limits, Listener, Peer, RunError, Serve};
+use partie_mesh::{Handles, Limits, Listener, Peer, RunError, Serve, ServerTls};
 use partie_runtime::Stop;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -73,9 +73,23 @@ impl Server {
     }
 
     pub(crate) fn start_with(limits: Limits, workers: usize, serve: Arc<dyn Serve>) -> Self {
+        Self::start_as(limits, workers, serve, |listener| listener)
+    }
+
+    pub(crate) fn start_tls(limits: Limits, tls: ServerTls, serve: Arc<dyn Serve>) -> Self {
+        Self::start_as(limits, 0, serve, |listener| listener.with_tls(tls))
+    }
+
+    fn start_as(
+        limits: Limits,
+        workers: usize,
+        serve: Arc<dyn Serve>,
+        with: impl FnOnce(Listener) -> Listener,
+    ) -> Self {
         let handles = Handles::default();
         let listener =
             Listener::bind("127.0.0.1:0".parse().unwrap(), limits, workers, handles.clone()).unwrap();
+        let listener = with(listener);
         let (address, stop) = (listener.local_addr(), Stop::default());
         let run = tokio::spawn(listener.run(serve, stop.clone()));
         Self { address, handles, stop, run }

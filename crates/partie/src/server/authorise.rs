@@ -21,8 +21,10 @@ pub(crate) fn identify(
         call = call.with_caller(Caller::Verified(verifier.verify(token)?));
     }
     match peer {
-        Peer::InProcess(service) if **service == *GATEWAY => {}
-        Peer::InProcess(service) => call = call.with_peer(Arc::clone(service)),
+        Peer::InProcess(service) | Peer::Service { name: service, .. } if **service == *GATEWAY => {}
+        Peer::InProcess(service) | Peer::Service { name: service, .. } => {
+            call = call.with_peer(Arc::clone(service));
+        }
         Peer::Network(_) => {
             if let Some(token) = headers.get(&wire::SERVICE_TOKEN).and_then(|token| token.to_str().ok()) {
                 let identity = verifier.verify(token)?;

@@ -72,7 +72,16 @@ impl System {
     ///
     /// # Errors
     /// [`StartError`], in one line.
-    pub async fn launch(self, config: Config, environment: Environment) -> Result<Arc<Running>, StartError> {
+    pub fn launch(
+        self,
+        config: Config,
+        environment: Environment,
+    ) -> impl Future<Output = Result<Arc<Running>, StartError>> {
+        // It is large, and is held by the future of whoever awaits it.
+        Box::pin(self.rise(config, environment))
+    }
+
+    async fn rise(self, config: Config, environment: Environment) -> Result<Arc<Running>, StartError> {
         super::check(&self)?;
         // Stores measure for the recorder that is there when they open.
         Metrics::install();

@@ -378,11 +378,12 @@ impl Listen {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let workers = config.gateway.workers.unwrap_or_else(cores);
         let failed = |source| BindError::Io { address: config.gateway.listen, source };
-        Ok(match self {
+        let listener = match self {
             Self::At(address) => Listener::bind(*address, limits, workers, handles)?,
             Self::Inherited(socket) => {
                 Listener::adopt(socket.try_clone().map_err(failed)?, limits, workers, handles)?
             }
-        })
+        };
+        Ok(if part == GATEWAY { config.gateway.show(listener)? } else { listener })
     }
 }

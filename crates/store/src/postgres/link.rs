@@ -345,9 +345,10 @@ impl Link {
             }
             Err(failed) => failed,
         };
-        self.state = State::Aborted;
-        // Before the commit record is written the server says so with an error that leaves the connection as it is.
+        // Before the commit record is written the server says so with an error that leaves the connection as it is, and
+        // nothing of the transaction.
         let is_refused = failed.is_refusal();
+        self.state = State::Over;
         let (found, error) = (failed.trouble(), failed.into_error());
         self.is_full |= error.kind() == ErrorKind::Full;
         match found {

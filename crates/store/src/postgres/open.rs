@@ -1,7 +1,7 @@
 //! Opens a schema: connects, migrates once among all replicas, starts the threads.
 
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::link::Link;
 use super::outage::Outage;
 use super::server::{CONNECT, Server};
 use super::sql::statements;
+use super::turns::Turns;
 use super::worker::Worker;
 use crate::config::{Config, Handles};
 use crate::error::OpenError;
@@ -160,16 +161,16 @@ impl Opened {
         wanted: mpsc::Receiver<Wanted>,
         closed: watch::Sender<()>,
     ) -> std::io::Result<()> {
-        let (outage, writers) = (Arc::new(Outage::default()), Arc::new(RwLock::new(())));
+        let (outage, turns) = (Arc::new(Outage::default()), Arc::new(Turns::default()));
         let closing = Arc::new(Closing { shared: Arc::clone(shared), _closed: closed });
         aside::start(Arc::clone(&self.server), Arc::clone(shared), wanted, Arc::clone(&closing))?;
         for number in 0..shared.config.connections.max(1) {
             let link = Link::new(Arc::clone(&self.server), shared.config.statement_timeout)?;
             let (shared, queue, outage) = (Arc::clone(shared), Arc::clone(queue), Arc::clone(&outage));
-            let (closing, writers) = (Arc::clone(&closing), Arc::clone(&writers));
+            let (closing, turns) = (Arc::clone(&closing), Arc::clone(&turns));
             thread::Builder::new().name(format!("store-{}-{number}", shared.name)).spawn(move || {
                 let ended = Ended { shared: Arc::clone(&shared), queue: Arc::clone(&queue) };
-                Worker::new(shared, queue, outage, writers, link, number == 0).run();
+                Worker::new(shared, queue, outage, turns, link, number == 0).run();
                 std::mem::forget(ended);
                 drop(closing);
             })?;

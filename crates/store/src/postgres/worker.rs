@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use super::error::Trouble;
 use super::link::{Care, End, Link, READ, WRITE};
 use super::outage::{Outage, Turn};
 use super::session::Session;
+use super::turns::{ALONE_AFTER, Turns};
 use crate::error::Error;
 use crate::queue::{Popped, Queue};
 use crate::shared::Shared;
@@ -25,10 +26,6 @@ use crate::tx::Tx;
 
 /// Between two runs of a closure that others came in between of.
 const RERUN: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
-/// After so many failures a closure runs while no other write of this process does. New rows stand side by side in their
-/// indexes, so that many writes at once get in each other's way again and again, and whoever waits between its runs loses
-/// against those who have just come.
-const ALONE_AFTER: u32 = 2;
 /// How often a store that cannot write tries whether it can again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How many closures from one place run with care after one of them needed it.
@@ -43,7 +40,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     queue: Arc<Queue<Task>>,
     outage: Arc<Outage>,
-    writers: Arc<RwLock<()>>,
+    turns: Arc<Turns>,
     link: Rc<RefCell<Link>>,
     tx: Tx,
     /// One of the threads looks after the server when nobody else does.
@@ -54,22 +51,6 @@ pub(super) struct Worker {
     after_commit: String,
 }
 
-/// Leave to write, beside others or alone among the writes of this process.
-enum Leave<'w> {
-    Beside { _held: RwLockReadGuard<'w, ()> },
-    Alone { _held: RwLockWriteGuard<'w, ()> },
-}
-
-impl<'w> Leave<'w> {
-    /// Waits for it no longer than the transactions that are under way take.
-    fn take(writers: &'w RwLock<()>, alone: bool) -> Self {
-        match alone {
-            true => Self::Alone { _held: writers.write().unwrap_or_else(PoisonError::into_inner) },
-            false => Self::Beside { _held: writers.read().unwrap_or_else(PoisonError::into_inner) },
-        }
-    }
-}
-
 // === impl Worker ===
 
 impl Worker {
@@ -77,7 +58,7 @@ impl Worker {
         shared: Arc<Shared>,
         queue: Arc<Queue<Task>>,
         outage: Arc<Outage>,
-        writers: Arc<RwLock<()>>,
+        turns: Arc<Turns>,
         link: Link,
         is_first: bool,
     ) -> Self {
@@ -89,7 +70,7 @@ impl Worker {
             shared,
             queue,
             outage,
-            writers,
+            turns,
             link,
             tx,
             is_first,
@@ -127,11 +108,11 @@ impl Worker {
             if let Err(fault) = self.reach(until) {
                 return task.refuse(fault);
             }
-            let writers = Arc::clone(&self.writers);
-            let leave = Leave::take(&writers, failures >= ALONE_AFTER);
+            let turns = Arc::clone(&self.turns);
+            let turn = turns.take(failures);
             self.carry_out(&mut task, is_careful);
             let end = self.conclude(task.verdict());
-            drop(leave);
+            drop(turn);
             if self.link.borrow_mut().take_full() {
                 self.outage.full(&self.shared, true);
             }
@@ -157,6 +138,9 @@ impl Worker {
             bump(&self.shared.status.count.reruns);
             self.shared.metrics.reruns.increment(1);
             failures += 1;
+            if why == Some(Trouble::Conflict) {
+                turns.conflict();
+            }
             if !self.rest(why, failures, until) {
                 return task.refuse(
                     Platform::new(FaultKind::Overloaded)

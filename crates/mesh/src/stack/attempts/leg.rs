@@ -85,7 +85,11 @@ impl<'a> Leg<'a> {
                         continue;
                     }
                 }
-                return Err(Ended { fault: Some(target.unknown()), answer: None, again: false });
+                return Err(Ended {
+                    fault: Some(target.unknown().from_upstream()),
+                    answer: None,
+                    again: false,
+                });
             };
             self.complete(request, now);
             let remote = &at.under_way.endpoint().remote;
@@ -110,12 +114,17 @@ impl<'a> Leg<'a> {
                     }
                 }
                 Err(Failed::Own(fault)) => {
+                    // It is the caller's, and nobody else is to blame.
                     at.conclude(Ticks::now(), Outcome::Abandoned(Duration::ZERO));
                     return Err(Ended { fault: Some(fault), answer: None, again: false });
                 }
                 Err(failed) => {
                     at.conclude(Ticks::now(), Outcome::Failed);
-                    return Err(Ended { fault: Some(failed.into_fault()), answer: None, again: true });
+                    return Err(Ended {
+                        fault: Some(failed.into_fault().from_upstream()),
+                        answer: None,
+                        again: true,
+                    });
                 }
             }
         }

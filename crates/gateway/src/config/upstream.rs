@@ -1,0 +1,15 @@
+//! Where a route leads to.
+
+use serde::{Deserialize, Serialize};
+
+/// A program routes lead to: a service by its name, or a list of addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UpstreamConfig {
+    /// Where its instances are: `"http://HOST:PORT"`. A name is looked up again every now and then.
+    pub urls: Vec<String>,
+    /// Its name in the registry, if it has no URLs.
+    pub service: Option<String>,
+    /// Where it describes itself (OpenAPI 3): a path such as `/openapi.json`. Becomes part of the gateway's description.
+    pub openapi: Option<String>,
+}

@@ -1,0 +1,119 @@
+//! Who gets a certificate, what is in it, and who does not.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::*;
+use crate::keyfile::KeyError;
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("partie-identity-ca-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[test]
+fn the_root_is_made_once_and_is_its_owners() {
+    let directory = Directory::new();
+    let first = Authority::open(&directory.0, "food").unwrap();
+    let key = directory.0.join("authority.pk8");
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read(&key).unwrap();
+    let second = Authority::open(&directory.0, "food").unwrap();
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+    assert_eq!(std::fs::read_to_string(directory.0.join("authority.crt")).unwrap(), second.certificate());
+    assert_eq!(first.certificate().len(), second.certificate().len());
+
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let error = Authority::open(&directory.0, "food").unwrap_err();
+    assert!(matches!(error, AuthorityError::Key(KeyError::Exposed { mode: 0o640, .. })), "{error}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&key, "nonsense").unwrap();
+    let error = Authority::open(&directory.0, "food").unwrap_err();
+    assert!(matches!(error, AuthorityError::Key(KeyError::NotAKey { .. })), "{error}");
+}
+
+#[test]
+fn whoever_has_the_key_is_certified_and_nobody_else() {
+    let directory = Directory::new();
+    let authority = Authority::open(&directory.0, "food").unwrap();
+    let (orders, menu) = (Applicant::new("food", "orders").unwrap(), Applicant::new("food", "menu").unwrap());
+    let (good, other) = (orders.application().unwrap(), menu.application().unwrap());
+    let certified = authority.certify(&good, &["desk"]).unwrap();
+    assert!(certified.certificate.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(certified.authority, authority.certificate());
+    assert!(orders.key_pem().contains("PRIVATE KEY"));
+
+    let refused = |application: &Application| authority.certify(application, &[]).unwrap_err();
+    for application in [
+        Application { service: "menu".into(), ..good.clone() },
+        Application { public_key: other.public_key.clone(), ..good.clone() },
+        Application { proof: other.proof, ..good.clone() },
+        Application { proof: String::new(), ..good.clone() },
+        Application { proof: "!".into(), ..good.clone() },
+        Application { public_key: String::new(), ..good.clone() },
+        // Of the same service in another system.
+        Applicant::new("shop", "orders").unwrap().application().unwrap(),
+    ] {
+        let error = refused(&application);
+        assert!(matches!(error, AuthorityError::Proof { .. }), "{application:?}: {error}");
+    }
+    for name in ["", "Orders", "or.ders", "or/ders", "*", "-orders", "orders-", "ör", &"x".repeat(64)] {
+        let application = Applicant::new("food", name).unwrap().application().unwrap();
+        assert!(matches!(refused(&application), AuthorityError::Name { .. }), "{name}");
+        assert!(matches!(authority.certify(&good, &[name]), Err(AuthorityError::Name { .. })), "{name}");
+        assert!(matches!(Authority::open(&directory.0, name), Err(AuthorityError::Name { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_certificate_is_renewed_when_a_third_of_it_is_left() {
+    let directory = Directory::new();
+    let authority = Authority::open(&directory.0, "food").unwrap();
+    let application = Applicant::new("food", "orders").unwrap().application().unwrap();
+    let hour = Duration::from_hours(1);
+    let certified = authority.certify_at(&application, &[], 1_000_000, 3 * hour).unwrap();
+    assert_eq!((certified.issued, certified.expires), (1_000_000, 1_010_800));
+    assert_eq!(certified.renew_in(1_000_000), 2 * hour);
+    assert_eq!(certified.renew_in(1_003_600), hour);
+    assert_eq!(certified.renew_in(1_007_200), Duration::ZERO);
+    assert_eq!(certified.renew_in(i64::MAX), Duration::ZERO);
+}
+
+#[test]
+fn a_join_token_lets_one_key_in_and_a_restart_does_not_forget_it() {
+    let directory = Directory::new();
+    let path = directory.0.join("joins");
+    let joins = Joins::open_at(&path, 100).unwrap();
+    joins.spend_at("a.b.c", 200, "key", 100).unwrap();
+    joins.spend_at("a.b.c", 200, "key", 110).unwrap();
+    for token in ["a.b.c", "a.b.C", "a.b."] {
+        let error = joins.spend_at(token, 200, "another", 110).unwrap_err();
+        assert!(matches!(error, JoinError::Used), "{token}: {error}");
+    }
+    joins.spend_at("a.d.c", 120, "another", 110).unwrap();
+    drop(joins);
+
+    // Cut off in the middle of a line.
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}200 abc")).unwrap();
+    let joins = Joins::open_at(&path, 150).unwrap();
+    assert!(matches!(joins.spend_at("a.b.c", 200, "another", 150), Err(JoinError::Used)));
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1, "what is over is forgotten");
+    assert!(matches!(Joins::open(&directory.0), Err(JoinError::File { .. })));
+}

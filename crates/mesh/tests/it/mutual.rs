@@ -1,0 +1,149 @@
+//! Services that prove themselves to each other by certificates.
+
+use std::time::Duration;
+
+use partie_contract::{Deadline, FaultKind, Platform, Request};
+use partie_mesh::{Credentials, Handles, Limits, Mesh, MeshConfig, Peer, ServerTls};
+use tokio::io::AsyncReadExt;
+
+use crate::certificates::{Authority, Directory, client_config, connect};
+use crate::support::{FOREVER, Server, fake, text, within};
+
+/// A listener of that service, which says who called.
+fn listen(credentials: Credentials) -> Server {
+    let serve = fake(|peer, _| async move {
+        match peer {
+            Peer::Service { name, address } => text(format!("{name} {}", address.port())),
+            other => text(format!("{other:?}")),
+        }
+    });
+    Server::start_tls(Limits::default(), ServerTls::services(credentials), serve)
+}
+
+fn mesh(credentials: Option<Credentials>) -> Mesh {
+    let config = MeshConfig { hold: Duration::ZERO, ..MeshConfig::default() };
+    let mesh = Mesh::new(config, Handles::default());
+    if let Some(credentials) = credentials {
+        mesh.secure(credentials);
+    }
+    mesh
+}
+
+async fn call(mesh: &Mesh, service: &str, kind: &str) -> Result<String, Platform> {
+    let request = http::Request::post("/").header("content-type", kind).body(Default::default()).unwrap();
+    let from = Peer::InProcess("test".into());
+    let answer: http::Response<_> =
+        within(mesh.forward(service, from, Request::from(request), Deadline::after(FOREVER))).await?;
+    Ok(String::from_utf8_lossy(&answer.into_body().collect(100).await?).into_owned())
+}
+
+const JSON: &str = "application/json";
+
+#[tokio::test]
+async fn each_side_knows_the_other_by_its_certificate() {
+    let authority = Authority::new("food");
+    let server = listen(authority.credentials(&authority.service("orders")));
+    let mesh = mesh(Some(authority.credentials(&authority.service("delivery"))));
+    mesh.connect("orders", server.address);
+    for kind in [JSON, "application/grpc"] {
+        let answer = call(&mesh, "orders", kind).await.unwrap();
+        assert!(answer.starts_with("delivery "), "{kind}: {answer}");
+    }
+    // The same instance under another name is somebody else.
+    mesh.connect("menu", server.address);
+    let fault = call(&mesh, "menu", JSON).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::UpstreamUnavailable);
+    drop(mesh);
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn whoever_is_not_of_the_system_gets_no_answer() {
+    let (authority, other) = (Authority::new("food"), Authority::new("food"));
+    let server = listen(authority.credentials(&authority.service("orders")));
+    let believing = |leaf: &crate::certificates::Leaf| Credentials::new(leaf.pem(&authority.pem())).unwrap();
+    let strangers = [
+        None,
+        // Of an authority nobody believes, though it believes ours.
+        Some(believing(&other.service("delivery"))),
+        // Of our authority, and another system.
+        Some(believing(&authority.leaf(&["x.shop.internal"], &["spiffe://shop/delivery"]))),
+    ];
+    for stranger in strangers {
+        let mesh = mesh(stranger);
+        mesh.connect("orders", server.address);
+        let answered = call(&mesh, "orders", JSON).await;
+        assert!(answered.is_err(), "{answered:?}");
+    }
+    // And a server of another authority is not believed.
+    let theirs = listen(other.credentials(&other.service("orders")));
+    let mesh = mesh(Some(authority.credentials(&authority.service("delivery"))));
+    mesh.connect("orders", theirs.address);
+    assert_eq!(call(&mesh, "orders", JSON).await.unwrap_err().kind(), FaultKind::UpstreamUnavailable);
+    drop(mesh);
+    server.stopped().await;
+    theirs.stopped().await;
+}
+
+#[tokio::test]
+async fn a_certificate_names_one_service_or_none_is_proven() {
+    let authority = Authority::new("food");
+    for uris in [
+        &[][..],
+        &["https://food/orders"],
+        &["spiffe://food/orders", "spiffe://food/menu"],
+        &["spiffe://food/"],
+        &["spiffe:///orders"],
+        &["spiffe://food/orders/1"],
+        &["spiffe://food/Orders"],
+    ] {
+        let leaf = authority.leaf(&["orders.food.internal"], uris);
+        assert!(Credentials::new(leaf.pem(&authority.pem())).is_err(), "{uris:?}");
+    }
+    let orders = authority.credentials(&authority.service("orders"));
+    assert_eq!((orders.system(), orders.service()), ("food", "orders"));
+    let error = orders.replace(authority.service("menu").pem(&authority.pem())).unwrap_err();
+    assert!(error.to_string().contains("not for orders"), "{error}");
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_for_new_connections_and_the_old_ones_go_on() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let both = format!("{}{}", old.pem(), new.pem());
+    let orders = Credentials::new(old.service("orders").pem(&old.pem())).unwrap();
+    let delivery = Credentials::new(old.service("delivery").pem(&old.pem())).unwrap();
+    let server = listen(orders.clone());
+    let first = mesh(Some(delivery.clone()));
+    first.connect("orders", server.address);
+    let before = call(&first, "orders", JSON).await.unwrap();
+
+    // The authority changes too: first everybody believes both, then everybody shows the new one.
+    let renewed = new.service("orders");
+    orders.replace(renewed.pem(&both)).unwrap();
+    delivery.replace(new.service("delivery").pem(&both)).unwrap();
+    assert_eq!(call(&first, "orders", JSON).await.unwrap(), before, "the same connection");
+    let second = mesh(Some(delivery.clone()));
+    second.connect("orders", server.address);
+    assert!(call(&second, "orders", JSON).await.unwrap().starts_with("delivery "));
+
+    // Whoever still shows the old one once nobody believes it is a stranger.
+    orders.replace(renewed.pem(&new.pem())).unwrap();
+    let late = mesh(Some(Credentials::new(old.service("delivery").pem(&both)).unwrap()));
+    late.connect("orders", server.address);
+    assert!(call(&late, "orders", JSON).await.is_err());
+    drop((first, second, late));
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn without_a_certificate_the_handshake_is_all_there_is() {
+    let (directory, authority) = (Directory::new(), Authority::new("food"));
+    let server = listen(authority.credentials(&authority.service("orders")));
+    let ca = directory.write("ca.crt", &authority.pem());
+    // In TLS 1.3 the client is done before it is judged.
+    if let Ok(mut stream) = connect(server.address, "orders.food.internal", client_config(&ca, &[])).await {
+        let read = within(stream.read(&mut [0; 8])).await;
+        assert!(read.unwrap_err().to_string().contains("CertificateRequired"));
+    }
+    server.stopped().await;
+}
