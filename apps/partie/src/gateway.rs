@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use clap::ArgMatches;
 use partie_gateway::{Admin, AdminParts, Edge};
+use partie_identity::Verifier;
 use partie_mesh::{Handles, Limits, Listener, Mesh, RunError};
 use partie_runtime::Stop;
 use partie_telemetry::Metrics;
@@ -50,8 +51,10 @@ pub(crate) fn main(flags: &ArgMatches) -> ExitCode {
 /// A gateway whose sockets are bound.
 struct Standalone {
     listener: Listener,
+    scheme: &'static str,
     admin: Option<Listener>,
     edge: Arc<Edge>,
+    verifier: Verifier,
     reloader: Arc<Reloader>,
     handles: Handles,
 }
@@ -67,20 +70,22 @@ impl Standalone {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let handles = Handles::default();
         let listener = config.gateway.bind(handles.clone())?;
-        let admin = config.gateway.admin.listen;
+        let admin = config.admin.listen;
         let admin = admin.map(|at| Listener::bind(at, Limits::default(), 0, handles.clone())).transpose()?;
         let mesh = Mesh::new(config.mesh.clone(), handles.clone());
         if let Some(registry) = &plan.registry {
             mesh.discover(Arc::clone(registry));
         }
         let edge = Arc::new(config.gateway.build(plan.parts(mesh))?);
+        let (verifier, scheme) =
+            (plan.verifier().clone(), if config.gateway.tls.is_some() { "https" } else { "http" });
         let reloader = Arc::new(Reloader::new(source, config, Arc::clone(&edge)));
-        Ok(Self { listener, admin, edge, reloader, handles })
+        Ok(Self { listener, scheme, admin, edge, verifier, reloader, handles })
     }
 
     /// Serves until a signal.
     async fn run(self) -> ExitCode {
-        out::line(&format!("listening on http://{}", self.listener.local_addr()));
+        out::line(&format!("listening on {}://{}", self.scheme, self.listener.local_addr()));
         if let Some(admin) = &self.admin {
             out::line(&format!("admin on http://{}", admin.local_addr()));
         }
@@ -89,7 +94,10 @@ impl Standalone {
     }
 
     async fn work(self, told: Stop) -> Result<(), RunError> {
-        let Self { listener, admin, edge, reloader, handles } = self;
+        let Self { listener, admin, edge, verifier, reloader, handles, .. } = self;
+        // Keys of others are fetched as long as somebody may show a token.
+        let keys = Stop::default();
+        verifier.keep_fresh(&keys);
         let stop_admin = Stop::default();
         let mut admin = admin.map(|listener| {
             let pages = Arc::new(Admin::new(Arc::clone(&edge), pages(&reloader)));
@@ -101,6 +109,7 @@ impl Standalone {
             ended = ended(&mut admin) => return ended,
         };
         watch.abort();
+        keys.stop();
         handles.detached.finished().await;
         // How it does can be seen to the end.
         stop_admin.stop();

@@ -52,18 +52,19 @@ impl Client {
         Self { address, trusted: true }
     }
 
-    /// What upstreams are told: the way of the request as far as it can be believed.
-    pub(crate) fn forwarded(&self, peer: &Peer, headers: &HeaderMap) -> Forwarded {
+    /// What upstreams are told: the way of the request as far as it can be believed, and whether it began with TLS.
+    pub(crate) fn forwarded(&self, peer: &Peer, headers: &HeaderMap, secured: bool) -> Forwarded {
         let of_proxy = |name| self.trusted.then(|| headers.get(name)).flatten();
         let before = if self.trusted { chain(headers) } else { String::new() };
         let chain = connection(peer).map(|peer| {
             let address = peer.ip().to_canonical();
             if before.is_empty() { address.to_string() } else { format!("{before}, {address}") }
         });
+        let ours = if secured { "https" } else { "http" };
         let proto = of_proxy(FORWARDED_PROTO).filter(|proto| matches!(proto.as_bytes(), b"http" | b"https"));
         Forwarded {
             chain: chain.and_then(|chain| HeaderValue::try_from(chain).ok()),
-            proto: proto.cloned().unwrap_or(HeaderValue::from_static("http")),
+            proto: proto.cloned().unwrap_or_else(|| HeaderValue::from_static(ours)),
             host: of_proxy(FORWARDED_HOST).or_else(|| headers.get(header::HOST)).cloned(),
         }
     }
@@ -139,7 +140,7 @@ mod tests {
         let found = Client::of(&peer, &headers, &trusted);
         assert_eq!(found.address.to_string(), client, "{lines:?}");
         let mut out = HeaderMap::new();
-        found.forwarded(&peer, &headers).write(&mut out);
+        found.forwarded(&peer, &headers, false).write(&mut out);
         assert_eq!(out[FORWARDED_FOR], told, "{lines:?}");
         assert_eq!(out[FORWARDED_PROTO], "http");
     }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use partie_gateway::{ConfigError, Parts};
-use partie_identity::{JwksError, Verifier};
+use partie_contract::BoxFuture;
+use partie_gateway::{ConfigError, Parts, Readiness, RouteAccess, RouteConfig};
+use partie_identity::{FetchError, InvalidIdentity, KeySource, Verifier};
 use partie_mesh::Mesh;
 use partie_mesh::discovery::{Registry, RegistryUrl, RegistryUrlError};
+use partie_runtime::Ids;
 use partie_telemetry::Metrics;
 
 use super::config::Config;
@@ -25,7 +27,11 @@ pub(super) enum PlanError {
     #[error("registry: {0}")]
     Registry(#[from] RegistryUrlError),
     #[error("{0}")]
-    Keys(#[from] JwksError),
+    Identity(#[from] InvalidIdentity),
+    #[error("[identity.issuers.{0}]: service is for systems: say jwks-url or jwks-file")]
+    Service(String),
+    #[error("route {0} asks for a token, and [identity] says of nobody's that it is taken")]
+    NoTokens(String),
     #[error("no route leads anywhere: say [[gateway.routes]] with prefix and to")]
     NoRoutes,
     #[error(
@@ -44,7 +50,7 @@ impl Plan {
             url => Some(url.parse::<RegistryUrl>()?.open()?),
         };
         Self::check(config)?;
-        Ok(Self { title: config.title.clone(), verifier: Arc::new(nobodys()?), registry })
+        Ok(Self { title: config.title.clone(), verifier: Arc::new(verifier(config)?), registry })
     }
 
     /// What is checked of every configuration, also of one that is to be swapped in.
@@ -54,6 +60,12 @@ impl Plan {
             return Err(PlanError::NoRoutes);
         }
         gateway.check()?;
+        if config.identity == partie_identity::Config::default() {
+            let asks = |route: &&RouteConfig| route.access != RouteAccess::Public;
+            if let Some(route) = gateway.routes.iter().find(asks) {
+                return Err(PlanError::NoTokens(route.name.clone().unwrap_or_else(|| route.prefix.clone())));
+            }
+        }
         if !config.registry.is_empty() {
             return Ok(());
         }
@@ -68,9 +80,15 @@ impl Plan {
         Ok(())
     }
 
+    /// Who judges tokens.
+    pub(super) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
     /// What the edge is built from: no contracts, only what the configuration says.
     pub(super) fn parts(&self, mesh: Mesh) -> Parts {
-        let metrics = Metrics::install();
+        let (metrics, verifier) = (Metrics::install(), Arc::clone(&self.verifier));
+        let keys = move || vec![Readiness { service: "identity".to_owned(), problem: verifier.problem() }];
         Parts {
             title: self.title.clone(),
             contracts: Vec::new(),
@@ -78,17 +96,31 @@ impl Plan {
             mesh,
             verifier: Arc::clone(&self.verifier),
             jwks: serde_json::json!({ "keys": [] }),
-            ready: Arc::new(Vec::new),
+            ready: Arc::new(keys),
             metrics: Arc::new(move || metrics.render()),
             demo: None,
         }
     }
 }
 
-/// Trusts nobody: the key of an example (RFC 8037 appendix A), for an issuer there is not.
-fn nobodys() -> Result<Verifier, JwksError> {
-    let key = serde_json::json!({
-        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
-    });
-    Verifier::from_jwks(&serde_json::json!({ "keys": [key] }), "", "")
+fn verifier(config: &Config) -> Result<Verifier, PlanError> {
+    let service = config.identity.issuers.iter().find(|(_, issuer)| issuer.service.is_some());
+    if let Some((name, _)) = service {
+        return Err(PlanError::Service(name.clone()));
+    }
+    let opened = config.identity.open([], &config.title, &Ids::from_entropy(), |_| Arc::new(Nobody))?;
+    Ok(opened.verifier)
+}
+
+/// The keys of a service, of which there is none here.
+struct Nobody;
+
+impl KeySource for Nobody {
+    fn fetch(&self) -> BoxFuture<'_, Result<serde_json::Value, FetchError>> {
+        Box::pin(async { Ok(serde_json::json!({ "keys": [] })) })
+    }
+
+    fn place(&self) -> String {
+        "nowhere".to_owned()
+    }
 }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
+use partie_identity::{DEVELOPMENT_ISSUER, Grant, Signer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -46,7 +48,7 @@ impl Door {
 }
 
 fn with_admin(settings: &str) -> String {
-    format!("[gateway.admin]\nlisten = \"127.0.0.1:0\"\n{settings}")
+    format!("[admin]\nlisten = \"127.0.0.1:0\"\n{settings}")
 }
 
 fn says(name: &'static str) -> App {
@@ -128,6 +130,27 @@ async fn it_finds_services_in_a_registry() {
     eventually("it is found", || async { get(door, "/menu/7").await.body == "menu /7" }).await;
 }
 
+#[tokio::test]
+async fn tokens_are_judged_by_the_keys_of_their_issuer() {
+    let dir = std::env::temp_dir().join(format!("partie-gateway-app-{}", std::process::id()));
+    let signer = Signer::development(&dir).unwrap();
+    std::fs::remove_dir_all(dir).unwrap();
+    let keys = file("keys.json", &signer.jwks().to_string());
+    let settings = format!(
+        "[identity.issuers.us]\nissuer = \"{DEVELOPMENT_ISSUER}\"\naudience = \"shop\"\njwks-file = \"{}\"\n{}access = [\"admin\"]\n",
+        keys.display(),
+        leads("/", "shop", &says("shop"))
+    );
+    let door = Door::open("identity.toml", &settings).await;
+    let ask = async |role: &str| {
+        let grant = Grant::new("shop", "somebody", Duration::from_secs(60)).role(role);
+        let header = format!("Authorization: Bearer {}\r\n", signer.issue(&grant).unwrap());
+        send(door.at, "GET", "/", &header, "").await.status
+    };
+    assert_eq!(get(door.at, "/").await.status, 401);
+    assert_eq!((ask("customer").await, ask("admin").await), (403, 200));
+}
+
 #[test]
 fn the_guides_configuration_can_be_used() {
     let guide = include_str!("../../../../docs/guides/gateway.md");
@@ -151,6 +174,16 @@ fn a_mistake_is_one_line_and_exit_code_2() {
         ("nothing.toml", String::new(), "no route leads anywhere"),
         ("unknown.toml", route.to_owned(), "route / leads to shop, which is no upstream"),
         ("key.toml", format!("{shop}{route}prefx = \"/\"\n"), "prefx"),
+        (
+            "tokens.toml",
+            format!("{shop}{route}access = \"authenticated\"\n"),
+            "route / asks for a token, and [identity] says of nobody's",
+        ),
+        (
+            "issuer.toml",
+            format!("[identity.issuers.us]\nsecret = \"short\"\n{shop}{route}"),
+            "[identity.issuers.us]",
+        ),
         ("syntax.toml", "[gateway".to_owned(), "syntax.toml"),
         ("registry-url.toml", format!("registry = \"zoo:1\"\n{shop}{route}"), "registry: `zoo:1`"),
         (

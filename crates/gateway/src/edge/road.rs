@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
 use partie_contract::{Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire};
-use partie_identity::bearer;
+use partie_identity::{API_KEY_PREFIX, credential};
 use partie_mesh::{KeepHost, Peer, Target};
 
 use super::Edge;
@@ -140,7 +140,7 @@ impl Edge {
         self.count_address(rates, || &client, entry)?;
         let who = match rule.access {
             RouteAccess::Public => None,
-            _ => self.who(request.headers())?,
+            _ => self.who(request.headers()).await?,
         };
         rule.authorise(who.as_deref())?;
         self.count_user(rates, who.as_deref(), entry)?;
@@ -169,7 +169,7 @@ impl Edge {
         if let Some(uri) = rule.rewritten(request.uri()) {
             *request.uri_mut() = uri;
         }
-        let forwarded = client.forwarded(&peer, request.headers());
+        let forwarded = client.forwarded(&peer, request.headers(), table.config.tls.is_some());
         let host = if rule.keep_host { request.headers().get(header::HOST).cloned() } else { None };
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
         forwarded.write(request.headers_mut());
@@ -192,7 +192,7 @@ impl Edge {
         entry: &mut Entry<'_>,
     ) -> Result<Response, Platform> {
         entry.route = "grpc";
-        let who = self.who(request.headers())?;
+        let who = self.who(request.headers()).await?;
         // A stream may take as long as anything may.
         let longest = table.config.longest_timeout;
         let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));
@@ -218,9 +218,12 @@ impl Edge {
         }
     }
 
-    /// Whom the token speaks for, if there is one. It has to be valid, needed or not.
-    fn who(&self, headers: &HeaderMap) -> Result<Option<Arc<Identity>>, Platform> {
-        bearer(headers, false)?.map(|token| self.verifier.verify(token)).transpose()
+    /// Whom the token or the API key speaks for, if there is one. It has to be valid, needed or not.
+    async fn who(&self, headers: &HeaderMap) -> Result<Option<Arc<Identity>>, Platform> {
+        match credential(headers, false)? {
+            None => Ok(None),
+            Some(shown) => self.verifier.authenticate(shown).await.map(Some),
+        }
     }
 
     /// Counts the request for the client's address.
@@ -254,9 +257,10 @@ impl Edge {
     }
 }
 
-/// The program that acts for the user, as far as tokens say so.
-fn program(_: &Identity) -> Option<&str> {
-    None
+/// The program that acts for the user: its API key, or what the token says.
+fn program(who: &Identity) -> Option<&str> {
+    let key = || who.token.starts_with(API_KEY_PREFIX).then_some(&*who.token);
+    who.client.as_deref().or_else(key)
 }
 
 /// The route of the configuration for a request.

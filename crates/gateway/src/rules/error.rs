@@ -122,6 +122,14 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+    /// An upstream whose certificate could not be checked.
+    #[error("upstream {upstream}: {reason}")]
+    Tls {
+        /// The upstream.
+        upstream: String,
+        /// Why.
+        reason: String,
+    },
     /// An upstream that is called like a service of the system.
     #[error("upstream {upstream}: a service of the system has that name: give the upstream another one")]
     Taken {

@@ -57,11 +57,33 @@ fn what_cannot_work_is_said_in_one_line() {
 fn upstreams_are_somewhere() {
     let upstream =
         |upstream: UpstreamConfig| refusal(|gateway| drop(gateway.upstreams.insert("u".into(), upstream)));
-    let url = |url: &str| upstream(UpstreamConfig { urls: vec![url.into()], ..UpstreamConfig::default() });
+    let urls = |urls: &[&str]| {
+        let urls = urls.iter().map(|url| (*url).to_owned()).collect();
+        upstream(UpstreamConfig { urls, ..UpstreamConfig::default() })
+    };
+    let url = |url: &str| urls(&[url]);
     for (line, says) in [
         (upstream(UpstreamConfig::default()), "upstream u: say where it is"),
         (url("127.0.0.1:80"), "it has to be http://HOST:PORT"),
-        (url("ftp://127.0.0.1"), "it has to be http://HOST:PORT"),
+        (url("ftp://127.0.0.1"), "it has to be http://HOST:PORT or https://HOST:PORT"),
+        (urls(&["http://127.0.0.1", "https://127.0.0.1"]), "all http:// or all https://"),
+        (urls(&["https://127.0.0.1", "https://127.0.0.2"]), "say server-name"),
+        (
+            upstream(UpstreamConfig {
+                urls: vec!["http://127.0.0.1".into()],
+                server_name: Some("a".into()),
+                ..UpstreamConfig::default()
+            }),
+            "are for https:// URLs",
+        ),
+        (
+            upstream(UpstreamConfig {
+                urls: vec!["https://127.0.0.1".into()],
+                ca_file: Some("/nowhere.pem".into()),
+                ..UpstreamConfig::default()
+            }),
+            "cannot read /nowhere.pem",
+        ),
         (url("http://127.0.0.1/path"), "a path is for the route to rewrite"),
         (url("http://user@127.0.0.1"), "it has to be http://HOST:PORT"),
         (url("http://127.0.0.1:0"), "it has to be http://HOST:PORT"),
@@ -70,7 +92,7 @@ fn upstreams_are_somewhere() {
             upstream(UpstreamConfig {
                 urls: vec!["http://127.0.0.1".into()],
                 service: Some("s".into()),
-                openapi: None,
+                ..UpstreamConfig::default()
             }),
             "not both",
         ),

@@ -15,3 +15,4 @@ mod routes;
 mod support;
 mod swap;
 mod upstream;
+mod wires;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use partie_contract::Body;
 use partie_gateway::{Edge, RatesConfig, RouteAccess, RouteConfig};
-use partie_identity::Grant;
+use partie_identity::{ApiKey, Grant};
 
 use crate::support::{Answer, edge_with, send, send_from, signer};
 use crate::upstream::{edge_of, route, shop};
@@ -81,6 +81,29 @@ async fn users_are_counted_wherever_they_come_from_and_routes_apart() {
     ] {
         let answer = from(&edge, address, uri, &[("authorization", who)]).await;
         assert_eq!(answer.status.as_u16(), status, "{address} {uri}");
+    }
+}
+
+#[tokio::test]
+async fn programs_are_counted_by_their_key() {
+    const KEY: &str = "pk_0123456789abcdefghijkl";
+    const SHA256: &str = "d3c9100ca4585eff1f35d47bff3ad9316bf3f6f4f35742bbb83b2a476cc8360d";
+    let shop = shop(vec![RouteConfig { access: RouteAccess::Authenticated, ..route("/shop", "shop") }]);
+    let edge = edge_with(|gateway, parts| {
+        (gateway.routes, gateway.upstreams) = (shop.routes, shop.upstreams);
+        gateway.rates = RatesConfig { key: Some("1/h".parse().unwrap()), ..RatesConfig::default() };
+        let key = ApiKey::new(SHA256, "robot", Vec::new(), None).unwrap();
+        parts.verifier = Arc::new(signer().verifier("food").with_api_keys([key]));
+    });
+    let ask = async |name, value: &str| send(&edge, "GET", "/shop", &[(name, value)]).await;
+    let first = ask("x-api-key", KEY).await;
+    assert_eq!((first.status.as_u16(), first.sent("x-user-id")), (200, Some("robot")));
+    assert!(first.header("ratelimit").unwrap().starts_with("\"key\";r=0"));
+    assert_eq!(ask("x-api-key", KEY).await.status, 429);
+    assert_eq!(ask("x-api-key", "pk_made-up-by-somebody-else").await.status, 401);
+    let token = format!("Bearer {}", crate::support::token("customer"));
+    for _ in 0..2 {
+        assert_eq!(ask("authorization", &token).await.status, 200, "a token without a client has no key");
     }
 }
 
