@@ -188,7 +188,7 @@ fn a_backup_is_the_same_from_a_system_that_runs_as_processes_or_not_at_all() {
 
     let idle = place(&stage, "idle");
     let said = succeed(&stage, &["backup", text(&idle)]);
-    assert_eq!(said.matches("not running").count(), 5, "{said}");
+    assert_eq!(said.matches("not running").count(), 6, "{said}");
     let manifest: Value =
         serde_json::from_str(&fs::read_to_string(idle.join("manifest.json")).unwrap()).unwrap();
     let names: Vec<_> = manifest["stores"].as_array().unwrap().iter().map(|store| &store["name"]).collect();
