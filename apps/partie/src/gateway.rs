@@ -70,7 +70,7 @@ impl Standalone {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let handles = Handles::default();
         let listener = config.gateway.bind(handles.clone())?;
-        let admin = config.gateway.admin.listen;
+        let admin = config.admin.listen;
         let admin = admin.map(|at| Listener::bind(at, Limits::default(), 0, handles.clone())).transpose()?;
         let mesh = Mesh::new(config.mesh.clone(), handles.clone());
         if let Some(registry) = &plan.registry {

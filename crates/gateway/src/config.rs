@@ -63,8 +63,6 @@ pub struct Gateway {
     pub upstreams: BTreeMap<String, UpstreamConfig>,
     /// What leads where, beyond what contracts say. Contracts go first.
     pub routes: Vec<RouteConfig>,
-    /// Where those who run it find out how it does.
-    pub admin: AdminConfig,
 }
 
 /// A page of the gateway's own.
@@ -86,14 +84,6 @@ pub enum Page {
     Docs,
 }
 
-/// Where those who run the gateway find out how it does. There is no such place unless `listen` says so.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct AdminConfig {
-    /// Where it listens. Off loopback it shows health and metrics only.
-    pub listen: Option<SocketAddr>,
-}
-
 impl Default for Gateway {
     fn default() -> Self {
         Self {
@@ -112,7 +102,6 @@ impl Default for Gateway {
             compression: None,
             upstreams: BTreeMap::new(),
             routes: Vec::new(),
-            admin: AdminConfig::default(),
         }
     }
 }

@@ -69,8 +69,8 @@ mod upstreams;
 pub use admin::{Admin, AdminParts};
 pub use build::{BuildError, DemoIdentity, Parts, Readiness};
 pub use config::{
-    AdminConfig, CompressionConfig, CorsConfig, Gateway, Lenience, Network, NotANetwork, NotARate, Page,
-    Rate, RatesConfig, RouteAccess, RouteConfig, Sticky, To, UpstreamConfig,
+    CompressionConfig, CorsConfig, Gateway, Lenience, Network, NotANetwork, NotARate, Page, Rate,
+    RatesConfig, RouteAccess, RouteConfig, Sticky, To, UpstreamConfig,
 };
 pub use cors::CorsError;
 pub use edge::Edge;

@@ -99,6 +99,7 @@ impl Reloader {
             let before = self.state().config.clone();
             for (name, differs) in [
                 ("registry", before.registry != config.registry),
+                ("admin", before.admin != config.admin),
                 ("identity", before.identity != config.identity),
                 ("mesh", before.mesh != config.mesh),
                 ("title", before.title != config.title),

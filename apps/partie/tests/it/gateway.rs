@@ -48,7 +48,7 @@ impl Door {
 }
 
 fn with_admin(settings: &str) -> String {
-    format!("[gateway.admin]\nlisten = \"127.0.0.1:0\"\n{settings}")
+    format!("[admin]\nlisten = \"127.0.0.1:0\"\n{settings}")
 }
 
 fn says(name: &'static str) -> App {

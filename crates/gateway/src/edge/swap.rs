@@ -48,7 +48,7 @@ impl Edge {
             ("listen", old.listen != config.listen),
             ("workers", old.workers != config.workers),
             ("limits", old.limits != config.limits),
-            ("admin.listen", old.admin != config.admin),
+            ("tls", old.tls != config.tls),
         ];
         Ok(differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect())
     }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_gateway::{Gateway, UpstreamConfig};
+use partie_gateway::{Gateway, RouteConfig, UpstreamConfig};
 use partie_mesh::{Handles, Limits, Listener, ServerTls, TlsFiles};
 use partie_runtime::Stop;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Mirror, send};
-use crate::upstream::{at, edge_of, route};
+use crate::upstream::{Program, at, edge_of, route};
 
 /// Longer than anything here takes.
 const FOREVER: Duration = Duration::from_secs(20);
@@ -77,6 +77,34 @@ async fn websockets_pass_in_both_directions() {
         assert_eq!(back, words);
     }
     stop.stop();
+}
+
+#[tokio::test]
+async fn the_host_a_request_names_is_one() {
+    let inside = RouteConfig { host: Some("inside.example".into()), ..route("/", "inside") };
+    let gateway = Gateway {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        workers: Some(0),
+        upstreams: ["inside", "outside"].map(|name| (name.to_owned(), at(Program::start(name)))).into(),
+        routes: vec![RouteConfig { name: Some("i".into()), ..inside }, route("/", "outside")],
+        ..Gateway::default()
+    };
+    let listener = gateway.bind(Handles::default()).unwrap();
+    let address = listener.local_addr();
+    tokio::spawn(listener.run(edge_of(&gateway), Stop::default()));
+    for (target, host, said) in [
+        ("/", "inside.example", "x-program: inside"),
+        ("/", "outside.example", "x-program: outside"),
+        ("http://inside.example/", "outside.example", "x-program: inside"),
+        ("http://user@outside.example/", "inside.example", "x-program: outside"),
+        ("/", "a\r\nHost: inside.example", "HTTP/1.1 400 "),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        assert!(head.contains(said), "{target} {host}: {head}");
+    }
 }
 
 #[tokio::test]
