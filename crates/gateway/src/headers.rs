@@ -1,5 +1,7 @@
 //! What goes on to the services: nothing a client could have made up about itself, and what every request has.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use partie_contract::{Identity, wire};
 use partie_mesh::strip_hop_by_hop;
@@ -54,6 +56,13 @@ pub(crate) fn outbound(headers: &mut HeaderMap, who: Option<&Identity>, request_
 /// Whether the caller is known by the key in a header of its own.
 fn shows_key(headers: &HeaderMap, who: &Identity) -> bool {
     headers.get(X_API_KEY).is_some_and(|key| key.as_bytes() == who.token.as_bytes())
+}
+
+/// Says where the client is.
+pub(crate) fn client(headers: &mut HeaderMap, address: IpAddr) {
+    if let Ok(address) = HeaderValue::from_str(&address.to_string()) {
+        headers.insert(wire::CLIENT_ADDRESS, address);
+    }
 }
 
 /// Whether a field says something only the gateway may say. A name with an underscore is one too: programs that turn

@@ -36,6 +36,10 @@ pub struct RetrySafe;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepHost;
 
+/// A mark on a request: where the client of the edge in this process is. Nobody who sends bytes can make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
 /// A mark on a request: the deadline is for the head of the answer. Its body may take as long as it wants, if something of
 /// it comes within this time, again and again. For large bodies on slow ways; gRPC has its own deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,6 +51,8 @@ pub use live::{Live, News, Place};
 /// What is read often and belongs to somebody else.
 pub use partie_cache as cache;
 pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
+/// The edge: [`Gateway`] is its settings.
+pub use partie_gateway as gateway;
 pub use partie_gateway::Gateway;
 /// Tokens, keys, and whom to believe.
 pub use partie_identity as identity;

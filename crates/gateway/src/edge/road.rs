@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
-use partie_contract::{Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire};
+use partie_contract::{
+    Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
+};
 use partie_identity::API_KEY_PREFIX;
-use partie_mesh::{KeepHost, Moving, Peer, Target};
+use partie_mesh::{ClientAddress, KeepHost, Moving, Peer, Target};
 
 use super::Edge;
 use crate::answer::{document, options};
@@ -106,7 +108,15 @@ impl Edge {
         request = Request::from_parts(head, body::limit(sent, table.config.body).await?);
 
         // What goes on: nothing the client could have made up, and what every request has.
+        // Where nobody proves who they are, where they are is all there is to count them by.
+        let is_open = route.operation.access == Access::Public && !route.operation.verb.is_read();
+        let client =
+            is_open.then(|| Client::of(&peer, request.headers(), &table.config.trusted_proxies).address);
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
+        if let Some(address) = client {
+            headers::client(request.headers_mut(), address);
+            request.extensions_mut().insert(ClientAddress(address));
+        }
         if let Some(who) = who.as_deref().filter(|_| route.compat) {
             headers::authorize(request.headers_mut(), who);
         }

@@ -14,6 +14,7 @@ use partie_runtime::Ids;
 
 use super::super::error::StartError;
 use super::super::launch::Launch;
+use super::secured::door;
 use super::{BROKER, Meeting, Place, REGISTRY};
 use crate::platform::{self, BehindClient, Hand};
 use crate::wire::{RegistryWireClient, RemoteRegistry, join_grant};
@@ -46,6 +47,7 @@ impl Pass {
         place: &Place,
         launch: &Launch<'_>,
         verifier: &Arc<Verifier>,
+        secured: bool,
     ) -> Result<Self, StartError> {
         let refused =
             |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
@@ -81,18 +83,18 @@ impl Pass {
         };
         let broker = place.broker.or(platform);
         if let Some(broker) = broker {
-            launch.mesh.connect(BROKER, broker);
+            door(&launch.mesh, BROKER, broker, secured);
         }
         if let Some(engine) = &engine {
             launch.mesh.discover(Arc::clone(engine));
             // Who carries the events knows what became of them.
             if let Some(broker) = broker {
-                launch.mesh.connect(platform::NAME, broker);
+                door(&launch.mesh, platform::NAME, broker, secured);
             }
         }
         let registry = platform.map(|address| {
-            for door in [REGISTRY, platform::NAME] {
-                launch.mesh.connect(door, address);
+            for name in [REGISTRY, platform::NAME] {
+                door(&launch.mesh, name, address, secured);
             }
             let client = RegistryWireClient::over(launch.mesh.channel(origin.clone(), REGISTRY));
             let url = format!("http://{address}");
