@@ -81,7 +81,8 @@ fn print(source: &Source) -> Result<Documents> {
         }
         let text = document(&ask(&[name])?).map_err(|e| format!("{name}: {e}"))?;
         // A service may be called as its program is; the program's file is what the edge serves.
-        let file = if name == source.package { format!("{name}.service.json") } else { format!("{name}.json") };
+        let file =
+            if name == source.package { format!("{name}.service.json") } else { format!("{name}.json") };
         if documents.insert(file, text).is_some() {
             return Err(format!("`{} openapi --list` names {name} twice", source.package));
         }

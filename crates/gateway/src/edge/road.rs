@@ -187,8 +187,12 @@ impl Edge {
             request.extensions_mut().insert(KeepHost);
         }
 
-        // A large answer may take longer than that, as long as it comes.
-        request.extensions_mut().insert(Moving(time));
+        if is_grpc {
+            grpc::write_timeout(deadline.remaining(), request.headers_mut());
+        } else {
+            // A large answer may take longer than that, as long as it comes.
+            request.extensions_mut().insert(Moving(time));
+        }
 
         let answer = target.forward(peer, None, request, deadline).await?;
         entry.as_it_is = true;
