@@ -115,6 +115,12 @@ const KAFKA: Venv = Venv {
     ],
 };
 
+/// A mail server. The notifications' tests look for it there.
+const SMTP: Venv = Venv { dir: "aiosmtpd", package: "aiosmtpd", version: "1.4.6", hashes: &[] };
+/// The receiver's side of webhooks, by the people of Standard Webhooks. The notifications' tests look for it there.
+const WEBHOOKS: Venv =
+    Venv { dir: "standardwebhooks", package: "standardwebhooks", version: "1.1.0", hashes: &[] };
+
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
         if !succeeds(cargo(arguments)) {
@@ -128,7 +134,7 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &WEBSOCKETS, &HTTPX] {
+    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &WEBSOCKETS, &HTTPX, &SMTP, &WEBHOOKS] {
         if python_of(venv).is_err() {
             install_venv(venv)?;
             installed.push(venv.package);

@@ -8,7 +8,7 @@ use partie_runtime::layers::{Layers, Origin};
 
 use crate::config::Config;
 use crate::sidecar::{Plan, Sidecar};
-use crate::{life, out, registry};
+use crate::{gateway, life, out, registry};
 
 /// The sidecar's flags: the setting, the flag, its value, and what it means.
 const FLAGS: &[(&str, &str, &str, &str)] = &[
@@ -55,6 +55,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match matches.subcommand() {
+        Some(("gateway", flags)) => gateway::main(flags),
         Some(("sidecar", flags)) => sidecar(flags),
         Some(("registry", flags)) => {
             let text = |id: &str| flags.get_one::<String>(id).map(String::as_str);
@@ -69,8 +70,27 @@ fn command() -> Command {
         Arg::new(*id).long(long.trim_start_matches('-')).value_name(*value).help(*help)
     };
     Command::new("partie")
-        .about("The mesh beside programs in any language, and a registry for them to meet at")
+        .about("A gateway in front of anything, the mesh beside programs in any language, and a registry for them to meet at")
         .subcommand_required(true)
+        .subcommand(
+            Command::new("gateway")
+                .about("Run the edge in front of anything: routes, identity, limits, balancing")
+                .arg(Arg::new("config").long("config").value_name("FILE").help(
+                    "Its configuration. Read again when the file changes, at SIGHUP, and when the admin listener is asked to",
+                ))
+                .arg(
+                    Arg::new("listen")
+                        .long("listen")
+                        .value_name("ADDR")
+                        .help("Where to listen, whatever the file says"),
+                )
+                .arg(
+                    Arg::new("check")
+                        .long("check")
+                        .action(clap::ArgAction::SetTrue)
+                        .help("Only say whether the configuration can be used"),
+                ),
+        )
         .subcommand(
             Command::new("sidecar")
                 .about("Run beside a program: others reach it through the mesh, and it reaches others")

@@ -1,11 +1,13 @@
-//! The program `partie`: the mesh as a sidecar for programs in any language, and a registry for them to meet at.
+//! The program `partie`: a gateway in front of anything, the mesh as a sidecar for programs in any language, and a registry
+//! for them to meet at.
 //!
-//! Layout: `cli` reads the command line; `config` is what can be set; `sidecar` is the sidecar, `registry` the registry;
-//! `life` runs them until they are told to stop; `out` is what they say.
+//! Layout: `cli` reads the command line; `gateway` is the gateway, `sidecar` the sidecar, which `config` is of, `registry` the
+//! registry; `life` runs them until they are told to stop; `out` is what they say.
 #![forbid(unsafe_code)]
 
 mod cli;
 mod config;
+mod gateway;
 mod life;
 mod out;
 mod registry;

@@ -108,6 +108,8 @@ impl Inbound {
             return Ok(value);
         }
         let strict = !self.call.is_internal();
+        // A parser does not look at text that it skips.
+        str::from_utf8(&self.body).map_err(malformed)?;
         json::check(&self.body).map_err(malformed)?;
         let mut unknown = false;
         let mut parser = serde_json::Deserializer::from_slice(&self.body);

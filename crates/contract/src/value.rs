@@ -32,6 +32,46 @@ pub enum Value<'a> {
     Uuid(Uuid),
 }
 
+/// Stores enums of a contract in columns, by the names they have on the wire.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Size { Small, VeryLarge }
+///
+/// partie_contract::stored_by_name!(Size);
+///
+/// # use partie_contract::{FromValue, ToValue};
+/// assert_eq!(Size::VeryLarge.to_value()?, "very_large".into());
+/// # assert_eq!(Size::from_value(Size::Small.to_value()?)?, Size::Small);
+/// # Ok::<(), partie_contract::InvalidValue>(())
+/// ```
+#[macro_export]
+macro_rules! stored_by_name {
+    ($($name:ty),+ $(,)?) => {$(
+        impl $crate::ToValue for $name {
+            fn to_value(&self) -> Result<$crate::Value<'_>, $crate::InvalidValue> {
+                match $crate::__private::serde_json::to_value(self) {
+                    Ok($crate::__private::serde_json::Value::String(name)) => {
+                        Ok($crate::Value::Text(name.into()))
+                    }
+                    _ => Err($crate::InvalidValue::new("not an enum of plain names")),
+                }
+            }
+        }
+
+        impl $crate::FromValue for $name {
+            fn from_value(value: $crate::Value<'_>) -> Result<Self, $crate::InvalidValue> {
+                let name = $crate::__private::serde_json::Value::String(value.text()?.to_owned());
+                $crate::__private::serde_json::from_value(name)
+                    .map_err(|error| $crate::InvalidValue::new(error.to_string()))
+            }
+        }
+    )+};
+}
+
 /// What can be stored in a column.
 ///
 /// An enum of a contract is usually stored as its name:

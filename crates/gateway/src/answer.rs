@@ -31,6 +31,18 @@ pub(crate) fn document(kind: &'static str, body: impl Into<Body>) -> Response {
     answer
 }
 
+/// A page for a browser, which gets what it needs from here and from nowhere else.
+pub(crate) fn page(kind: &'static str, text: &'static str) -> Response {
+    let mut answer = document(kind, text);
+    let headers = answer.headers_mut();
+    let only_us = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(only_us));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    answer
+}
+
 /// Says what an address takes.
 pub(crate) fn options(allow: &str) -> Response {
     let mut answer = Response::default();

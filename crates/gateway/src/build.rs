@@ -6,11 +6,11 @@ use std::sync::Arc;
 use partie_contract::{Contract, Identity, Operation, openapi};
 use partie_identity::Verifier;
 use partie_mesh::Mesh;
-use serde_json::Value;
 
 use crate::config::Gateway;
-use crate::edge::Edge;
+use crate::edge::{Edge, check};
 use crate::routes::Routes;
+use crate::rules::ConfigError;
 
 /// Gives out the identity of the demo customer, with a token that is good now; nothing when none can be issued.
 pub type DemoIdentity = Arc<dyn Fn() -> Option<Arc<Identity>> + Send + Sync>;
@@ -25,10 +25,8 @@ pub struct Parts {
     pub grpc: Vec<(&'static str, &'static str)>,
     /// The way to the services.
     pub mesh: Mesh,
-    /// Who judges tokens.
+    /// Who judges tokens. The public keys it has to show are at `/.well-known/jwks.json`.
     pub verifier: Arc<Verifier>,
-    /// The public keys of the tokens, as a JWK set.
-    pub jwks: Value,
     /// Whether each service can do its work now.
     pub ready: Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>,
     /// The metrics in Prometheus' text format.
@@ -90,19 +88,31 @@ pub enum BuildError {
         /// Its template.
         path: &'static str,
     },
+    /// Routes or upstreams of the configuration that cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 // === impl Gateway ===
 
 impl Gateway {
-    /// The edge for these parts.
+    /// The edge for these parts. Blocks while it looks up the names of upstreams.
     ///
     /// # Errors
-    /// When two operations have the same address, or one has an impossible one.
+    /// When two operations have the same address, or one has an impossible one; when a configured route or upstream cannot
+    /// work.
     pub fn build(&self, parts: Parts) -> Result<Edge, BuildError> {
         let routes = Routes::new(&parts.contracts, &parts.mesh)?.with_grpc(&parts.grpc, &parts.mesh)?;
-        let document = openapi(&parts.title, &parts.contracts).to_string();
-        Ok(Edge::new(self.clone(), routes, document, parts))
+        let document = openapi(&parts.title, &parts.contracts);
+        Ok(Edge::new(self, routes, document, parts)?)
+    }
+
+    /// Whether all of it could work, without a service or a socket. Blocks while it looks up the names of upstreams.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first route or upstream that cannot.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check(self, &[])
     }
 }
 

@@ -1,36 +1,48 @@
-//! The road of every request that comes from outside, as a list of steps.
+//! The edge: what every request meets first, and what it goes by can be swapped meanwhile.
+
+mod road;
+mod swap;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use http::{HeaderMap, Method, Uri, header};
+use arc_swap::ArcSwap;
+use http::{Method, Uri, header};
 use http_body::Body as _;
-use partie_contract::{
-    Body, BoxFuture, Deadline, FaultKind, Operation, Platform, Request, Response, grpc, wire,
-};
-use partie_identity::{Verifier, bearer};
-use partie_mesh::{Peer, Serve, Target, check_path, request_id};
+use partie_contract::{Body, BoxFuture, FaultKind, Platform, Request, Response, grpc, wire};
+use partie_identity::Verifier;
+use partie_mesh::{Mesh, Peer, Serve, request_id};
 use partie_runtime::Ids;
 use serde_json::{Map, Value};
 
-use crate::answer::{options, problem};
+use crate::answer::problem;
 use crate::build::{DemoIdentity, Parts};
+use crate::compress::compress;
 use crate::config::Gateway;
 use crate::log::Entry;
-use crate::own::{Own, Pages};
-use crate::routes::{Routes, method_not_allowed};
-use crate::{body, headers, identity};
+use crate::own::Pages;
+use crate::rates::Buckets;
+use crate::routes::Routes;
+use crate::rules::ConfigError;
+use crate::table::Table;
+use crate::upstreams::{Upstreams, look_up};
 
-/// The longest time a read may wait for news (`Prefer: wait=N`).
-const LONGEST_WAIT: u64 = 30;
-/// What the server as a whole takes (`OPTIONS *`).
-const EVERYTHING: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+pub(crate) use self::swap::check;
 
 /// The door to all services. Made by [`Gateway::build`], served by a [`Listener`](partie_mesh::Listener).
 pub struct Edge {
-    config: Gateway,
-    routes: Routes,
+    /// What requests go by.
+    table: ArcSwap<Table>,
+    /// One change at a time.
+    changing: Mutex<()>,
+    /// What contracts say, which does not change.
+    routes: Arc<Routes>,
+    /// The services of the contracts, by name.
+    services: Vec<&'static str>,
+    mesh: Mesh,
+    upstreams: Upstreams,
+    /// How much everybody has sent. Outlives every change.
+    buckets: Buckets,
     pages: Pages,
     verifier: Arc<Verifier>,
     demo: Option<DemoIdentity>,
@@ -46,115 +58,67 @@ impl Serve for Edge {
 // === impl Edge ===
 
 impl Edge {
-    pub(crate) fn new(config: Gateway, routes: Routes, openapi: String, parts: Parts) -> Self {
+    pub(crate) fn new(
+        config: &Gateway,
+        routes: Routes,
+        openapi: Value,
+        parts: Parts,
+    ) -> Result<Self, ConfigError> {
+        let services: Vec<&str> = parts.contracts.iter().map(|contract| contract.service).collect();
+        check(config, &services)?;
+        let (upstreams, places) = (Upstreams::default(), look_up(config, &services)?);
+        upstreams.tell(places, &parts.mesh);
+        let routes = Arc::new(routes);
+        let table = Table::compile(config, 1, Arc::clone(&routes), &parts.mesh)?;
         let pages = Pages::new(openapi, &parts);
-        let ids = parts.mesh.handles().ids.clone();
-        Self { config, routes, pages, verifier: parts.verifier, demo: parts.demo, ids }
+        Ok(Self {
+            table: ArcSwap::from_pointee(table),
+            changing: Mutex::new(()),
+            routes,
+            services,
+            upstreams,
+            buckets: Buckets::new(),
+            pages,
+            ids: parts.mesh.handles().ids.clone(),
+            mesh: parts.mesh,
+            verifier: parts.verifier,
+            demo: parts.demo,
+        })
     }
 
     /// Whatever comes of a request, it has an id, is logged, and faults become problems here and nowhere else.
     async fn answer(&self, peer: Peer, request: Request) -> Response {
+        // One look is enough: a request ends as it began, whatever is changed meanwhile.
+        let table = self.table.load_full();
         let request_id = request_id(request.headers(), &self.ids);
         let mut entry = Entry::begin(request.method().clone(), request_id);
         let (uri, is_grpc) = (request.uri().clone(), grpc::is_call(request.headers()));
-        let mut answer = match self.road(peer, request, &mut entry).await {
+        let mut answer = match self.road(&table, peer, request, &mut entry).await {
             Ok(answer) => answer,
             Err(fault) if is_grpc => fault.into_grpc_response(),
             Err(fault) => self.explain(fault, &uri, &entry),
         };
+        let headers = answer.headers_mut();
         // Who failed is for our own hops.
-        answer.headers_mut().remove(wire::FAULT);
-        answer.headers_mut().insert(wire::REQUEST_ID, entry.request_id.clone());
-        entry.end(answer.status());
-        if entry.method == Method::HEAD { without_body(answer) } else { answer }
-    }
-
-    async fn road(&self, peer: Peer, mut request: Request, entry: &mut Entry) -> Result<Response, Platform> {
-        // The server as a whole, which is no address.
-        if request.uri().path() == "*" && entry.method == Method::OPTIONS {
-            return Ok(options(EVERYTHING));
+        headers.remove(wire::FAULT);
+        headers.insert(wire::REQUEST_ID, entry.request_id.clone());
+        if let Some(left) = entry.left {
+            left.write(headers);
         }
-
-        // An address that could be read in two ways is not read at all.
-        check_path(request.uri().path())?;
-
-        // The gateway's own addresses ask nobody.
-        if let Some(own) = Own::find(request.uri().path()) {
-            return self.own(own, request.uri().path(), entry);
+        if let Some((cors, origin)) = &entry.cors {
+            cors.annotate(origin.as_ref(), headers);
         }
-
-        // gRPC has addresses of its own, and judges its calls itself.
-        if let Some(target) = self.routes.grpc(request.uri().path()) {
-            return self.grpc(target, peer, request, entry).await;
-        }
-
-        // The operation, by the tables of the contracts.
-        let resource = self.routes.at(request.uri().path());
-        let resource = resource.ok_or_else(|| Platform::new(FaultKind::NotFound))?;
-        if entry.method == Method::OPTIONS {
-            return Ok(options(resource.allow()));
-        }
-        let route = resource.route(&entry.method)?;
-        entry.route = route.operation.path;
-        entry.active = Some(route.metrics.begin());
-
-        // Who calls. Only a verified token says so.
-        let who = identity::identify(route, request.headers(), &self.verifier)?;
-        let who = who.or_else(|| identity::demo(route, &entry.method, &peer, self.demo.as_ref()));
-        identity::authorise(route.operation.access, who.as_deref())?;
-
-        // What it may send.
-        let deadline = self.deadline(route.operation, request.headers());
-        let (head, sent) = request.into_parts();
-        request = Request::from_parts(head, body::limit(sent, self.config.body).await?);
-
-        // What goes on: nothing the client could have made up, and what every request has.
-        headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
-        if let Some(who) = who.as_deref().filter(|_| route.compat) {
-            headers::authorize(request.headers_mut(), who);
-        }
+        entry.end(answer.status(), table.config.access_log);
         if entry.method == Method::HEAD {
-            *request.method_mut() = Method::GET;
+            return if entry.as_it_is { answer } else { without_body(answer) };
         }
-
-        // The mesh does the rest, until the deadline.
-        route.target.forward(peer, Some(route.operation), request, deadline).await
-    }
-
-    async fn grpc(
-        &self,
-        target: &Target,
-        peer: Peer,
-        mut request: Request,
-        entry: &mut Entry,
-    ) -> Result<Response, Platform> {
-        entry.route = "grpc";
-        let token = bearer(request.headers(), false)?;
-        let who = token.map(|token| self.verifier.verify(token)).transpose()?;
-        // A stream may take as long as anything may.
-        let longest = self.config.longest_timeout;
-        let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));
-        headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
-        target.forward(peer, None, request, Deadline::after(limit)).await
-    }
-
-    fn own(&self, own: Own, path: &str, entry: &mut Entry) -> Result<Response, Platform> {
-        entry.route = "own";
-        match entry.method {
-            Method::GET | Method::HEAD => Ok(self.pages.show(own, path, entry.request_id())),
-            Method::OPTIONS => Ok(options(Own::ALLOW)),
-            _ => Err(method_not_allowed(Own::ALLOW.to_owned())),
+        match (entry.squeeze, table.compression()) {
+            (Some(squeeze), Some(config)) => compress(answer, config, squeeze.accepted, squeeze.weakens),
+            _ => answer,
         }
     }
 
-    /// What the operation says or the default, within the cap; and the wait the client asks for, on reads.
-    fn deadline(&self, operation: &Operation, headers: &HeaderMap) -> Deadline {
-        let limit = operation.timeout.unwrap_or(self.config.timeout).min(self.config.longest_timeout);
-        let wait = if operation.verb.is_read() { wait(headers) } else { Duration::ZERO };
-        Deadline::after(limit + wait)
-    }
-
-    fn explain(&self, fault: Platform, uri: &Uri, entry: &Entry) -> Response {
+    fn explain(&self, fault: Platform, uri: &Uri, entry: &Entry<'_>) -> Response {
         if fault.outward_kind().status() >= 500 {
             let (route, request_id) = (entry.route, entry.request_id());
             let cause = std::error::Error::source(&fault).map(ToString::to_string);
@@ -179,17 +143,8 @@ impl Edge {
 
 impl fmt::Debug for Edge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Edge").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Edge").field("config", &self.table.load().config).finish_non_exhaustive()
     }
-}
-
-/// How long the client is willing to wait for news. What cannot be read is no wish (RFC 7240 section 2).
-fn wait(headers: &HeaderMap) -> Duration {
-    let lines = headers.get_all(wire::PREFER).iter().filter_map(|line| line.to_str().ok());
-    let seconds = lines
-        .flat_map(|line| line.split(','))
-        .find_map(|wish| wish.trim().strip_prefix("wait=")?.trim().parse::<u64>().ok());
-    Duration::from_secs(seconds.map_or(0, |seconds| seconds.min(LONGEST_WAIT)))
 }
 
 /// The head as it would be with the body, which is dropped.

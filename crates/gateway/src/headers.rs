@@ -1,10 +1,13 @@
 //! What goes on to the services: nothing a client could have made up about itself, and what every request has.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use partie_contract::{Identity, wire};
 use partie_mesh::strip_hop_by_hop;
 
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Fields by which programs behind a proxy are told who calls, from where, or what was really asked for.
 const CLAIMS: [&str; 17] = [
@@ -43,6 +46,23 @@ pub(crate) fn outbound(headers: &mut HeaderMap, who: Option<&Identity>, request_
     if let Some(user) = who.and_then(|who| HeaderValue::from_bytes(who.subject.as_bytes()).ok()) {
         headers.insert(X_USER_ID, user);
     }
+    // Services know one place to look for who calls.
+    if let Some(who) = who.filter(|who| shows_key(headers, who)) {
+        headers.remove(X_API_KEY);
+        authorize(headers, who);
+    }
+}
+
+/// Whether the caller is known by the key in a header of its own.
+fn shows_key(headers: &HeaderMap, who: &Identity) -> bool {
+    headers.get(X_API_KEY).is_some_and(|key| key.as_bytes() == who.token.as_bytes())
+}
+
+/// Says where the client is.
+pub(crate) fn client(headers: &mut HeaderMap, address: IpAddr) {
+    if let Ok(address) = HeaderValue::from_str(&address.to_string()) {
+        headers.insert(wire::CLIENT_ADDRESS, address);
+    }
 }
 
 /// Whether a field says something only the gateway may say. A name with an underscore is one too: programs that turn
@@ -70,12 +90,7 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             headers.append(name, value.parse().unwrap());
         }
-        let who = Identity {
-            subject: "customer-1".to_owned(),
-            roles: Vec::new(),
-            token: "a.b.c".to_owned(),
-            expires: 0,
-        };
+        let who = Identity::new("customer-1", "a.b.c", 0);
         outbound(&mut headers, Some(&who), &HeaderValue::from_static("r-1"));
         let mut left: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         left.sort_unstable();

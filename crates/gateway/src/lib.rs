@@ -22,7 +22,6 @@
 //!     grpc: vec![],
 //!     mesh: Mesh::new(MeshConfig::default(), handles),
 //!     verifier: Arc::new(signer.verifier("food")),
-//!     jwks: signer.jwks(),
 //!     ready: Arc::new(Vec::new),
 //!     metrics: Arc::new(String::new),
 //!     demo: None,
@@ -34,26 +33,45 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Layout: `edge` is the road of every request, as a list of steps; `routes` finds the operation, `identity` who
-//! calls, `headers` what goes on, `body` how much; `answer` is what the gateway says itself; `own` are the gateway's own
-//! addresses; `log` has the access log.
+//! Layout: `edge` is the road of every request, as a list of steps; `table` is what it goes by, and can be swapped; `path`
+//! says how an address reads, `routes` finds the operation of a contract, `rules` the route of the configuration, `client`
+//! and `identity` who calls, `rates` how often, `cors` from whose pages, `headers` what goes on, `body` how much;
+//! `upstreams` tells the mesh where routes lead; `compress` makes answers smaller; `answer` is what the gateway says
+//! itself; `own` are the gateway's own addresses, `openapi` joins descriptions; `log` has the access log; `admin` is for
+//! those who run it.
 //!
 //! What the gateway promises to the services behind it: the address it routed by is the address they get, byte for
 //! byte; a header that claims an identity was written by the gateway or is not there; every request has an id, a trace
 //! and a deadline.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod answer;
 mod body;
 mod build;
+mod client;
+mod compress;
 mod config;
+mod cors;
 mod edge;
 mod headers;
 mod identity;
 mod log;
+mod openapi;
 mod own;
+mod path;
+mod rates;
 mod routes;
+mod rules;
+mod table;
+mod upstreams;
 
+pub use admin::{Admin, AdminParts};
 pub use build::{BuildError, DemoIdentity, Parts, Readiness};
-pub use config::Gateway;
+pub use config::{
+    CompressionConfig, CorsConfig, Gateway, Lenience, Network, NotANetwork, NotARate, Page, Rate,
+    RatesConfig, RouteAccess, RouteConfig, Sticky, To, UpstreamConfig,
+};
+pub use cors::CorsError;
 pub use edge::Edge;
+pub use rules::ConfigError;

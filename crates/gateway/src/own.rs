@@ -1,12 +1,17 @@
 //! The gateway's own addresses: health, metrics, keys, and the description of everything behind it.
 
+mod description;
+
 use std::sync::Arc;
 
 use partie_contract::{FaultKind, Platform, Response};
+use partie_identity::Verifier;
 use serde_json::{Map, Value, json};
 
-use crate::answer::{document, problem};
+use self::description::Description;
+use crate::answer::{document, page, problem};
 use crate::build::{Parts, Readiness};
+use crate::config::Page;
 
 const JSON: &str = "application/json";
 
@@ -20,13 +25,16 @@ pub(crate) enum Own {
     Metrics,
     Jwks,
     OpenApi,
+    Docs,
+    DocsScript,
+    DocsStyle,
 }
 
 /// What they show.
 pub(crate) struct Pages {
     title: String,
-    jwks: String,
-    openapi: bytes::Bytes,
+    verifier: Arc<Verifier>,
+    pub(crate) description: Description,
     ready: Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -43,7 +51,22 @@ impl Own {
             "/metrics" => Some(Self::Metrics),
             "/.well-known/jwks.json" => Some(Self::Jwks),
             "/openapi.json" => Some(Self::OpenApi),
+            "/docs" => Some(Self::Docs),
+            "/docs/page.js" => Some(Self::DocsScript),
+            "/docs/page.css" => Some(Self::DocsStyle),
             _ => None,
+        }
+    }
+
+    /// What it is a part of.
+    pub(crate) fn page(self) -> Page {
+        match self {
+            Self::Health => Page::Health,
+            Self::Ready => Page::Ready,
+            Self::Metrics => Page::Metrics,
+            Self::Jwks => Page::Jwks,
+            Self::OpenApi => Page::Openapi,
+            Self::Docs | Self::DocsScript | Self::DocsStyle => Page::Docs,
         }
     }
 }
@@ -51,11 +74,11 @@ impl Own {
 // === impl Pages ===
 
 impl Pages {
-    pub(crate) fn new(openapi: String, parts: &Parts) -> Self {
+    pub(crate) fn new(openapi: Value, parts: &Parts) -> Self {
         Self {
             title: parts.title.clone(),
-            jwks: parts.jwks.to_string(),
-            openapi: openapi.into(),
+            verifier: Arc::clone(&parts.verifier),
+            description: Description::new(openapi),
             ready: Arc::clone(&parts.ready),
             metrics: Arc::clone(&parts.metrics),
         }
@@ -73,8 +96,11 @@ impl Pages {
             Own::Metrics => {
                 document("text/plain; version=0.0.4; charset=utf-8", (self.metrics)().into_bytes())
             }
-            Own::Jwks => document("application/jwk-set+json", self.jwks.clone().into_bytes()),
-            Own::OpenApi => document(JSON, self.openapi.clone()),
+            Own::Jwks => document("application/jwk-set+json", self.verifier.jwks().to_string().into_bytes()),
+            Own::OpenApi => document(JSON, self.description.own()),
+            Own::Docs => page("text/html; charset=utf-8", include_str!("pages/docs.html")),
+            Own::DocsScript => page("text/javascript; charset=utf-8", include_str!("pages/docs.js")),
+            Own::DocsStyle => page("text/css; charset=utf-8", include_str!("pages/docs.css")),
         }
     }
 

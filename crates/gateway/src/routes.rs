@@ -7,12 +7,15 @@ use http::Method;
 use partie_contract::{Contract, FaultKind, Operation, Platform, Verb};
 use partie_mesh::{Mesh, Target};
 use partie_telemetry::HttpServerMetrics;
+use serde_json::{Value, json};
 
 use crate::build::BuildError;
 use crate::own::Own;
 
 /// All routes. Built once, then only read.
+#[derive(Debug, Default)]
 pub(crate) struct Routes {
+    contracts: Vec<&'static Contract>,
     tree: matchit::Router<Resource>,
     /// The first segments after `/api/` of compat routes: what the tutorials call services.
     compat_services: Vec<&'static str>,
@@ -89,7 +92,7 @@ impl Routes {
         let paths = compat.flat_map(|contract| contract.operations).map(|operation| operation.path);
         let compat_services =
             paths.filter_map(|path| path.strip_prefix("/api/")?.split('/').next()).collect();
-        Ok(Self { tree, compat_services, grpc: BTreeMap::new() })
+        Ok(Self { contracts: contracts.to_vec(), tree, compat_services, grpc: BTreeMap::new() })
     }
 
     /// Adds gRPC services. What every service has, such as its health, is behind the door only if one service has it:
@@ -119,6 +122,16 @@ impl Routes {
     /// What is at that address.
     pub(crate) fn at(&self, path: &str) -> Option<&Resource> {
         self.tree.at(path).ok().map(|found| found.value)
+    }
+
+    /// All operations, for people.
+    pub(crate) fn describe(&self) -> Vec<Value> {
+        let operations = self.contracts.iter().flat_map(|contract| contract.operations);
+        let describe = |operation: &Operation| {
+            let address = format!("{} {}", operation.verb.as_str(), operation.path);
+            json!({ "operation": operation.full_name(), "address": address })
+        };
+        operations.map(describe).collect()
     }
 
     /// Whether an unknown address is under `/api/` but under no service the tutorials know.

@@ -1,7 +1,32 @@
-//! Reads the token of a request (RFC 6750 section 2.1).
+//! Reads the token of a request (RFC 6750 section 2.1), or its API key.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use partie_contract::{FaultKind, Platform};
+
+use crate::api_keys::API_KEY_PREFIX;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What the request shows of its sender: the token in `Authorization`, as [`bearer`] reads it, or the API key in
+/// `X-Api-Key`. It is not verified.
+///
+/// # Errors
+/// As [`bearer`]; and [`FaultKind::MalformedRequest`] for both, of which two programs could believe different ones.
+pub fn credential(headers: &HeaderMap, lenient: bool) -> Result<Option<&str>, Platform> {
+    let token = bearer(headers, lenient)?;
+    let mut keys = headers.get_all(X_API_KEY).iter();
+    let Some(key) = keys.next() else { return Ok(token) };
+    if token.is_some() || keys.next().is_some() {
+        return Err(Platform::new(FaultKind::MalformedRequest)
+            .with_detail("there is more than one of Authorization and X-Api-Key"));
+    }
+    let key = key.to_str().unwrap_or_default();
+    if key.starts_with(API_KEY_PREFIX) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Some(key))
+    } else {
+        Err(unauthenticated("what is in X-Api-Key is not an API key"))
+    }
+}
 
 /// The token in `Authorization`, `None` if the request has no such field. It is not verified.
 ///
@@ -61,6 +86,29 @@ mod tests {
     fn a_token_without_a_scheme_is_only_taken_leniently() {
         assert_eq!(check(&["a.b.c"], true), Ok(Some("a.b.c".to_owned())));
         assert_eq!(check(&["a.b.c"], false), Err(FaultKind::Unauthenticated));
+    }
+
+    #[test]
+    fn an_api_key_has_a_header_of_its_own() {
+        let check = |fields: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, http::HeaderValue::from_static(value));
+            }
+            credential(&headers, false).map(|key| key.map(str::to_owned)).map_err(|fault| fault.kind())
+        };
+        assert_eq!(check(&[]), Ok(None));
+        assert_eq!(check(&[("x-api-key", "pk_1")]), Ok(Some("pk_1".to_owned())));
+        assert_eq!(check(&[("authorization", "Bearer pk_1")]), Ok(Some("pk_1".to_owned())));
+        for no_key in ["", "eyJ.e.s", "pk_ 1", "Bearer pk_1"] {
+            assert_eq!(check(&[("x-api-key", no_key)]), Err(FaultKind::Unauthenticated), "{no_key}");
+        }
+        for two in [
+            &[("x-api-key", "pk_1"), ("x-api-key", "pk_2")],
+            &[("x-api-key", "pk_1"), ("authorization", "Bearer a.b.c")],
+        ] {
+            assert_eq!(check(two), Err(FaultKind::MalformedRequest));
+        }
     }
 
     #[test]

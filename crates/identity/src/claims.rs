@@ -3,16 +3,31 @@
 use partie_contract::{FaultKind, Identity, Platform};
 use serde_json::{Map, Value};
 
+use crate::jws::TYPE;
+
 /// How far the clocks of two machines may differ, in seconds.
 pub(crate) const SKEW: i64 = 60;
 /// The longest subject, in characters.
 pub(crate) const LONGEST_SUBJECT: usize = 255;
 
-/// What a verifier expects of a token.
+/// Roles that only the system itself gives, with the prefixes of their subjects: between its parts they open every door.
+const RESERVED: [&str; 4] = ["service", "join", "member", "demo"];
+
+/// What is expected of the tokens of one issuer.
 #[derive(Debug, Clone)]
 pub(crate) struct Expected {
-    pub(crate) issuer: Box<str>,
-    pub(crate) audience: Box<str>,
+    /// Nothing for tokens that do not say who made them.
+    pub(crate) issuer: Option<Box<str>>,
+    /// Nothing for tokens that do not say whom they are for.
+    pub(crate) audience: Option<Box<str>>,
+    /// The types that are taken, without `application/`.
+    pub(crate) types: Vec<Box<str>>,
+    /// The claim with the roles, and the way into it.
+    pub(crate) roles: Vec<Box<str>>,
+    /// Put before every subject.
+    pub(crate) prefix: Box<str>,
+    /// Whether it is the system itself that signs.
+    pub(crate) own: bool,
 }
 
 /// Whether a token that ends then is over.
@@ -21,6 +36,23 @@ pub(crate) fn is_over(expires: i64, now: i64) -> bool {
 }
 
 impl Expected {
+    /// Access tokens of that issuer.
+    pub(crate) fn of(issuer: &str) -> Self {
+        Self {
+            issuer: Some(issuer.into()),
+            audience: None,
+            types: vec![TYPE.into()],
+            roles: vec!["roles".into()],
+            prefix: "".into(),
+            own: false,
+        }
+    }
+
+    /// Whether tokens of that type are taken.
+    pub(crate) fn takes(&self, kind: &str) -> bool {
+        self.types.iter().any(|known| known.eq_ignore_ascii_case(kind))
+    }
+
     /// The identity the claims speak of.
     pub(crate) fn judge(
         &self,
@@ -28,10 +60,11 @@ impl Expected {
         token: &str,
         now: i64,
     ) -> Result<Identity, Platform> {
-        if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        if text("iss") != self.issuer.as_deref() || (self.issuer.is_none() && claims.contains_key("iss")) {
             return Err(unauthenticated("the token is from another issuer"));
         }
-        if !is_for(claims.get("aud"), &self.audience) {
+        if self.audience.as_ref().is_some_and(|ours| !is_for(claims.get("aud"), ours)) {
             return Err(unauthenticated("the token is for another audience"));
         }
         let expires =
@@ -39,16 +72,42 @@ impl Expected {
         if is_over(expires, now) {
             return Err(expired());
         }
-        if time(claims, "nbf")?.is_some_and(|from| from > now.saturating_add(SKEW)) {
+        let issued = time(claims, "iat")?;
+        let from = time(claims, "nbf")?;
+        if from.max(issued).is_some_and(|from| from > now.saturating_add(SKEW)) {
             return Err(unauthenticated("the token is not valid yet"));
         }
-        // Only a number is asked of it: when a token was made gives nobody any right.
-        time(claims, "iat")?;
-        let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| is_subject(subject));
-        let subject = subject.ok_or_else(|| unauthenticated("the token's sub is not 1 to 255 characters"))?;
-        let roles = roles(claims.get("roles"))
+        // Tokens that say nothing about who made them are old as well as simple: nobody revokes those.
+        let issued = match issued {
+            None if self.issuer.is_some() => {
+                return Err(unauthenticated("the token does not say when it was made"));
+            }
+            issued => issued.unwrap_or_default(),
+        };
+        let subject = self.subject(text("sub").unwrap_or_default()).ok_or_else(|| {
+            unauthenticated("the token's sub is not 1 to 255 characters, or is the system's own")
+        })?;
+        let mut roles = roles(claims, &self.roles)
             .ok_or_else(|| unauthenticated("the token's roles are not a list of names"))?;
-        Ok(Identity { subject: subject.to_owned(), roles, token: token.to_owned(), expires })
+        if !self.own {
+            roles.retain(|role| !RESERVED.contains(&&**role));
+        }
+        let mut identity = Identity::new(subject, token, expires).with_roles(roles);
+        identity.issued = issued;
+        identity.issuer = text("iss").unwrap_or_default().to_owned();
+        identity.session = text("sid").filter(|sid| is_subject(sid)).map(str::to_owned);
+        let client = text("client_id").or_else(|| text("azp"));
+        identity.client = client.filter(|client| is_subject(client)).map(str::to_owned);
+        Ok(identity)
+    }
+
+    fn subject(&self, said: &str) -> Option<String> {
+        let subject = format!("{}{said}", self.prefix);
+        let reserved = || {
+            let kind = subject.split_once(':').map_or("", |(kind, _)| kind);
+            RESERVED.contains(&kind)
+        };
+        (!said.is_empty() && is_subject(&subject) && (self.own || !reserved())).then_some(subject)
     }
 }
 
@@ -93,12 +152,21 @@ fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, Platform
     }
 }
 
-/// No roles is an answer; something else than a list of names is not.
-fn roles(claim: Option<&Value>) -> Option<Vec<String>> {
-    match claim {
+/// No roles is an answer; something else than a list of names is not. Only a scope is a text of several names.
+fn roles(claims: &Map<String, Value>, path: &[Box<str>]) -> Option<Vec<String>> {
+    let (last, way) = path.split_last()?;
+    let mut object = Some(claims);
+    for step in way {
+        object = object.and_then(|object| object.get(&**step)?.as_object());
+    }
+    match object.and_then(|object| object.get(&**last)) {
         None => Some(Vec::new()),
         Some(Value::Array(roles)) => {
             roles.iter().map(|role| role.as_str().filter(|role| is_role(role)).map(str::to_owned)).collect()
+        }
+        Some(Value::String(scope)) if matches!(&**last, "scope" | "scp") => {
+            let names = scope.split(' ').filter(|name| !name.is_empty());
+            names.map(|name| is_role(name).then(|| name.to_owned())).collect()
         }
         Some(_) => None,
     }

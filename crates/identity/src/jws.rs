@@ -1,4 +1,4 @@
-//! Compact JWS (RFC 7515): takes a token apart, checks its signature, and hands out its claims.
+//! Compact JWS (RFC 7515): takes a token apart, strictly, and checks its signature.
 //!
 //! Written on `ring` directly. A JWT library would bring a choice of algorithms, which here is the attack and not the
 //! feature, and would leave the rules that matter (`crit`, `typ`, `kid`, repeated members, the clock) to us anyway.
@@ -7,59 +7,93 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::keys::Keys;
+use crate::keys::Key;
 
 /// The longest token, in bytes. Header fields larger than that are refused by most servers as well.
 pub(crate) const LONGEST: usize = 8 * 1024;
-/// The one algorithm (RFC 8037 section 3.1).
-pub(crate) const ALGORITHM: &str = "EdDSA";
 /// The type of access tokens (RFC 9068 section 2.1).
 pub(crate) const TYPE: &str = "at+jwt";
 
-/// The claims of a token whose signature was made by one of the keys.
-///
-/// Nothing of the payload is looked at before the signature is known to be good, and of the header only what says how
-/// to check it. What points to keys elsewhere (`jku`, `x5u`, `jwk`, `x5c`) is never followed.
-pub(crate) fn open(token: &str, keys: &Keys) -> Result<Map<String, Value>, &'static str> {
-    if token.len() > LONGEST {
-        return Err("the token is longer than 8 KiB");
-    }
-    let mut parts = token.split('.');
-    let (Some(header), Some(payload), Some(signature), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err("a token has three parts");
-    };
+/// A token in its parts. Nothing of it is proven before [`check`](Self::check).
+pub(crate) struct Parts<'t> {
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    /// The text the signature is over.
+    signed: &'t str,
+    signature: Vec<u8>,
+}
 
-    let header =
-        object(&decode(header)?).ok_or("the token's header is not a JSON object of distinct members")?;
-    let text = |name: &str| header.get(name).and_then(Value::as_str);
-    if text("alg") != Some(ALGORITHM) {
-        return Err("the token is not signed with EdDSA");
-    }
-    // We know no extensions; one that must be understood is not (RFC 7515 section 4.1.11).
-    if header.contains_key("crit") {
-        return Err("the token has a critical header that is not understood");
-    }
-    // An id token or some other JWT of the same issuer is no access token.
-    let kind = text("typ").unwrap_or_default();
-    if !kind.strip_prefix("application/").unwrap_or(kind).eq_ignore_ascii_case(TYPE) {
-        return Err("the token is not an access token: its typ is not at+jwt");
-    }
-    let key = text("kid").and_then(|kid| keys.get(kid)).ok_or("the token is signed with an unknown key")?;
+// === impl Parts ===
 
-    // The signature is over the text before it, so there is no second way to write a signed token but in the
-    // signature itself, whose last character the strict decoder keeps unambiguous.
-    let signed = &token[..token.len() - signature.len() - 1];
-    UnparsedPublicKey::new(&ED25519, key)
-        .verify(signed.as_bytes(), &decode(signature)?)
-        .map_err(|_| "the token's signature is wrong")?;
-    object(&decode(payload)?).ok_or("the token's claims are not a JSON object of distinct members")
+impl<'t> Parts<'t> {
+    /// Takes a token apart. Of the header only what says how to check the signature is ever looked at: what points to
+    /// keys elsewhere (`jku`, `x5u`, `jwk`, `x5c`) is not followed.
+    pub(crate) fn of(token: &'t str) -> Result<Self, &'static str> {
+        if token.len() > LONGEST {
+            return Err("the token is longer than 8 KiB");
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err("a token has three parts");
+        };
+        let header =
+            object(&decode(header)?).ok_or("the token's header is not a JSON object of distinct members")?;
+        // We know no extensions; one that must be understood is not (RFC 7515 section 4.1.11).
+        if header.contains_key("crit") {
+            return Err("the token has a critical header that is not understood");
+        }
+        let claims = object(&decode(payload)?)
+            .ok_or("the token's claims are not a JSON object of distinct members")?;
+        // The signature is over the text before it, so there is no second way to write a signed token but in the
+        // signature itself, whose last character the strict decoder keeps unambiguous.
+        let signed = &token[..token.len() - signature.len() - 1];
+        Ok(Self { header, claims, signed, signature: decode(signature)? })
+    }
+
+    /// `alg`: what the token says it is signed with.
+    pub(crate) fn alg(&self) -> &str {
+        self.text("alg")
+    }
+
+    /// `kid`: the name of the key it says it is signed with.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.header.get("kid").and_then(Value::as_str)
+    }
+
+    /// `typ` without `application/`; a token that does not say it is a `JWT`.
+    pub(crate) fn kind(&self) -> &str {
+        match self.header.get("typ") {
+            None => "JWT",
+            Some(kind) => {
+                let kind = kind.as_str().unwrap_or_default();
+                kind.strip_prefix("application/").unwrap_or(kind)
+            }
+        }
+    }
+
+    /// `iss`: whose token it says it is. That says only whose keys have to prove it.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.claims.get("iss").and_then(Value::as_str)
+    }
+
+    /// The claims, if the key proves them. Its algorithm is the one the token has to name.
+    pub(crate) fn check(self, key: &Key) -> Result<Map<String, Value>, &'static str> {
+        if self.alg() == key.alg() && key.verify(self.signed.as_bytes(), &self.signature) {
+            Ok(self.claims)
+        } else {
+            Err("the token's signature is wrong")
+        }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.header.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
 }
 
 /// Strict base64url: no padding, no spaces, no stray bits at the end.

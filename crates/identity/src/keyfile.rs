@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::Ed25519KeyPair;
 
+use crate::algorithm::Algorithm;
+
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,8 +38,14 @@ pub enum KeyError {
         path: PathBuf,
     },
     /// The bytes are something else.
-    #[error("the signing key is not a PKCS#8 Ed25519 key")]
+    #[error("the signing key is not a PKCS#8 key on Ed25519 or P-256")]
     NotPkcs8,
+    /// Nothing is signed here with that algorithm.
+    #[error("{algorithm} is verified here, but tokens are signed with EdDSA or ES256")]
+    VerifiedOnly {
+        /// The algorithm.
+        algorithm: Algorithm,
+    },
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers for a signing key")]
     Random,

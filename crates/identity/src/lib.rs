@@ -16,33 +16,53 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Tokens are JWTs of the profile RFC 9068 (`at+jwt`), signed with Ed25519 (RFC 8037) and nothing else: there is no
-//! algorithm to confuse with another. Time is trust time, the wall clock, also where business time is virtual.
+//! Tokens are JWTs of the profile RFC 9068 (`at+jwt`), signed by EdDSA or ES256. Tokens of others are taken too, if their
+//! issuer is trusted; each key verifies by one algorithm, which is the key's and never the token's to say. Time is trust
+//! time, the wall clock, also where business time is virtual.
 //!
-//! Layout: `jws` takes a compact token apart and checks its signature, `claims` judges what it says, `cache` remembers
-//! what was verified, `verifier` puts the three together; `signer` and `keyfile` are the other side, `keys` the public
-//! keys both share; `bearer` reads the header, `service` keeps a service's own token fresh; `ca` certifies services.
+//! Layout: `jws` takes a compact token apart and checks its signature, `claims` judges what it says, `issuer` is whom to
+//! believe and what, `cache` remembers what was verified, `verifier` puts them together; `remote` keeps the keys of others
+//! fresh, `revocation` knows what was taken back; `signer`, `grant` and `keyfile` are the other side, `keys` the keys all
+//! share; `bearer` reads the header, `service` keeps a service's own token fresh; `ca` certifies services; `passwords`
+//! hashes what people remember, and has nothing to do with tokens.
 #![forbid(unsafe_code)]
 
+mod algorithm;
+mod api_keys;
 mod bearer;
 mod ca;
 mod cache;
 mod claims;
+mod config;
 mod development;
 #[cfg(test)]
 mod fixture;
+mod grant;
+mod issuer;
 mod jws;
 mod keyfile;
 mod keys;
+pub mod passwords;
+mod remote;
+mod revocation;
 mod service;
 mod signer;
+mod source;
 mod verifier;
 
-pub use bearer::bearer;
+pub use algorithm::Algorithm;
+pub use api_keys::{API_KEY_PREFIX, ApiKey, ApiKeyError};
+pub use bearer::{bearer, credential};
 pub use ca::{Applicant, Application, Authority, AuthorityError, Certified, JoinError, Joins};
+pub use config::{ApiKeyConfig, Config, InvalidIdentity, IssuerConfig, Opened};
 pub use development::{DEVELOPMENT_ISSUER, DevelopmentKeyOffLoopback};
+pub use grant::{Grant, IssueError};
+pub use issuer::{Issuer, SecretTooShort};
 pub use keyfile::KeyError;
-pub use keys::JwksError;
+pub use keys::{JwksError, jwk_set};
+pub use remote::{FetchError, KeySource, LARGEST_DOCUMENT, Refresh, RemoteKeys};
+pub use revocation::{Revocation, RevocationNews, Revocations, Silence};
 pub use service::ServiceTokens;
-pub use signer::{Grant, IssueError, Signer};
+pub use signer::Signer;
+pub use source::{AddressError, Discovery, Fetcher, JwksAddress, JwksFile};
 pub use verifier::Verifier;

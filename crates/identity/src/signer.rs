@@ -1,75 +1,47 @@
-//! Issues access tokens.
+//! Signs access tokens.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use partie_contract::Identity;
 use partie_runtime::trust_now;
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::claims::{is_role, is_subject};
+use crate::algorithm::Algorithm;
 use crate::development::{DEVELOPMENT_ISSUER, DevelopmentKeyOffLoopback, check_listen};
-use crate::jws::{ALGORITHM, LONGEST, TYPE};
+use crate::grant::{Grant, IssueError};
+use crate::issuer::Issuer;
+use crate::jws::{LONGEST, TYPE};
 use crate::keyfile::{self, KeyError};
-use crate::keys::{Keys, jwk, thumbprint};
+use crate::keys::{Key, jwk_set};
 use crate::verifier::Verifier;
 
-/// Signs access tokens with one Ed25519 key. Cheap to clone.
+/// Signs access tokens with one key, by EdDSA or ES256. Cheap to clone.
 #[derive(Clone)]
 pub struct Signer(Arc<Inner>);
 
 struct Inner {
-    key: Ed25519KeyPair,
-    public: [u8; 32],
-    kid: String,
+    key: Private,
+    public: Arc<Key>,
     issuer: Box<str>,
     /// The first part of each token, which is always the same.
     header: String,
     random: SystemRandom,
 }
 
-/// What a token is to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    /// For whom the token is: the name of the system.
-    pub audience: String,
-    /// Whom it speaks for, 1 to 255 characters.
-    pub subject: String,
-    /// What they may do.
-    pub roles: Vec<String>,
-    /// How long, in whole seconds, at least one.
-    pub lifetime: Duration,
+enum Private {
+    EdDsa(Ed25519KeyPair),
+    Es256(EcdsaKeyPair),
 }
 
-/// Why a token cannot be issued.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IssueError {
-    /// The subject would be refused.
-    #[error("a subject has 1 to 255 characters, none of them a control character")]
-    Subject,
-    /// A role would be refused.
-    #[error("a role has 1 to 255 characters, none of them a control character")]
-    Role,
-    /// Nobody could use it.
-    #[error("a token lives for at least a second")]
-    Lifetime,
-    /// It would be refused for its size.
-    #[error("the token would be longer than 8 KiB; give it fewer roles")]
-    TooLong,
-    /// The operating system gives no random numbers.
-    #[error("the operating system gives no random numbers")]
-    Random,
-}
-
+/// Claims of RFC 9068, and `sid`.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -79,23 +51,13 @@ struct Claims<'a> {
     iat: i64,
     nbf: i64,
     exp: i64,
-    jti: String,
-}
-
-// === impl Grant ===
-
-impl Grant {
-    /// A grant without roles.
-    pub fn new(audience: impl Into<String>, subject: impl Into<String>, lifetime: Duration) -> Self {
-        Self { audience: audience.into(), subject: subject.into(), roles: Vec::new(), lifetime }
-    }
-
-    /// The same grant with one more role.
-    #[must_use]
-    pub fn role(mut self, role: impl Into<String>) -> Self {
-        self.roles.push(role.into());
-        self
-    }
+    jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
 }
 
 // === impl Signer ===
@@ -114,23 +76,45 @@ impl Signer {
         Self::from_pkcs8(&document, DEVELOPMENT_ISSUER).map_err(|_| KeyError::NotAKey { path })
     }
 
-    /// A key in PKCS#8, such as `openssl genpkey -algorithm ed25519 -outform DER` makes, and who signs with it.
+    /// A new private key for EdDSA or ES256, as PKCS#8: to be kept where nobody else reads it, and given to
+    /// [`from_pkcs8`](Self::from_pkcs8).
+    ///
+    /// # Errors
+    /// [`KeyError::VerifiedOnly`] for another algorithm, [`KeyError::Random`].
+    pub fn generate(algorithm: Algorithm) -> Result<Vec<u8>, KeyError> {
+        let random = SystemRandom::new();
+        let document = match algorithm {
+            Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
+            Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
+            Algorithm::Rs256 => return Err(KeyError::VerifiedOnly { algorithm }),
+        };
+        Ok(document.map_err(|_| KeyError::Random)?.as_ref().to_vec())
+    }
+
+    /// A key in PKCS#8, such as `openssl genpkey -algorithm ed25519 -outform DER` makes, and who signs with it. A key on
+    /// P-256 signs by ES256.
     ///
     /// # Errors
     /// [`KeyError::NotPkcs8`].
     pub fn from_pkcs8(document: &[u8], issuer: &str) -> Result<Self, KeyError> {
-        // OpenSSL leaves the public key out; ring then computes it.
-        let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(document).map_err(|_| KeyError::NotPkcs8)?;
-        let public: [u8; 32] = key.public_key().as_ref().try_into().map_err(|_| KeyError::NotPkcs8)?;
-        let kid = thumbprint(&public);
-        let header = json!({ "typ": TYPE, "alg": ALGORITHM, "kid": kid }).to_string();
+        let random = SystemRandom::new();
+        // OpenSSL leaves the public key of Ed25519 out; ring then computes it.
+        let (key, public) = if let Ok(key) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(document) {
+            let public = key.public_key().as_ref().try_into().map_err(|_| KeyError::NotPkcs8)?;
+            (Private::EdDsa(key), Key::ed25519(public))
+        } else {
+            let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document, &random)
+                .map_err(|_| KeyError::NotPkcs8)?;
+            let public = key.public_key().as_ref().try_into().map_err(|_| KeyError::NotPkcs8)?;
+            (Private::Es256(key), Key::p256(public))
+        };
+        let header = json!({ "typ": TYPE, "alg": public.alg(), "kid": public.kid() }).to_string();
         Ok(Self(Arc::new(Inner {
             key,
-            public,
-            kid,
+            public: Arc::new(public),
             issuer: issuer.into(),
             header: URL_SAFE_NO_PAD.encode(header),
-            random: SystemRandom::new(),
+            random,
         })))
     }
 
@@ -143,16 +127,17 @@ impl Signer {
     }
 
     pub(crate) fn issue_at(&self, grant: &Grant, now: i64) -> Result<Identity, IssueError> {
-        if !is_subject(&grant.subject) {
-            return Err(IssueError::Subject);
-        }
-        if !grant.roles.iter().all(|role| is_role(role)) {
-            return Err(IssueError::Role);
-        }
+        grant.check()?;
         let seconds = i64::try_from(grant.lifetime.as_secs()).map_err(|_| IssueError::Lifetime)?;
         let expires = now.checked_add(seconds).filter(|end| *end > now).ok_or(IssueError::Lifetime)?;
-        let mut jti = [0; 16];
-        self.0.random.fill(&mut jti).map_err(|_| IssueError::Random)?;
+        let random = match grant.id {
+            Some(_) => String::new(),
+            None => {
+                let mut id = [0; 16];
+                self.0.random.fill(&mut id).map_err(|_| IssueError::Random)?;
+                URL_SAFE_NO_PAD.encode(id)
+            }
+        };
         let claims = Claims {
             iss: &self.0.issuer,
             aud: &grant.audience,
@@ -161,31 +146,57 @@ impl Signer {
             iat: now,
             nbf: now,
             exp: expires,
-            jti: URL_SAFE_NO_PAD.encode(jti),
+            jti: grant.id.as_deref().unwrap_or(&random),
+            sid: grant.session.as_deref(),
+            client_id: grant.client.as_deref(),
+            scope: grant.scope.as_deref(),
         };
-        let token = self.sign(&json!(claims).to_string());
+        let token = self.sign(&json!(claims).to_string())?;
         if token.len() > LONGEST {
             return Err(IssueError::TooLong);
         }
-        Ok(Identity { subject: grant.subject.clone(), roles: grant.roles.clone(), token, expires })
+        let mut identity = Identity::new(&*grant.subject, token, expires).with_roles(&grant.roles);
+        identity.issued = now;
+        identity.issuer = (*self.0.issuer).to_owned();
+        identity.session.clone_from(&grant.session);
+        identity.client.clone_from(&grant.client);
+        Ok(identity)
     }
 
-    fn sign(&self, claims: &str) -> String {
+    fn sign(&self, claims: &str) -> Result<String, IssueError> {
         let mut token = format!("{}.{}", self.0.header, URL_SAFE_NO_PAD.encode(claims));
-        let signature = self.0.key.sign(token.as_bytes());
+        let signature = self.signature(token.as_bytes())?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        token
+        Ok(token)
     }
 
-    /// The public key as a JSON Web Key Set, for `/.well-known/jwks.json`.
+    fn signature(&self, signed: &[u8]) -> Result<ring::signature::Signature, IssueError> {
+        match &self.0.key {
+            Private::EdDsa(key) => Ok(key.sign(signed)),
+            Private::Es256(key) => key.sign(&self.0.random, signed).map_err(|_| IssueError::Random),
+        }
+    }
+
+    /// The public key as a JSON Web Key: what others verify with. [`jwk_set`] makes one set of several, so that keys can
+    /// be published before they sign and for as long as their tokens live.
+    pub fn jwk(&self) -> Value {
+        self.0.public.jwk().unwrap_or_default()
+    }
+
+    /// The public key as a set of one, for `/.well-known/jwks.json`.
     pub fn jwks(&self) -> Value {
-        json!({ "keys": [jwk(&self.0.public)] })
+        jwk_set([self.jwk()])
     }
 
     /// The name of the key: its thumbprint by RFC 7638.
     pub fn kid(&self) -> &str {
-        &self.0.kid
+        self.0.public.kid()
+    }
+
+    /// How it signs: `EdDSA` or `ES256`.
+    pub fn alg(&self) -> &'static str {
+        self.0.public.alg()
     }
 
     /// Who signs: `iss`.
@@ -193,9 +204,14 @@ impl Signer {
         &self.0.issuer
     }
 
-    /// Verifies what this signer signs for an audience.
+    /// Verifies what this signer signs for an audience, and nothing else.
     pub fn verifier(&self, audience: &str) -> Verifier {
-        Verifier::new(Keys::one(self.0.public), &self.0.issuer, audience)
+        Verifier::new([self.trusted(audience)])
+    }
+
+    /// The system's own issuer: what this signer signs for an audience.
+    pub fn trusted(&self, audience: &str) -> Issuer {
+        Issuer::own(&self.0.issuer, Arc::clone(&self.0.public)).audience(audience)
     }
 
     /// Whether somebody who signs with this key may listen there.
@@ -211,7 +227,7 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer")
             .field("issuer", &self.0.issuer)
-            .field("kid", &self.0.kid)
+            .field("kid", &self.kid())
             .finish_non_exhaustive()
     }
 }
@@ -219,7 +235,9 @@ impl fmt::Debug for Signer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{NOW, SEED, pkcs8, signer};
+    use std::time::Duration;
+
+    use crate::fixture::{NOW, SEED, p256_signer, pkcs8, signer};
 
     fn issue(grant: &Grant) -> Result<Identity, IssueError> {
         signer().issue_at(grant, NOW)
@@ -228,7 +246,7 @@ mod tests {
     #[test]
     fn the_signature_is_that_of_rfc_8037() {
         let signed = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
-        let signature = URL_SAFE_NO_PAD.encode(signer().0.key.sign(signed));
+        let signature = URL_SAFE_NO_PAD.encode(signer().signature(signed).unwrap());
         assert_eq!(
             signature,
             "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
@@ -255,6 +273,54 @@ mod tests {
     }
 
     #[test]
+    fn what_else_a_token_says_is_read_too() {
+        let grant = Grant::new("food", "a", Duration::from_secs(60))
+            .session("s-1")
+            .client("app")
+            .scope("orders.read orders.write")
+            .id("t-1");
+        for signer in [signer(), p256_signer()] {
+            let issued = signer.issue_at(&grant, NOW).unwrap();
+            let verified = signer.verifier("food").verify_at(&issued.token, NOW).unwrap();
+            assert_eq!(*verified, issued, "by {}", signer.alg());
+            assert_eq!((&*verified.issuer, verified.issued), (signer.issuer(), NOW));
+            assert_eq!(verified.session.as_deref(), Some("s-1"));
+            assert_eq!(verified.client.as_deref(), Some("app"));
+            let payload = issued.token.split('.').nth(1).unwrap();
+            let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+            assert_eq!(
+                (&claims["jti"], &claims["scope"]),
+                (&json!("t-1"), &json!("orders.read orders.write"))
+            );
+        }
+    }
+
+    #[test]
+    fn keys_are_made_for_both_algorithms_and_kept_as_pkcs8() {
+        for (algorithm, alg) in [(Algorithm::EdDsa, "EdDSA"), (Algorithm::Es256, "ES256")] {
+            let document = Signer::generate(algorithm).unwrap();
+            let (one, same) =
+                (Signer::from_pkcs8(&document, "x").unwrap(), Signer::from_pkcs8(&document, "x").unwrap());
+            assert_eq!((one.alg(), one.kid(), &one.jwk()["alg"]), (alg, same.kid(), &json!(alg)));
+            let other = Signer::from_pkcs8(&Signer::generate(algorithm).unwrap(), "x").unwrap();
+            assert_ne!(one.kid(), other.kid());
+        }
+        let refused = Signer::generate(Algorithm::Rs256).unwrap_err().to_string();
+        assert!(refused.contains("RS256"), "{refused}");
+    }
+
+    #[test]
+    fn one_set_holds_several_keys_and_each_verifies_its_own() {
+        let (old, new) = (signer(), p256_signer());
+        let jwks = jwk_set([old.jwk(), new.jwk()]);
+        let verifier = Verifier::from_jwks(&jwks, old.issuer(), "food").unwrap();
+        for signer in [old, new] {
+            let token = signer.issue(&Grant::new("food", "a", Duration::from_secs(60))).unwrap();
+            assert_eq!(verifier.verify(&token).unwrap().subject, "a");
+        }
+    }
+
+    #[test]
     fn no_two_tokens_are_the_same() {
         let grant = Grant::new("food", "a", Duration::from_secs(60));
         assert_ne!(issue(&grant).unwrap().token, issue(&grant).unwrap().token);
@@ -269,6 +335,10 @@ mod tests {
             (grant(&"x".repeat(256), 60), IssueError::Subject),
             (grant("a\nb", 60), IssueError::Subject),
             (grant("a", 60).role(""), IssueError::Role),
+            (grant("a", 60).session(""), IssueError::Claim("sid")),
+            (grant("a", 60).client("a\nb"), IssueError::Claim("client_id")),
+            (grant("a", 60).scope("x".repeat(256)), IssueError::Claim("scope")),
+            (grant("a", 60).id(""), IssueError::Claim("jti")),
             (grant("a", 0), IssueError::Lifetime),
             (grant("a", u64::MAX), IssueError::Lifetime),
             (many, IssueError::TooLong),

@@ -137,6 +137,12 @@ impl Mesh {
         }
     }
 
+    /// Forgets a service and the way there: whoever asks for it next gets another one, which nobody has said anything about.
+    /// What holds on to it goes on as it is.
+    pub fn forget(&self, service: &str) {
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner).targets.remove(service);
+    }
+
     /// Sends a request on to a service, as the gateway does.
     ///
     /// # Errors

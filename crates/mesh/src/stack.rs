@@ -29,6 +29,15 @@ pub(crate) use self::deadline::late;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetrySafe;
 
+/// A mark on a request: its `Host` goes on as it is, instead of the instance's own address. For instances that are programs
+/// with many names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepHost;
+
+/// A mark on a request: where the client of the edge in this process is. Nobody who sends bytes can make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
 /// A mark on a request: whoever made it tries it again himself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Once;

@@ -166,11 +166,20 @@ impl Target {
         self.0.turn(way);
     }
 
-    /// Leads to those instances from now on.
+    /// Leads to those instances from now on. Calls meanwhile go to those of before.
     pub(crate) fn lead_to(&self, instances: &[Instance], tls: Option<ClientTls>) {
-        self.lead(Way::Nowhere);
+        let mut follower = self.0.follower();
+        if let Some(follower) = follower.take() {
+            follower.abort();
+        }
+        // What is expected of an instance is the connection's affair, so nobody who was there before stays as known as it is.
+        let anew = tls.is_some() || self.0.upstream.load().is_some();
         self.0.upstream.store(tls.map(Arc::new));
-        self.0.turn(self.0.to(instances));
+        self.0.turn(if anew {
+            self.0.after(&EndpointSet::default(), instances)
+        } else {
+            self.0.to(instances)
+        });
     }
 
     /// Leads to the instances a registry knows, as they come and go. Call it inside a tokio runtime.
@@ -237,6 +246,10 @@ impl TargetState {
             Way::There(endpoints) => endpoints,
             Way::Nowhere | Way::Here(_) => &empty,
         };
+        self.after(before, instances)
+    }
+
+    fn after(&self, before: &EndpointSet, instances: &[Instance]) -> Way {
         let (upstream, ours) = (self.upstream.load_full(), self.credentials.load_full());
         let upstream = upstream.map(|tls| Secure::Upstream((*tls).clone()));
         let service = Secure::service(ours.as_deref(), &self.service);

@@ -8,7 +8,7 @@ use partie_mesh::MeshConfig;
 use partie_messaging::BrokerConfig;
 use partie_runtime::layers;
 use partie_telemetry::Logs;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use partie_runtime::layers::{ConfigError, Origin};
 
@@ -31,6 +31,8 @@ pub struct Config {
     pub demo: bool,
     /// The edge.
     pub gateway: Gateway,
+    /// Whose tokens are taken besides those of the system's own key.
+    pub identity: partie_identity::Config,
     /// Calls between services.
     pub mesh: MeshConfig,
     /// The stores of all services.
@@ -45,9 +47,39 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// What is logged, and how.
     pub logs: Logs,
-    /// The services' own settings, by their names.
+    /// The services' own settings, by their names. Their types are the services' own, so of what is shown here passwords in
+    /// URLs are left out, and whatever is called a secret, a password or a token.
+    #[serde(serialize_with = "shown")]
     pub services: toml::Table,
 }
+
+fn shown<S: Serializer>(services: &toml::Table, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut services = services.clone();
+    hide(&mut services);
+    services.serialize(serializer)
+}
+
+fn hide(table: &mut toml::Table) {
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(table) => hide(table),
+            toml::Value::String(text) => {
+                if ["secret", "password", "token"].iter().any(|word| key.ends_with(word)) {
+                    *text = HIDDEN.to_owned();
+                } else if let Some((scheme, rest)) = text.split_once("://")
+                    && let Some((login, place)) = rest.rsplit_once('@')
+                    && let Some((user, _)) = login.split_once(':')
+                {
+                    *text = format!("{scheme}://{user}:{HIDDEN}@{place}");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What stands where a secret is not shown.
+const HIDDEN: &str = "***";
 
 impl Default for Config {
     fn default() -> Self {
@@ -56,6 +88,7 @@ impl Default for Config {
             ephemeral: false,
             demo: true,
             gateway: Gateway::default(),
+            identity: partie_identity::Config::default(),
             mesh: MeshConfig::default(),
             store: partie_store::Config::default(),
             cache: partie_cache::CacheConfig::default(),
@@ -107,6 +140,25 @@ mod tests {
         let (_, shown, origin) = lines.iter().find(|(key, ..)| key == "cache.url").unwrap();
         assert_eq!(shown, "\"redis://***@cache:6380/1\"");
         assert_eq!(*origin, Origin::Environment("PARTIE__CACHE__URL".into()));
+    }
+
+    #[test]
+    fn secrets_of_services_count_and_are_not_shown() {
+        let mut layers = layers();
+        layers.environment(env(&[
+            ("PARTIE__SERVICES__POST__MAIL__URL", "smtp://ann:s3cret@mail:587"),
+            ("PARTIE__SERVICES__POST__CLIENT_SECRET", "s3cret"),
+            ("PARTIE__SERVICES__POST__FROM", "ann@example.org"),
+        ]));
+        let effective = layers.finish().unwrap();
+        let post = effective.config.services["post"].as_table().unwrap();
+        assert_eq!(post["mail"]["url"].as_str(), Some("smtp://ann:s3cret@mail:587"));
+        let lines = effective.lines();
+        let shown = |key: &str| lines.iter().find(|(known, ..)| known == key).unwrap().1.as_str();
+        assert_eq!(shown("services.post.mail.url"), "\"smtp://ann:***@mail:587\"");
+        assert_eq!(shown("services.post.client-secret"), "\"***\"");
+        assert_eq!(shown("services.post.from"), "\"ann@example.org\"");
+        assert!(!format!("{lines:?}").contains("s3cret"));
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub(crate) struct Declared {
     pub(crate) grpc: Vec<&'static str>,
     /// Its own settings, with their defaults.
     pub(crate) settings: toml::Table,
+    /// Whether its tokens are believed in the whole system.
+    pub(crate) issues_tokens: bool,
 }
 
 /// What a service is given to start with.
@@ -133,6 +135,7 @@ impl Service {
             grpc_calls: BTreeSet::new(),
             grpc: Vec::new(),
             settings: toml::Table::new(),
+            issues_tokens: false,
         };
         let nothing = || Started { endpoints: vec![], beside: vec![], fallback: None, worker: None };
         Self { declared, starter: Box::new(move |_| Box::pin(async move { Ok(nothing()) })) }
@@ -183,6 +186,16 @@ impl Service {
         self
     }
 
+    /// Declares that it issues access tokens: every process of the system believes them. Its settings `issuer` and
+    /// `audience` say in whose name it signs and for whom, it serves its public keys at `/.well-known/jwks.json`, and tells
+    /// what it takes back at `/api/v1/auth/revocations/stream`. `[identity.issuers.NAME]` has the rest, where NAME is the
+    /// service.
+    #[must_use]
+    pub fn issues_tokens(mut self) -> Self {
+        self.declared.issues_tokens = true;
+        self
+    }
+
     /// Says how its state comes about. It runs once, after the store is open and before anybody calls.
     pub fn start<S, F>(self, start: F) -> Serving<S>
     where
@@ -225,6 +238,21 @@ impl<S: Send + Sync + 'static> Serving<S> {
     pub fn serve(mut self, routes: Routes<S>) -> Self {
         self.declared.contracts.push(routes.contract());
         self.mounts.push(Box::new(move |state| Endpoint::all(routes, state)));
+        self
+    }
+
+    /// Serves a contract on something made of the state: `.serve_as(Counter::routes(), |desk| Counter(desk.clone()))`.
+    ///
+    /// For a state of another crate, which Rust lets only that crate or the contract's implement the contract for: a
+    /// service that several systems have, and a contract that one of them adds.
+    #[must_use]
+    pub fn serve_as<T: Send + Sync + 'static>(
+        mut self,
+        routes: Routes<T>,
+        view: impl FnOnce(&Arc<S>) -> T + 'static,
+    ) -> Self {
+        self.declared.contracts.push(routes.contract());
+        self.mounts.push(Box::new(move |state| Endpoint::all(routes, &Arc::new(view(state)))));
         self
     }
 

@@ -6,6 +6,7 @@
 //! * [`Activity`]: whether anything is going on, which is what lets virtual time move.
 //! * [`Backoff`]: how long to wait before the next attempt.
 //! * [`Compute`]: a bounded pool for work that would hold up a request thread.
+//! * [`Secret`]: a value of the configuration that is used and never shown.
 //! * [`Stop`]: tells everything that runs in the background to end, and waits for it.
 //! * [`duration`]: durations in configuration, as people write them.
 //! * `layers`: defaults, a file, the environment and flags as one configuration, with the feature of that name.
@@ -21,6 +22,7 @@ mod failpoint;
 mod ids;
 #[cfg(feature = "layers")]
 pub mod layers;
+mod secret;
 mod stop;
 
 pub use activity::{Activity, Busy};
@@ -29,4 +31,5 @@ pub use clock::{Clock, Stepper, monotonic, trust_now};
 pub use compute::{Compute, Saturated};
 pub use failpoint::failpoint;
 pub use ids::Ids;
+pub use secret::{HIDDEN, Secret, SecretError};
 pub use stop::Stop;

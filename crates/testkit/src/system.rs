@@ -1,5 +1,7 @@
 //! Declares and starts a system under test.
 
+use std::fmt;
+
 use partie::{Config, Environment, Gateway, Service, System};
 use partie_contract::{Routes, Timestamp};
 use partie_runtime::{Clock, Ids, Stepper};
@@ -9,14 +11,15 @@ use crate::quiet;
 use crate::run::TestRun;
 
 /// A system under test: on a free port, its data gone at the end, every closure of a store run twice.
-#[derive(Debug)]
 pub struct TestSystem {
     system: System,
     gateway: Option<Gateway>,
     environment: Environment,
     stepper: Option<Stepper>,
-    configure: Vec<fn(&mut Config)>,
+    configure: Vec<Change>,
 }
+
+type Change = Box<dyn FnOnce(&mut Config)>;
 
 // === impl TestSystem ===
 
@@ -92,8 +95,8 @@ impl TestSystem {
 
     /// Changes settings, after those a test needs: a short timeout, a small queue.
     #[must_use]
-    pub fn configure(mut self, change: fn(&mut Config)) -> Self {
-        self.configure.push(change);
+    pub fn configure(mut self, change: impl FnOnce(&mut Config) + 'static) -> Self {
+        self.configure.push(Box::new(change));
         self
     }
 
@@ -128,6 +131,12 @@ impl TestSystem {
             }
             Err(error) => panic!("the system does not start: {error}"),
         }
+    }
+}
+
+impl fmt::Debug for TestSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestSystem").field("system", &self.system).finish_non_exhaustive()
     }
 }
 

@@ -6,8 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod guard;
+mod mail;
 mod nats;
 mod postgres;
 
+pub use mail::{MailServer, python_with};
 pub use nats::Nats;
 pub use postgres::Postgres;

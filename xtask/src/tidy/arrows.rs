@@ -52,6 +52,8 @@ enum Place<'a> {
     Part(&'a str),
     /// `systems/S/contracts`
     Contracts,
+    /// `systems/S/service`: a service that several systems have, each with something of its own around it
+    Shared,
     /// `systems/S/NAME`
     Service,
     /// `systems/S`
@@ -67,6 +69,7 @@ fn place(c: &Crate) -> Place<'_> {
     match c.dir.split('/').collect::<Vec<_>>()[..] {
         ["crates", name] => Place::Part(name),
         ["systems", _, "contracts"] => Place::Contracts,
+        ["systems", _, "service"] => Place::Shared,
         ["systems", _, _] => Place::Service,
         ["systems", _] => Place::Program,
         ["apps", _] | ["examples" | "bench"] => Place::Top,
@@ -87,7 +90,9 @@ fn allowed(from: Place<'_>, to: Place<'_>, only_for_tests: bool) -> Result<(), &
         (_, Place::Top | Place::Xtask | Place::Program) => Err("nothing depends on a program"),
         (Place::Part("testkit"), Place::Part("testservers")) => Ok(()),
         _ if testkit && !only_for_tests => Err("testkit belongs under [dev-dependencies]"),
-        (Place::Part(_), Place::Contracts | Place::Service) => Err("the platform knows no system"),
+        (Place::Part(_), Place::Contracts | Place::Shared | Place::Service) => {
+            Err("the platform knows no system")
+        }
         // Macros are tested with what they expand to.
         (Place::Part("contract-macros"), Place::Part("contract")) if only_for_tests => Ok(()),
         (Place::Part(from), Place::Part(to)) => {
@@ -103,16 +108,18 @@ fn allowed(from: Place<'_>, to: Place<'_>, only_for_tests: bool) -> Result<(), &
         (Place::Contracts, Place::Part("contract") | Place::Contracts) => Ok(()),
         (Place::Contracts, _) => Err("a contract depends on partie-contract and other contracts only"),
         (
-            Place::Service | Place::Program,
+            Place::Shared | Place::Service | Place::Program,
             Place::Part("contract" | "partie" | "testkit" | "testservers") | Place::Contracts,
         ) => Ok(()),
-        (Place::Service | Place::Program, Place::Part(_)) => {
+        (Place::Shared | Place::Service | Place::Program, Place::Part(_)) => {
             Err("systems use `partie`, which re-exports what they need")
         }
-        (Place::Service, Place::Service) => {
+        // What a system adds to a service that others have too.
+        (Place::Service, Place::Shared) => Ok(()),
+        (Place::Shared | Place::Service, Place::Shared | Place::Service) => {
             Err("call it through its contract; only the program composes services")
         }
-        (Place::Program, Place::Service) => Ok(()),
+        (Place::Program, Place::Shared | Place::Service) => Ok(()),
     }
 }
 
@@ -166,6 +173,9 @@ mod tests {
         ("food-orders", "systems/food/orders"),
         ("food-delivery", "systems/food/delivery"),
         ("food", "systems/food"),
+        ("mail-contracts", "systems/mail/contracts"),
+        ("mail", "systems/mail/service"),
+        ("sms", "systems/sms/service"),
         ("examples", "examples"),
         ("xtask", "xtask"),
         ("stray", "stray"),
@@ -199,6 +209,11 @@ mod tests {
             ("food-orders", "food-contracts"),
             ("food-orders", "partie"),
             ("food", "food-orders"),
+            ("mail", "mail-contracts"),
+            ("mail", "partie"),
+            ("food-contracts", "mail-contracts"),
+            ("food-orders", "mail"),
+            ("food", "mail"),
             ("examples", "food-orders"),
             ("examples", "partie-store"),
         ] {
@@ -226,6 +241,11 @@ mod tests {
             ("food-orders", "food-delivery"),
             ("food-orders", "partie-store"),
             ("food-orders", "food"),
+            ("mail", "food-orders"),
+            ("mail", "sms"),
+            ("mail", "partie-store"),
+            ("partie", "mail"),
+            ("food-contracts", "mail"),
             ("examples", "stray"),
             ("xtask", "partie-contract"),
         ] {

@@ -5,6 +5,7 @@ mod addresses;
 mod calls;
 mod deaths;
 mod flask;
+mod gateway;
 mod grpc;
 mod life;
 mod refusals;

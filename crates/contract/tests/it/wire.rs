@@ -111,7 +111,7 @@ impl Transport for Wire {
 
 /// Whoever the token says.
 pub(crate) fn identity(token: &str) -> Caller {
-    Identity { subject: token.to_owned(), roles: Vec::new(), token: token.to_owned(), expires: 0 }.into()
+    Identity::new(token, token, 0).into()
 }
 
 /// The raw parameters, if the path is one of the template's.

@@ -86,7 +86,7 @@ pub(crate) static MENU: Contract =
     contract("menu", false, &[operation("menu", "read", Verb::Get, "/api/v1/menu", Access::Public)]);
 
 /// Tells what it got, as JSON; `/panic` anywhere in the address panics.
-struct Mirror;
+pub(crate) struct Mirror;
 
 impl Serve for Mirror {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
@@ -146,7 +146,6 @@ pub(crate) fn parts(mesh: Mesh) -> Parts {
         ],
         mesh,
         verifier: Arc::new(signer().verifier("food")),
-        jwks: signer().jwks(),
         ready: Arc::new(Vec::new),
         metrics: Arc::new(|| "up 1\n".into()),
         demo: None,

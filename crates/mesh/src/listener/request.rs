@@ -45,7 +45,13 @@ pub(super) fn admit(
     if let (Some(turn), Some(phase)) = (turn, phase) {
         phase.may_turn(turn);
     }
-    // Absolute form means the same as origin form (section 3.2.2); from here on there is only the latter.
+    // Absolute form means the same as origin form, and what it names goes before `Host` (section 3.2.2); from here on there is
+    // only the latter, and one name.
+    if let Some(authority) = uri.authority().filter(|_| absolute) {
+        let named = authority.as_str().rsplit('@').next().unwrap_or_default();
+        let named = HeaderValue::from_str(named).map_err(|_| malformed("no such authority"))?;
+        head.headers.insert(header::HOST, named);
+    }
     head.uri = if absolute { Uri::from(target) } else { uri };
     let body = if body.is_end_stream() { Body::empty() } else { Body::stream(body) };
     Ok(Request::from_parts(head, body))

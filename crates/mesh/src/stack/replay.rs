@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use partie_contract::{Body, BoxError, Request};
 
-use super::RetrySafe;
+use super::{KeepHost, RetrySafe};
 use crate::upgrade::Upgrade;
 
 /// Up to this size, in bytes, a body is remembered (linkerd has the same).
@@ -98,6 +98,9 @@ fn copy_of<B>(request: &http::Request<B>) -> http::Request<()> {
     *copy.version_mut() = request.version();
     if request.extensions().get::<RetrySafe>().is_some() {
         copy.extensions_mut().insert(RetrySafe);
+    }
+    if request.extensions().get::<KeepHost>().is_some() {
+        copy.extensions_mut().insert(KeepHost);
     }
     if request.extensions().get::<Upgrade>().is_some() {
         copy.extensions_mut().insert(Upgrade);

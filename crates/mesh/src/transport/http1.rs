@@ -18,7 +18,7 @@ use partie_contract::{Body, BoxError, FaultKind, Platform, Request, Response};
 use super::dial::Dial;
 use super::failed::Failed;
 use super::pool::Pool;
-use crate::stack::SMALL;
+use crate::stack::{KeepHost, SMALL};
 use crate::stream::Stream;
 use crate::tls::Speak;
 use crate::upgrade;
@@ -109,10 +109,15 @@ impl Http1 {
         }
         *request.version_mut() = Version::HTTP_11;
         request.headers_mut().remove(header::CONTENT_LENGTH);
-        if let Some(authority) = &self.authority {
+        if let Some(authority) = self.authority.as_ref().filter(|_| !keeps_host(request)) {
             request.headers_mut().insert(header::HOST, authority.clone());
         }
     }
+}
+
+/// Whether the service is to see the `Host` the client asked for.
+fn keeps_host(request: &Request) -> bool {
+    request.extensions().get::<KeepHost>().is_some() && request.headers().contains_key(header::HOST)
 }
 
 /// All of a body of known length. It has no trailers, which only chunks have.

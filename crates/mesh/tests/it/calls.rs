@@ -50,12 +50,7 @@ async fn look(channel: &Channel, cx: &Call, name: &str) -> Outcome<Seen, NoProbl
 }
 
 fn call() -> Call {
-    let identity = Identity {
-        subject: "customer-1".into(),
-        roles: vec!["customer".into()],
-        token: "a.b.c".into(),
-        expires: i64::MAX,
-    };
+    let identity = Identity::new("customer-1", "a.b.c", i64::MAX).with_roles(["customer"]);
     Call::new(Deadline::after(FOREVER), Trace::new(7, 8)).with_caller(Caller::from(identity))
 }
 

@@ -63,12 +63,8 @@ impl On {
                 let desk = BrokerDesk::open(embedded, ids.clone(), closing.clone(), &stop);
                 let wire = Wire { desk: Arc::new(desk.clone()), faults: Arc::clone(&faults) };
                 let client = BrokerWireClient::over(Channel::new(wire));
-                let identity = Identity {
-                    subject: format!("service:{service}"),
-                    roles: vec!["service".to_owned()],
-                    token: "t".to_owned(),
-                    expires: i64::MAX,
-                };
+                let identity =
+                    Identity::new(format!("service:{service}"), "t", i64::MAX).with_roles(["service"]);
                 let handles = (world.activity.clone(), ids.clone());
                 let calls = move || {
                     Call::new(Deadline::after(LIMIT), ids.trace()).with_caller(identity.clone().into())

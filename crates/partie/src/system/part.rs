@@ -156,13 +156,16 @@ impl System {
         if let Some(secured) = &secured {
             secured.show(&launch.mesh);
         }
-        let pass = Pass::new(&place, &launch, secured.is_some())?;
-        let mut parts = Assembly::new(pass.verifier(), Arc::clone(&launch.ready));
+        let trust = launch.trust(&place.part)?;
+        let pass = Pass::new(&place, &launch, &trust.verifier, secured.is_some())?;
+        let mut parts = Assembly::new(Arc::clone(&trust.verifier), Arc::clone(&launch.ready));
+        let judging = trust.readiness();
+        trust.keep_fresh(&parts.stages.work);
         let door = match service {
             Some(service) => parts.service(&launch, &pass, service).await?,
             None if place.part == GATEWAY => {
                 let services = self.services.iter().map(|service| service.declared.name);
-                parts.gateway(&launch, contracts.clone(), grpc, services)?
+                parts.gateway(&launch, contracts.clone(), grpc, services, judging)?
             }
             None => {
                 let services = self.services.iter().filter(|service| service.declared.migrations.is_some());
@@ -307,12 +310,13 @@ impl Assembly {
         contracts: Vec<&'static Contract>,
         grpc: Vec<(&'static str, &'static str)>,
         services: impl Iterator<Item = &'static str>,
+        judging: impl Fn() -> Option<Readiness> + Send + Sync + 'static,
     ) -> Result<Arc<dyn Serve>, StartError> {
         let found: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
         let starting = Arc::clone(&self.ready);
         let ready = move || {
             let starting = !starting.load(Ordering::Acquire);
-            found.iter().map(|target| readiness(target, starting)).collect()
+            found.iter().map(|target| readiness(target, starting)).chain(judging()).collect()
         };
         let parts = launch.parts(contracts, grpc, &BTreeMap::new(), None, &self.verifier);
         let parts = Parts { ready: Arc::new(ready), ..parts };

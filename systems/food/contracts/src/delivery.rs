@@ -503,7 +503,7 @@ impl Entity for Delivery {
     }
 }
 
-crate::types::stored_by_name!(DriverStatus, DeliveryStatus, OfferStatus);
+partie_contract::stored_by_name!(DriverStatus, DeliveryStatus, OfferStatus);
 
 // === Events ===
 

@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod delivery;
-pub mod notifications;
 pub mod orders;
 pub mod restaurants;
 pub mod seed;
@@ -13,6 +12,10 @@ pub mod tickets;
 mod types;
 
 pub use types::{
-    Contact, DeliveryId, DriverId, EmailAddress, InvalidValue, ItemId, NotificationId, OfferId, OrderId,
-    PhoneNumber, Place, Quantity, RestaurantId, TicketId,
+    Contact, DeliveryId, DriverId, EmailAddress, InvalidValue, ItemId, OfferId, OrderId, PhoneNumber, Place,
+    Quantity, RestaurantId, TicketId,
 };
+
+/// The contract of notifications, which other systems have too.
+pub use notifications_contracts as notifications;
+pub use notifications_contracts::NotificationId;

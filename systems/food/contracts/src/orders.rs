@@ -334,7 +334,7 @@ impl OrderStatus {
     }
 }
 
-crate::types::stored_by_name!(OrderStatus, EndReason, Assignment);
+partie_contract::stored_by_name!(OrderStatus, EndReason, Assignment);
 
 // === Events ===
 

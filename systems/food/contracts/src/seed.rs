@@ -169,13 +169,21 @@ pub struct SeedAssigned {
 pub struct SeedMessage {
     /// By which way.
     #[serde(rename = "type")]
-    pub kind: crate::notifications::Channel,
+    pub kind: SeedKind,
     /// To whom.
     #[schemars(length(min = 1, max = 254))]
     pub recipient: String,
     /// What.
     #[schemars(length(min = 1, max = 1600))]
     pub message: String,
+}
+
+/// The ways of the tutorial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SeedKind {
+    /// Text message.
+    Sms,
 }
 
 /// A text that was taken for sending.
@@ -185,7 +193,7 @@ pub struct SeedSent {
     pub sent: bool,
     /// By which way.
     #[serde(rename = "type")]
-    pub kind: crate::notifications::Channel,
+    pub kind: SeedKind,
     /// A small picture.
     pub emoji: String,
 }

@@ -203,7 +203,7 @@ impl Entity for Ticket {
     }
 }
 
-crate::types::stored_by_name!(TicketStatus);
+partie_contract::stored_by_name!(TicketStatus);
 
 // === Events ===
 

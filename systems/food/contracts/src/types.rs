@@ -22,8 +22,6 @@ id! {
     pub struct DriverId;
     /// Names an offer of deliveries to a driver.
     pub struct OfferId;
-    /// Names a notification.
-    pub struct NotificationId;
 }
 
 /// A place on Earth, in degrees of WGS 84.
@@ -237,29 +235,6 @@ checked_text!(EmailAddress, "EmailAddress", r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "an e
             !user.is_empty() && labels && !host.contains('@')
         })
 });
-
-/// Stores enums of the contracts in columns, by the names they have on the wire.
-macro_rules! stored_by_name {
-    ($($name:ty),+ $(,)?) => {$(
-        impl partie_contract::ToValue for $name {
-            fn to_value(&self) -> Result<partie_contract::Value<'_>, partie_contract::InvalidValue> {
-                match serde_json::to_value(self) {
-                    Ok(serde_json::Value::String(name)) => Ok(partie_contract::Value::Text(name.into())),
-                    _ => Err(partie_contract::InvalidValue::new("not an enum of plain names")),
-                }
-            }
-        }
-
-        impl partie_contract::FromValue for $name {
-            fn from_value(value: partie_contract::Value<'_>) -> Result<Self, partie_contract::InvalidValue> {
-                let name = serde_json::Value::String(value.text()?.to_owned());
-                serde_json::from_value(name).map_err(|error| partie_contract::InvalidValue::new(error.to_string()))
-            }
-        }
-    )+};
-}
-
-pub(crate) use stored_by_name;
 
 impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

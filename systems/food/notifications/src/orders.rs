@@ -2,21 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use food_contracts::notifications::Channel;
+use food_contracts::notifications::{Channel, NewNotification};
 use food_contracts::orders::{
     AssignedDriver, EndReason, OrderCancelled, OrderConfirmed, OrderDelivered, OrderPickedUp, OrderPlaced,
     OrderRejected,
 };
 use food_contracts::{Contact, OrderId};
+use notifications::{Desk, Provider};
+use notifications_contracts::Wording;
 use partie::contract::{Abort, Event, Money, Timestamp};
+use partie::store::Tx;
 
-use crate::queue::New;
-use crate::render::render;
-use crate::templates::{self, Template};
+use crate::templates;
 
 /// An event customers hear of.
 pub(crate) trait News: Event {
-    const TEMPLATE: Template;
+    const TEMPLATE: Wording;
 
     fn facts(&self) -> Facts<'_>;
 }
@@ -35,7 +36,7 @@ pub(crate) struct Facts<'e> {
 macro_rules! news {
     ($($event:ident: $template:ident;)+) => {$(
         impl News for $event {
-            const TEMPLATE: Template = templates::$template;
+            const TEMPLATE: Wording = templates::$template;
 
             fn facts(&self) -> Facts<'_> {
                 Facts {
@@ -61,20 +62,26 @@ news! {
     OrderCancelled: ORDER_CANCELLED;
 }
 
+/// Tells a customer what happened to an order.
+pub(crate) fn tell<P: Provider, E: News>(desk: &Desk<P>, tx: &mut Tx, event: &E) -> Result<(), Abort> {
+    if let Some(new) = notification(event, tx.now()) {
+        desk.tell(tx, new)?;
+    }
+    Ok(())
+}
+
 /// The notification of an event, if its customer can be reached by text message. Without a phone number there is no
 /// recipient, and so nothing to keep.
-pub(crate) fn notification<E: News>(event: &E, now: Timestamp) -> Result<Option<New>, Abort> {
+fn notification<E: News>(event: &E, now: Timestamp) -> Option<NewNotification> {
     let facts = event.facts();
-    let Some(phone) = &facts.contact.phone else { return Ok(None) };
-    let text = render(E::TEMPLATE.text, &facts.variables(now))
-        .map_err(|missing| Abort::because(format!("{} needs {missing:?}", E::TEMPLATE.name)))?;
-    Ok(Some(New {
+    let phone = facts.contact.phone.as_ref()?;
+    Some(NewNotification {
         channel: Channel::Sms,
-        recipient: phone.clone(),
-        template: E::TEMPLATE,
-        text,
+        recipient: phone.to_string(),
+        template: E::TEMPLATE.name.to_owned(),
+        variables: facts.variables(now),
         dedupe_key: format!("{}/{}", facts.order, E::TYPE),
-    }))
+    })
 }
 
 impl Facts<'_> {

@@ -1,17 +1,18 @@
 //! The service, declared.
 
-use food_contracts::notifications::{self, Notifications};
+use std::sync::Arc;
+
 use food_contracts::orders::{
     OrderCancelled, OrderConfirmed, OrderDelivered, OrderPickedUp, OrderPlaced, OrderRejected,
 };
 use food_contracts::seed::SeedNotify;
+use notifications::{DeliveryLog, Provider, serving};
 use partie::contract::BoxError;
-use partie::store::migrations;
 use partie::{Service, Start};
 
-use crate::desk::NotificationDesk;
-use crate::provider::{DeliveryLog, Provider};
-use crate::settings::Settings;
+use crate::orders::tell;
+use crate::seed::Tutorial;
+use crate::templates;
 
 /// Notifications, delivered to the [`DeliveryLog`] in the system's data directory.
 pub fn service() -> impl Into<Service> {
@@ -22,22 +23,12 @@ pub fn service() -> impl Into<Service> {
 pub fn service_with<P: Provider>(
     provider: impl FnOnce(&Start) -> Result<P, BoxError> + 'static,
 ) -> impl Into<Service> {
-    Service::new("notifications")
-        .store(migrations!["0001_notifications.sql"])
-        .settings(&Settings::default())
-        .publishes(notifications::EVENTS)
-        .start(async |s| NotificationDesk::start(&s, provider(&s)?))
-        .serve(Notifications::routes())
-        .serve(SeedNotify::routes())
-        .on(NotificationDesk::<P>::tell::<OrderPlaced>)
-        .on(NotificationDesk::<P>::tell::<OrderConfirmed>)
-        .on(NotificationDesk::<P>::tell::<OrderRejected>)
-        .on(NotificationDesk::<P>::tell::<OrderPickedUp>)
-        .on(NotificationDesk::<P>::tell::<OrderDelivered>)
-        .on(NotificationDesk::<P>::tell::<OrderCancelled>)
-        .job_on_record(
-            NotificationDesk::<P>::begin,
-            NotificationDesk::<P>::deliver,
-            NotificationDesk::<P>::record,
-        )
+    serving(&[&templates::ALL], provider)
+        .serve_as(SeedNotify::routes(), |desk| Tutorial(Arc::clone(desk)))
+        .on(tell::<P, OrderPlaced>)
+        .on(tell::<P, OrderConfirmed>)
+        .on(tell::<P, OrderRejected>)
+        .on(tell::<P, OrderPickedUp>)
+        .on(tell::<P, OrderDelivered>)
+        .on(tell::<P, OrderCancelled>)
 }

@@ -2,7 +2,7 @@
 //!
 //! `stage` is the program that dies and comes back; `play` has the people who use it meanwhile and do not care; `audit`
 //! looks at what the databases hold when all is over. The tests: `failpoints` lets it die at every named place, `anytime`
-//! at any moment under load, `provider` while nobody can be told anything, and `durability` watches its system calls.
+//! at any moment under load, `provider` while nobody can be told anything, `mail` while mail leaves, and `durability` watches its system calls.
 
 mod anytime;
 pub(crate) mod audit;
@@ -10,6 +10,7 @@ pub(crate) mod caller;
 #[cfg(target_os = "linux")]
 mod durability;
 mod failpoints;
+mod mail;
 pub(crate) mod play;
 mod provider;
 pub(crate) mod stage;

@@ -24,7 +24,6 @@ const CALL: Duration = Duration::from_secs(30);
 
 /// The process as the others know it.
 pub(super) struct Pass {
-    verifier: Arc<Verifier>,
     registry: Option<RemoteRegistry>,
     engine: Option<Arc<dyn Registry>>,
     has_broker: bool,
@@ -44,8 +43,12 @@ pub(crate) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
 
 impl Pass {
     /// Leads the mesh to the platform's doors.
-    pub(super) fn new(place: &Place, launch: &Launch<'_>, secured: bool) -> Result<Self, StartError> {
-        let verifier = Arc::new(launch.signer.verifier(&place.system));
+    pub(super) fn new(
+        place: &Place,
+        launch: &Launch<'_>,
+        verifier: &Arc<Verifier>,
+        secured: bool,
+    ) -> Result<Self, StartError> {
         let refused =
             |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
         let tokens = ServiceTokens::new(launch.signer.clone(), &place.system, &place.part);
@@ -96,16 +99,12 @@ impl Pass {
             let client = RegistryWireClient::over(launch.mesh.channel(origin.clone(), REGISTRY));
             let url = format!("http://{address}");
             let pass = Caller::Verified(join);
-            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(&verifier), pass)
+            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(verifier), pass)
         });
         if let Some(registry) = &registry {
             launch.mesh.discover(Arc::new(registry.clone()));
         }
-        Ok(Self { verifier, registry, engine, has_broker: broker.is_some(), calls, origin, ids })
-    }
-
-    pub(super) fn verifier(&self) -> Arc<Verifier> {
-        Arc::clone(&self.verifier)
+        Ok(Self { registry, engine, has_broker: broker.is_some(), calls, origin, ids })
     }
 
     pub(super) fn registry(&self) -> Option<&RemoteRegistry> {

@@ -1,0 +1,91 @@
+//! What can be set of the gateway: in a file, in the environment, by flags. A system's `partie.toml` says it the same way.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use partie_gateway::{Gateway, Page};
+use partie_mesh::MeshConfig;
+use partie_runtime::layers::{ConfigError, Layers, Origin};
+use partie_telemetry::Logs;
+use serde::{Deserialize, Serialize};
+
+/// The settings of `partie gateway`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Config {
+    /// Whom tokens are for, and the title of the description of everything behind it.
+    pub(super) title: String,
+    /// The edge, with its routes.
+    pub(super) gateway: Gateway,
+    /// Where those who run it find out how it does.
+    pub(super) admin: Admin,
+    /// Where services are found, as [`partie_mesh::discovery::RegistryUrl`] has it; nowhere if empty.
+    pub(super) registry: String,
+    /// Whose tokens and API keys are taken. Tokens are for the gateway's title, unless an issuer says otherwise.
+    pub(super) identity: partie_identity::Config,
+    /// Calls to upstreams.
+    pub(super) mesh: MeshConfig,
+    /// What is logged, and how.
+    pub(super) logs: Logs,
+}
+
+/// Where those who run the gateway find out how it does. There is no such place unless `listen` says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Admin {
+    /// Where it listens. Off loopback it shows health and metrics only.
+    pub(super) listen: Option<SocketAddr>,
+}
+
+/// Where the settings come from, to be read again and again.
+pub(super) struct Source {
+    file: Option<PathBuf>,
+    listen: Option<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            title: "gateway".into(),
+            // In front of anything, most addresses are somebody else's.
+            gateway: Gateway { pages: vec![Page::Openapi, Page::Docs], ..Gateway::default() },
+            admin: Admin::default(),
+            registry: String::new(),
+            identity: partie_identity::Config::default(),
+            mesh: MeshConfig::default(),
+            logs: Logs::default(),
+        }
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    pub(super) fn new(
+        file: Option<&Path>,
+        listen: Option<&str>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Self {
+        let (file, listen) = (file.map(Path::to_owned), listen.map(str::to_owned));
+        Self { file, listen, environment: environment.collect() }
+    }
+
+    /// The file, if there is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The configuration as the layers make it: defaults, file, environment, flags.
+    pub(super) fn read(&self) -> Result<Config, ConfigError> {
+        let mut layers = Layers::new(&Config::default())?;
+        if let Some(file) = &self.file {
+            layers.file(file, true)?;
+        }
+        layers.environment(self.environment.iter().cloned());
+        if let Some(listen) = &self.listen {
+            layers.set("gateway.listen", listen.as_str().into(), &Origin::Flag("--listen"));
+        }
+        Ok(layers.finish()?.config)
+    }
+}
