@@ -72,3 +72,49 @@ pub(crate) fn authorise(operation: &Operation, caller: &Caller) -> Result<(), Pl
         Access::Roles(_) => Err(Platform::new(FaultKind::Forbidden)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::HeaderValue;
+    use partie_contract::Deadline;
+    use partie_identity::{ServiceTokens, Signer};
+    use partie_runtime::Ids;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_is_who_its_connection_or_its_token_says_and_never_two() {
+        // PKCS#8 of an Ed25519 key (RFC 8410).
+        let head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+        let signer = Signer::from_pkcs8(&[&head[..], &[7; 32]].concat(), "test").unwrap();
+        let verifier = signer.verifier("food");
+        let token = |service| {
+            let tokens = ServiceTokens::new(signer.clone(), "food", service).unwrap();
+            HeaderValue::from_str(&tokens.identity().token).unwrap()
+        };
+        let address = "10.0.0.1:9".parse().unwrap();
+        let proven = |name: &str| Peer::Service { name: name.into(), address };
+        for (peer, shown, is) in [
+            (Peer::Network(address), None, Ok(None)),
+            (Peer::Network(address), Some("orders"), Ok(Some("orders"))),
+            (Peer::Network(address), Some(GATEWAY), Ok(None)),
+            (proven("orders"), None, Ok(Some("orders"))),
+            (proven("orders"), Some("orders"), Ok(Some("orders"))),
+            (proven("orders"), Some("menu"), Err(FaultKind::Forbidden)),
+            (proven("orders"), Some(GATEWAY), Err(FaultKind::Forbidden)),
+            (proven(GATEWAY), None, Ok(None)),
+            (Peer::InProcess("menu".into()), None, Ok(Some("menu"))),
+        ] {
+            let call = Call::new(Deadline::after(Duration::from_secs(9)), Ids::seeded(1).trace());
+            let mut headers = HeaderMap::new();
+            if let Some(service) = shown {
+                headers.insert(wire::SERVICE_TOKEN, token(service));
+            }
+            let call = identify(&verifier, &peer, &headers, false, call).await;
+            let call = call.as_ref().map(Call::peer).map_err(Platform::kind);
+            assert_eq!(call, is, "{peer:?} {shown:?}");
+        }
+    }
+}

@@ -133,7 +133,8 @@ impl System {
             None => listener,
         };
         if !secured::is_here(address) && !listener.speaks_tls() {
-            tracing::warn!(%address, "reached from elsewhere without TLS: the network between hosts has to be a trusted one");
+            let part = &place.part;
+            tracing::warn!(%address, %part, "reached from elsewhere without TLS: the network there has to be a trusted one");
         }
         let chaos = self.chaos.map(Chaos::new);
         if let Some(chaos) = chaos.clone() {
