@@ -6,10 +6,15 @@ mod machine;
 mod running;
 
 use crate::process::{Result, cargo, root, run};
+use crate::setup;
 
 /// Benchmarks of a whole system beside the tutorial's in Python: their name, their binary, and the system's program.
-const SYSTEMS: &[(&str, &str, &str)] =
-    &[("engines", "engines", "food"), ("orders", "orders", "food"), ("ncr", "bench-ncr", "ncr")];
+const SYSTEMS: &[(&str, &str, &str)] = &[
+    ("engines", "engines", "food"),
+    ("gateway", "gateway", "partie-app"),
+    ("orders", "orders", "food"),
+    ("ncr", "bench-ncr", "ncr"),
+];
 
 pub(crate) fn command(arguments: &[String]) -> Result {
     let names = names()?;
@@ -19,6 +24,9 @@ pub(crate) fn command(arguments: &[String]) -> Result {
     machine::facts()?.iter().for_each(|(what, value)| println!("{what:<12} {value}"));
     if name == "build" {
         return build::command(rest);
+    }
+    if name == "gateway" {
+        setup::gateways()?;
     }
     let system = SYSTEMS.iter().find(|(of, ..)| of == name);
     let binary = system.map_or(name.as_str(), |(_, binary, _)| binary);
