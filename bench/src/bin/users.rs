@@ -66,7 +66,9 @@ async fn compare(binary: &Path, dir: &Path, rounds: usize, time: Duration) -> Re
         let refresh = per_second(to, time, keep_fresh).await?;
         // Nobody measures what has not warmed up.
         if round > 0 {
-            println!("round {round}  hashes {hash:>7.1}/s  logins {login:>7.1}/s  refreshes {refresh:>8.0}/s");
+            println!(
+                "round {round}  hashes {hash:>7.1}/s  logins {login:>7.1}/s  refreshes {refresh:>8.0}/s"
+            );
             hashes.push(hash);
             logins.push(login);
             refreshes.push(refresh);
@@ -97,7 +99,10 @@ fn bare(time: Duration) -> Result<f64, Error> {
                 scope.spawn(move || {
                     let (mut count, mut tag) = (0, [0; 32]);
                     while begun.elapsed() < time {
-                        if argon.hash_password_into(PASSWORD.as_bytes(), b"sixteen bytes of", &mut tag).is_ok() {
+                        if argon
+                            .hash_password_into(PASSWORD.as_bytes(), b"sixteen bytes of", &mut tag)
+                            .is_ok()
+                        {
                             count += 1;
                         }
                         black_box(tag);
@@ -166,7 +171,12 @@ async fn register(binary: &Path, dir: &Path, to: SocketAddr, number: usize) -> R
     let new = json!({ "email": email(number), "password": PASSWORD });
     ask(&mut connection, "/api/v1/users", &new).await?;
     for _ in 0..200 {
-        let mail = Command::new(binary).arg("mail").arg("--data").arg(dir).args(["--to", &email(number)]).output()?;
+        let mail = Command::new(binary)
+            .arg("mail")
+            .arg("--data")
+            .arg(dir)
+            .args(["--to", &email(number)])
+            .output()?;
         let mail = String::from_utf8(mail.stdout)?;
         if let Some((_, token)) = mail.split_once("?token=") {
             let proof = json!({ "token": token.split_whitespace().next() });
@@ -199,7 +209,8 @@ fn verify() -> Result<(), Error> {
     let mut table = Table::new(&["verification of a token, us", "cold", "warm"]);
     for algorithm in [identity::Algorithm::EdDsa, identity::Algorithm::Es256] {
         let signer = Signer::from_pkcs8(&Signer::generate(algorithm)?, "https://id.example.org")?;
-        let grant = Grant::new("users", "01a2006f-3aac-72a9-bc99-322b0da325a0", Duration::from_secs(300)).role("user");
+        let grant = Grant::new("users", "01a2006f-3aac-72a9-bc99-322b0da325a0", Duration::from_secs(300))
+            .role("user");
         let tokens: Vec<String> = (0..TOKENS).map(|_| signer.issue(&grant)).collect::<Result<_, _>>()?;
         let verifier = Verifier::from_jwks(&signer.jwks(), "https://id.example.org", "users")?;
         let mut once = || -> Result<f64, Error> {

@@ -14,7 +14,8 @@ async fn python(package: &'static str, program: &'static str, words: Vec<String>
     let run = move || {
         let mut command = Command::new(python_with(package));
         let output = command.args(["-c", program]).args(words).output().unwrap();
-        let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (said, wrong) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{said}{wrong}");
         serde_json::from_str(&said).unwrap()
     };

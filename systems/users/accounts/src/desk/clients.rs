@@ -92,7 +92,8 @@ impl UserDesk {
 fn check(new: &NewClient) -> Vec<Violation> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     let fits = new.id.bytes().all(plain) && new.id != OWN_CLIENT;
-    let id = (!fits).then(|| Violation::new("/id", "expected lower-case letters, digits, `_` and `-`, and not `users`"));
+    let id = (!fits)
+        .then(|| Violation::new("/id", "expected lower-case letters, digits, `_` and `-`, and not `users`"));
     let scopes = new.scopes.iter().enumerate().filter(|(_, scope)| !is_scope(scope));
     let scopes =
         scopes.map(|(place, _)| Violation::new(format!("/scopes/{place}"), "expected one word of a scope"));
