@@ -19,9 +19,9 @@ use http::HeaderMap;
 use notifications_contracts::NotificationsClient;
 use partie::Start;
 use partie::contract::{BoxError, Call, Deadline, FaultKind, Platform};
+use partie::identity::passwords::{Passwords, Saturated};
 use partie::runtime::Ids;
 use partie::store::Store;
-use partie_identity::passwords::{Passwords, Saturated};
 
 use crate::follow::Follower;
 use crate::keyring::Keyring;

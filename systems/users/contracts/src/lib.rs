@@ -17,5 +17,5 @@ pub mod seed;
 pub mod sessions;
 mod types;
 
-pub use partie_identity::{Revocation, RevocationNews};
+pub use partie_contract::{Revocation, RevocationNews};
 pub use types::{EmailAddress, InvalidValue, SecretText, SessionId, UserId, Username};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use partie_identity::Algorithm;
+use partie::identity::Algorithm;
 
 use crate::support::{App, Session, cheap, part, send, session};
 
