@@ -115,8 +115,7 @@ impl Keyring {
         let Settings { issuer, audience, keys, .. } = settings.clone();
         let ring =
             Self { store, seal, issuer, audience, config: keys, known: ArcSwap::from_pointee(nothing) };
-        ring.tend().await?;
-        ring.refresh().await?;
+        ring.look().await?;
         Ok(Arc::new(ring))
     }
 
@@ -147,13 +146,17 @@ impl Keyring {
         all
     }
 
-    /// Does what is due: one process at a time does it, the others [`refresh`](Self::refresh).
-    pub(crate) async fn tend(&self) -> Result<(), BoxError> {
-        // Each step is a transaction, so that a crash in between leaves nothing half done.
+    /// Learns what has become of the keys, and does what is due. Every process may: whoever comes first does it, and a step
+    /// is a transaction, so that a crash in between leaves nothing half done. Keys live by the wall clock, as tokens do.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, or a key was sealed with another secret.
+    pub(crate) async fn look(&self) -> Result<(), BoxError> {
         for _ in 0..8 {
-            let (now, config) = (trust_now(), self.config.clone());
+            let now = trust_now();
             let stored = self.stored().await?;
-            let Some(step) = due(&stored, &config, now) else { break };
+            self.learn(&stored)?;
+            let Some(step) = due(&stored, &self.config, now) else { break };
             match step {
                 Step::Make(state) => self.make(state, now).await?,
                 Step::Activate { next, before } => {
@@ -217,18 +220,13 @@ impl Keyring {
         Ok(stored)
     }
 
-    /// Learns what has become of the keys.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or a key was sealed with another secret.
-    pub(crate) async fn refresh(&self) -> Result<(), BoxError> {
-        let stored = self.stored().await?;
+    fn learn(&self, stored: &[Stored]) -> Result<(), BoxError> {
         let keys: Vec<_> = stored.iter().map(|key| (key.kid.clone(), key.state)).collect();
         if self.known.load().keys == keys {
             return Ok(());
         }
         let mut signers = Vec::with_capacity(stored.len());
-        for key in &stored {
+        for key in stored {
             let document = self.seal.open(&key.kid, &key.sealed)?;
             signers.push((key.state, Signer::from_pkcs8(&document, &self.issuer)?));
         }

@@ -16,7 +16,7 @@ async fn a_token_says_what_rfc_9068_wants() {
     assert_eq!((&said["iss"], &said["aud"]), (&json!("http://127.0.0.1:8080"), &json!("users")));
     assert_eq!(said["roles"], json!(["user"]));
     assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 300);
-    for name in ["sub", "jti", "sid", "nbf"] {
+    for name in ["sub", "jti", "sid", "nbf", "client_id"] {
         assert!(!said[name].is_null(), "{name}: {said}");
     }
     app.stop().await;

@@ -87,12 +87,6 @@ impl App {
         self.running.clock().now()
     }
 
-    /// Moves business time on, whatever is going on.
-    pub(crate) fn advance(&self, by: Duration) {
-        let busy = self.running.activity().begin();
-        self.stepper.step_to(self.now() + by, &busy);
-    }
-
     /// Moves business time on and waits until what follows is done.
     pub(crate) async fn step(&self, by: Duration) {
         let busy = self.running.activity().begin();
