@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use partie_gateway::Gateway;
 use partie_mesh::MeshConfig;
 use partie_messaging::BrokerConfig;
-use partie_runtime::layers;
+use partie_runtime::{HIDDEN, layers};
 use partie_telemetry::Logs;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -77,9 +77,6 @@ fn hide(table: &mut toml::Table) {
         }
     }
 }
-
-/// What stands where a secret is not shown.
-const HIDDEN: &str = "***";
 
 impl Default for Config {
     fn default() -> Self {

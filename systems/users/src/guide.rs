@@ -12,6 +12,6 @@ pub(crate) async fn requests(running: Arc<Running>) -> Vec<String> {
             "curl {url}/api/v1/users -H 'Content-Type: application/json' \
              -d '{{\"email\":\"ada@example.org\",\"password\":\"a difference engine\"}}'"
         ),
-        "cargo run --release -p users -- mail --to ada@example.org".to_owned(),
+        "cargo run --release -p users -- mail --data .partie/users --to ada@example.org".to_owned(),
     ]
 }

@@ -7,6 +7,7 @@ mod guide;
 
 use partie::{Gateway, System};
 use users_accounts::Settings;
+use users_contracts::mails;
 
 /// The system, as its program runs it.
 pub fn system() -> System {
@@ -17,7 +18,8 @@ pub fn system() -> System {
 pub fn system_with(settings: &Settings) -> System {
     System::new("users")
         .service(users_accounts::service_with(settings))
+        .service(notifications::service(&[&mails::ALL]))
         .gateway(Gateway { routes: users_accounts::routes(), ..Gateway::default() })
         .guide(guide::requests)
-        .command(users_accounts::mail_command("users"), users_accounts::mail)
+        .command(notifications::mail_command(), notifications::print_mail)
 }

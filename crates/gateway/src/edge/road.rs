@@ -8,7 +8,7 @@ use partie_contract::{
     Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
 };
 use partie_identity::{API_KEY_PREFIX, credential};
-use partie_mesh::{ClientAddress, KeepHost, Peer, Target};
+use partie_mesh::{ClientAddress, KeepHost, Moving, Peer, Target};
 
 use super::Edge;
 use crate::answer::{document, options};
@@ -187,6 +187,9 @@ impl Edge {
             request.headers_mut().insert(header::HOST, host);
             request.extensions_mut().insert(KeepHost);
         }
+
+        // A large answer may take longer than that, as long as it comes.
+        request.extensions_mut().insert(Moving(time));
 
         let answer = target.forward(peer, None, request, deadline).await?;
         entry.as_it_is = true;

@@ -21,16 +21,17 @@ pub(crate) async fn identify(
         call = call.with_caller(Caller::Verified(verifier.authenticate(token).await?));
     }
     match peer {
-        Peer::InProcess(service) | Peer::Service { name: service, .. } if **service == *GATEWAY => {
-            call = from_outside(call, headers);
-        }
+        Peer::InProcess(service) if **service == *GATEWAY => call = from_outside(call, headers),
         Peer::InProcess(service) => call = call.with_peer(Arc::clone(service)),
         Peer::Service { name, .. } => {
             // Somebody else's token is no good in its hands.
             if service_of(verifier, headers).await?.is_some_and(|service| service != *name) {
                 return Err(Platform::new(FaultKind::Forbidden));
             }
-            call = call.with_peer(Arc::clone(name));
+            call = match **name == *GATEWAY {
+                true => from_outside(call, headers),
+                false => call.with_peer(Arc::clone(name)),
+            };
         }
         Peer::Network(address) => {
             call = call.with_client_address(address.ip().to_canonical());
@@ -44,6 +45,14 @@ pub(crate) async fn identify(
     Ok(call)
 }
 
+/// What the gateway alone may say of who called it.
+fn from_outside(call: Call, headers: &HeaderMap) -> Call {
+    match headers.get(&wire::CLIENT_ADDRESS).and_then(|address| address.to_str().ok()?.parse().ok()) {
+        Some(address) => call.with_client_address(address),
+        None => call.without_client_address(),
+    }
+}
+
 /// The service whose token is shown, if one is.
 async fn service_of(verifier: &Verifier, headers: &HeaderMap) -> Result<Option<Arc<str>>, Platform> {
     let token = headers.get(&wire::SERVICE_TOKEN).and_then(|token| token.to_str().ok());
@@ -52,14 +61,6 @@ async fn service_of(verifier: &Verifier, headers: &HeaderMap) -> Result<Option<A
     let service = identity.subject.strip_prefix("service:");
     let service = service.filter(|_| identity.roles.iter().any(|role| role == "service"));
     service.map(|service| Some(service.into())).ok_or_else(|| Platform::new(FaultKind::Forbidden))
-}
-
-/// What the gateway alone may say of who called it.
-fn from_outside(call: Call, headers: &HeaderMap) -> Call {
-    match headers.get(&wire::CLIENT_ADDRESS).and_then(|address| address.to_str().ok()?.parse().ok()) {
-        Some(address) => call.with_client_address(address),
-        None => call.without_client_address(),
-    }
 }
 
 /// Lets the caller through or says why not.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use partie::contract::Platform;
-use partie_identity::Grant;
+use partie::identity::Grant;
 use users_contracts::SecretText;
 use users_contracts::auth::Tokens;
 use users_contracts::clients::Client;

@@ -12,20 +12,19 @@ mod sessions;
 mod sweep;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use notifications_contracts::NotificationsClient;
 use partie::Start;
 use partie::contract::{BoxError, Call, Deadline, FaultKind, Platform};
+use partie::identity::passwords::{Passwords, Saturated};
 use partie::runtime::Ids;
 use partie::store::Store;
-use partie_identity::passwords::{Passwords, Saturated};
 
 use crate::follow::Follower;
 use crate::keyring::Keyring;
-use crate::mail;
 use crate::minter::Minter;
 use crate::seal::Seal;
 use crate::settings::Settings;
@@ -42,8 +41,7 @@ pub(crate) struct UserDesk {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) follower: Follower,
     ids: Ids,
-    /// Where mails go in development.
-    pub(crate) mail_log: PathBuf,
+    pub(crate) notifications: NotificationsClient,
 }
 
 impl UserDesk {
@@ -61,7 +59,7 @@ impl UserDesk {
             keyring,
             follower,
             ids: s.ids().clone(),
-            mail_log: mail::log(s.data()),
+            notifications: s.client(),
             settings,
         })
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use partie::contract::{BoxError, Identity, NoProblem, Outcome, Platform};
+use partie::identity::{Algorithm, Signer, Verifier, jwk_set};
 use partie::messaging::Publish as _;
 use partie::runtime::{duration, trust_now};
 use partie::store::{Error, Store, Tx};
-use partie_identity::{Algorithm, Signer, Verifier, jwk_set};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use users_contracts::events::KeyRotated;

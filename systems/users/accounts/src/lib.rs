@@ -25,7 +25,6 @@ mod session;
 mod settings;
 mod user;
 
-pub use mail::last_mail;
-pub use program::{mail, mail_command, routes};
+pub use program::routes;
 pub use service::{service, service_with};
 pub use settings::Settings;

@@ -1,15 +1,15 @@
-//! The way out: what is sent by mail, as jobs, and the one place that knows how.
+//! The way out: what is sent by mail, as jobs. The notifications service of the system takes it from there.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
-use partie::contract::{Abort, Call, Id as _, NoProblem, Outcome, Timestamp};
+use notifications_contracts::{Channel, NewNotification, Wording};
+use partie::contract::{Abort, Call, Id as _, NoProblem, Outcome};
 use partie::messaging::{AfterCrash, Enqueue as _, Job, JobError};
 use partie::store::{Error, Tx};
 use serde::{Deserialize, Serialize};
 use users_contracts::UserId;
 use users_contracts::accounts::UserStatus;
+use users_contracts::mails;
 use uuid::Uuid;
 
 use crate::desk::UserDesk;
@@ -20,8 +20,6 @@ use crate::rows::users::key;
 use crate::session::CodeId;
 use crate::user::Account;
 
-/// The development log of mails, in the data directory.
-const FILE: &str = "mail.jsonl";
 /// Tokens of a kind that may be out for one account: more mails are not sent.
 const MOST_OUT: i64 = 5;
 
@@ -70,54 +68,46 @@ impl Job for Ask {
     const AFTER_CRASH: AfterCrash = AfterCrash::Retry;
 }
 
-/// A mail that was sent.
-#[derive(Debug, Serialize, Deserialize)]
-struct Line {
-    id: String,
-    to: String,
-    subject: String,
-    text: String,
-    at: Timestamp,
+impl Template {
+    fn wording(self) -> Wording {
+        match self {
+            Self::Verify => mails::VERIFY,
+            Self::ChangeEmail => mails::CHANGE_EMAIL,
+            Self::Reset => mails::RESET_PASSWORD,
+            Self::AlreadyRegistered => mails::ALREADY_REGISTERED,
+            Self::EmailChanged => mails::EMAIL_CHANGED,
+            Self::PasswordChanged => mails::PASSWORD_CHANGED,
+        }
+    }
 }
 
 impl UserDesk {
-    /// Sends a mail.
+    /// Hands a mail to the notifications. Their answer is kept under the job's id, so a second one is the first.
     pub(crate) async fn mail(&self, cx: &Call, mail: &Mail) -> Result<(), JobError> {
-        let token = mail.code.map(|id| self.minter.mint(Purpose::OneTime, [id]));
-        let link = |begin: &str| {
-            token.as_ref().map(|token| format!("{begin}?token={}", token.reveal())).unwrap_or_default()
+        let mut variables = BTreeMap::new();
+        if let Some(id) = mail.code {
+            let begin = match mail.template {
+                Template::Reset => &self.settings.reset_link,
+                _ => &self.settings.verify_link,
+            };
+            let token = self.minter.mint(Purpose::OneTime, [id]);
+            let minutes = self.settings.one_time_lifetime.as_secs().div_ceil(60);
+            variables.insert("link".to_owned(), format!("{begin}?token={}", token.reveal()));
+            variables.insert("minutes".to_owned(), minutes.to_string());
+        }
+        let notification = NewNotification {
+            channel: Channel::Email,
+            recipient: mail.to.clone(),
+            template: mail.template.wording().name.to_owned(),
+            variables,
+            dedupe_key: cx.key().map(|key| key.key.to_string()).unwrap_or_default(),
         };
-        let minutes = self.settings.one_time_lifetime.as_secs().div_ceil(60);
-        let (subject, text) = match mail.template {
-            Template::Verify => (
-                "Please verify your e-mail address",
-                format!("Welcome! To verify your address follow this link within {minutes} minutes:\n{}", link(&self.settings.verify_link)),
-            ),
-            Template::ChangeEmail => (
-                "Please verify your new e-mail address",
-                format!("To make this the address of your account follow this link within {minutes} minutes:\n{}", link(&self.settings.verify_link)),
-            ),
-            Template::Reset => (
-                "Set a new password",
-                format!("To set a new password follow this link within {minutes} minutes. If you did not ask for it, do nothing.\n{}", link(&self.settings.reset_link)),
-            ),
-            Template::AlreadyRegistered => (
-                "You have an account already",
-                "Somebody tried to register with this address. It has an account already; if that was you, sign in or set a new password.".to_owned(),
-            ),
-            Template::EmailChanged => (
-                "Your e-mail address was changed",
-                "Your account has another e-mail address now. If that was not you, please write to us.".to_owned(),
-            ),
-            Template::PasswordChanged => (
-                "Your password was changed",
-                "Your account has another password now. If that was not you, set a new one at once.".to_owned(),
-            ),
-        };
-        let id = cx.key().map(|key| key.key.to_string()).unwrap_or_default();
-        let line =
-            Line { id, to: mail.to.clone(), subject: subject.to_owned(), text, at: self.store.clock().now() };
-        write(&self.mail_log, &line).map_err(JobError::retry)
+        match self.notifications.send(cx, notification).await {
+            Ok(_) => Ok(()),
+            // An address nobody can be reached at stays one.
+            Err(partie::Fault::Domain(error)) => Err(JobError::failed(format!("{error:?}"))),
+            Err(partie::Fault::Platform(fault)) => Err(JobError::retry(fault)),
+        }
     }
 
     /// Sends a token to the owner of an address, if there is one.
@@ -173,39 +163,4 @@ pub(crate) fn send_code(
     };
     tx.enqueue(&Mail { to: to.to_owned(), template, code: Some(id) })?;
     Ok(())
-}
-
-/// The log of a data directory.
-pub(crate) fn log(data: &Path) -> PathBuf {
-    data.join(FILE)
-}
-
-fn write(path: &Path, line: &Line) -> io::Result<()> {
-    let mut text = serde_json::to_string(line)?;
-    text.push('\n');
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    // Links in it are good for a while.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
-}
-
-/// The text of the last mail to an address in the development log of a data directory, if there was one.
-///
-/// # Errors
-/// When the log cannot be read.
-pub fn last_mail(data: &Path, to: &str) -> io::Result<Option<String>> {
-    let file = match fs::File::open(log(data)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let mut last = None;
-    for line in BufReader::new(file).lines() {
-        let line: Line = serde_json::from_str(&line?)?;
-        if key(&line.to) == key(to) {
-            last = Some(format!("To: {}\nSubject: {}\n\n{}\n", line.to, line.subject, line.text));
-        }
-    }
-    Ok(last)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use notifications_contracts::NotificationsClient;
 use partie::Service;
 use partie::store::migrations;
 use users_contracts::accounts::Accounts;
@@ -30,6 +31,7 @@ pub fn service_with(settings: &Settings) -> impl Into<Service> + use<> {
     Service::new("users")
         .store(migrations!["0001_users.sql"])
         .settings(settings)
+        .calls::<NotificationsClient>()
         .issues_tokens()
         .publishes(events::EVENTS)
         .start(UserDesk::start)

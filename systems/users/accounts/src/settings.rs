@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use partie::contract::BoxError;
+use partie::identity::passwords;
 use partie::runtime::duration;
-use partie_identity::passwords;
 use serde::{Deserialize, Serialize};
 
 use crate::keyring;

@@ -1,7 +1,7 @@
 //! An account, and what it can become.
 
 use partie::contract::{Timestamp, Violation};
-use partie_identity::passwords::{self, Rejection};
+use partie::identity::passwords::{self, Rejection};
 use users_contracts::accounts::{NewUser, ProfileChange, PublicUser, User, UserError, UserStatus};
 use users_contracts::{EmailAddress, UserId};
 

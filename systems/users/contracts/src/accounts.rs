@@ -144,6 +144,7 @@ pub struct NewUser {
 
 /// The answer to a registration.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it is answered at once, and nearly always an account")]
 pub enum Registration {
     /// 201: the new account.
     Created(User),

@@ -2,7 +2,8 @@
 //!
 //! `accounts` is what people do about their account and administrators about those of others, `auth` is signing in and
 //! out, `sessions` where one is signed in, `clients` are programs with an identity of their own, `seed` the unversioned
-//! routes of the tutorial; `events` is what others hear of it all, and `types` has the words they share.
+//! routes of the tutorial; `events` is what others hear of it all, `mails` what people read,
+//! and `types` has the words they share.
 //!
 //! The OAuth endpoints are no contract: RFC 6749 says how they look.
 #![forbid(unsafe_code)]
@@ -11,9 +12,10 @@ pub mod accounts;
 pub mod auth;
 pub mod clients;
 pub mod events;
+pub mod mails;
 pub mod seed;
 pub mod sessions;
 mod types;
 
-pub use partie_identity::{Revocation, RevocationNews};
+pub use partie_contract::{Revocation, RevocationNews};
 pub use types::{EmailAddress, InvalidValue, SecretText, SessionId, UserId, Username};

@@ -30,7 +30,7 @@ async fn a_forgotten_password_is_set_anew_and_all_sessions_end() {
     assert_eq!(app.login("ada@example.org", PASSWORD).await.status, 401);
     assert_eq!(app.login("ada@example.org", OTHER).await.status, 200);
     // And the owner hears of it.
-    let mail = users_accounts::last_mail(app.data(), "ada@example.org").unwrap().unwrap();
+    let mail = notifications::last_mail(app.data(), "ada@example.org").unwrap().unwrap();
     assert!(mail.contains("Your password was changed"), "{mail}");
     app.stop().await;
 }
@@ -73,8 +73,8 @@ async fn a_hash_of_other_parameters_is_renewed_when_its_password_is_known() {
     let app = App::start().await;
     app.signed_in("ada@example.org").await;
     // As if it had been made by an earlier version of the settings: 64 KiB, one pass, of this password.
-    let other = partie_identity::passwords::Config { memory_kib: 128, passes: 1, ..cheap().passwords };
-    let hash = partie_identity::passwords::Passwords::start(&other).unwrap().hash(PASSWORD).await.unwrap();
+    let other = partie::identity::passwords::Config { memory_kib: 128, passes: 1, ..cheap().passwords };
+    let hash = partie::identity::passwords::Passwords::start(&other).unwrap().hash(PASSWORD).await.unwrap();
     let store = app.running.store("users").unwrap();
     let written: partie::Outcome<usize> =
         store.write(move |tx| Ok(tx.execute("UPDATE users SET password = $1", &[&hash])?)).await;

@@ -76,7 +76,7 @@ async fn another_address_is_one_s_own_once_it_is_verified() {
     app.session("new@example.org").await;
     // Who had the address before hears of it.
     app.settled().await;
-    let mail = users_accounts::last_mail(app.data(), "ada@example.org").unwrap().unwrap();
+    let mail = notifications::last_mail(app.data(), "ada@example.org").unwrap().unwrap();
     assert!(mail.contains("was changed"), "{mail}");
     app.stop().await;
 }

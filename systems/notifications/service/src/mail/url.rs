@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use partie::runtime::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 const FORM: &str = "smtp://[USER:PASSWORD@]HOST[:PORT][?tls=none] or smtps://[USER:PASSWORD@]HOST[:PORT]";
@@ -11,8 +12,8 @@ const FORM: &str = "smtp://[USER:PASSWORD@]HOST[:PORT][?tls=none] or smtps://[US
 ///
 /// `smtp` begins in the clear and has to go on encrypted (STARTTLS, port 587), `smtps` is encrypted from the first byte
 /// (port 465). `smtp://HOST?tls=none` stays in the clear, for a server in the same machine or network: port 25, and a
-/// password only to this machine. User and password may be percent-encoded. Nothing shows the password: neither `Display`
-/// nor `Debug`, nor an error.
+/// password only to this machine. User and password may be percent-encoded. In a configuration the whole may be `file:PATH` or
+/// `env:NAME`, as any [`Secret`]. Nothing shows the password: neither `Display` nor `Debug`, nor an error.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailUrl {
     pub(crate) host: String,
@@ -134,7 +135,8 @@ impl Serialize for MailUrl {
 
 impl<'de> Deserialize<'de> for MailUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        Secret::resolve(&text).map_err(de::Error::custom)?.parse().map_err(de::Error::custom)
     }
 }
 

@@ -32,7 +32,7 @@ impl UserDesk {
         }
         if let Some(new) = new {
             let email = account.email.as_deref().unwrap_or_default();
-            partie_identity::passwords::check(new.reveal(), email)
+            partie::identity::passwords::check(new.reveal(), email)
                 .map_err(|rejection| UserError::PasswordRejected { reason: rejection.reason().to_owned() })?;
         }
         Ok(())
@@ -87,7 +87,7 @@ impl UserDesk {
                 Ok::<_, partie::Fault<AuthError>>(found.ok_or(AuthError::TokenExpired)?.email)
             })
             .await?;
-        partie_identity::passwords::check(reset.new_password.reveal(), &email)
+        partie::identity::passwords::check(reset.new_password.reveal(), &email)
             .map_err(|rejection| AuthError::PasswordRejected { reason: rejection.reason().to_owned() })?;
         let password = self.passwords.hash(reset.new_password.reveal()).await.map_err(saturated)?;
         let (settings, trusted) = (self.settings.clone(), trust_now());
