@@ -13,6 +13,7 @@ struct Source {
 const SOURCES: &[Source] = &[
     Source { package: "food", dir: "systems/food/schemas" },
     Source { package: "ncr", dir: "systems/ncr/schemas" },
+    Source { package: "users", dir: "systems/users/schemas" },
 ];
 
 pub(crate) fn command(arguments: &[String]) -> Result {

@@ -15,6 +15,7 @@ struct Source {
 const SOURCES: &[Source] = &[
     Source { package: "food", dir: "systems/food/openapi" },
     Source { package: "ncr", dir: "systems/ncr/openapi" },
+    Source { package: "users", dir: "systems/users/openapi" },
 ];
 
 /// File name to content.
@@ -79,10 +80,11 @@ fn print(source: &Source) -> Result<Documents> {
             ));
         }
         let text = document(&ask(&[name])?).map_err(|e| format!("{name}: {e}"))?;
-        if documents.insert(format!("{name}.json"), text).is_some() {
-            return Err(format!(
-                "a service and a program are both called `{name}`: their files would be one"
-            ));
+        // A service may be called as its program is; the program's file is what the edge serves.
+        let file =
+            if name == source.package { format!("{name}.service.json") } else { format!("{name}.json") };
+        if documents.insert(file, text).is_some() {
+            return Err(format!("`{} openapi --list` names {name} twice", source.package));
         }
     }
     if documents.len() < 2 {

@@ -1,5 +1,7 @@
 //! The outside tools of the test run: installs what is missing, or says exactly how.
 
+mod npm;
+
 use std::path::PathBuf;
 
 use crate::bench::flask;
@@ -26,6 +28,12 @@ const TOOLS: &[Tool] = &[
         why: "outside programs validate the OpenAPI files, use the registry and call gRPC and WebSockets",
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
+    },
+    Tool {
+        name: "Node.js with npm",
+        why: "tokens of a real OpenID provider are verified",
+        probe: &["sh", "-c", "node --version && npm --version"],
+        package: "npm",
     },
     TRACER,
     Tool {
@@ -154,6 +162,9 @@ const TRAEFIK: Venv = Venv {
     version: "3.7.15",
     hashes: &["1308728055151e4e6ab4e08826e865cd05ee4f438b25a010871117b133dced34"],
 };
+/// What Python programs judge our tokens with. The tests of identity look for them there.
+const PYJWT: Venv = Venv { dir: "pyjwt", package: "PyJWT[crypto]", version: "2.15.1", hashes: &[] };
+const AUTHLIB: Venv = Venv { dir: "authlib", package: "Authlib", version: "1.9.9", hashes: &[] };
 
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
@@ -168,12 +179,15 @@ pub(crate) fn step() -> Result<String> {
             installed.push(tool.name);
         }
     }
-    for venv in [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &WEBSOCKETS, &HTTPX, &SMTP, &WEBHOOKS] {
+    for venv in
+        [&VALIDATOR, &CONSUL, &GRPCIO, &NATS, &KAFKA, &WEBSOCKETS, &HTTPX, &SMTP, &WEBHOOKS, &PYJWT, &AUTHLIB]
+    {
         if python_of(venv).is_err() {
             install_venv(venv)?;
             installed.push(venv.package);
         }
     }
+    installed.extend(npm::step()?);
     // The sidecar's example runs beside Flask.
     flask::python()?;
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
@@ -210,6 +224,7 @@ pub(crate) fn nats() -> Result<PathBuf> {
 
 fn python_of(venv: &Venv) -> Result<PathBuf> {
     let Venv { package, version, .. } = venv;
+    let package = package.split('[').next().unwrap_or(package);
     let python = venv_dir(venv)?.join("bin").join("python");
     let absent = || format!("{package} {version} is missing: cargo xtask test --only setup installs it");
     let mut probe = program(&python);

@@ -15,6 +15,10 @@ mod sidecar;
 
 use std::process::ExitCode;
 
+/// A proxied request is a dozen small buffers that live for a moment, at which glibc's allocator is slow.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }

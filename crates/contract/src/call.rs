@@ -4,6 +4,7 @@ mod headers;
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub struct Call {
     caller: Caller,
     /// The service that sent the call on the caller's behalf; `None` when it came from outside.
     peer: Option<Arc<str>>,
+    client_address: Option<IpAddr>,
     deadline: Deadline,
     trace: Trace,
     request_id: Arc<str>,
@@ -86,6 +88,7 @@ impl Call {
         Self {
             caller: Caller::Anonymous,
             peer: None,
+            client_address: None,
             deadline,
             trace,
             request_id,
@@ -184,6 +187,12 @@ impl Call {
         self.peer.as_deref()
     }
 
+    /// The address of the client, if it is known: on operations that are public and write it is. A service that calls
+    /// another says nothing about whom it does so for.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.client_address
+    }
+
     /// Whether input is read tolerantly: the sender is a service, perhaps of another version, not a user.
     pub fn is_internal(&self) -> bool {
         self.peer.is_some() || self.caller.has_role("service")
@@ -254,6 +263,20 @@ impl Call {
     #[must_use]
     pub fn with_peer(mut self, service: Arc<str>) -> Self {
         self.peer = Some(service);
+        self
+    }
+
+    /// The same call, made by a client at that address.
+    #[must_use]
+    pub fn with_client_address(mut self, address: IpAddr) -> Self {
+        self.client_address = Some(address);
+        self
+    }
+
+    /// The same call, of which nobody says where its client is.
+    #[must_use]
+    pub fn without_client_address(mut self) -> Self {
+        self.client_address = None;
         self
     }
 

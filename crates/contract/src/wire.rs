@@ -20,6 +20,8 @@ pub const TIMEOUT_MS: HeaderName = HeaderName::from_static("partie-timeout-ms");
 pub const ATTEMPT: HeaderName = HeaderName::from_static("partie-attempt");
 /// The token of the calling service. Between our own hops only.
 pub const SERVICE_TOKEN: HeaderName = HeaderName::from_static("partie-service");
+/// The address of who called the gateway, as far as that can be believed. Only the gateway says so; the edge strips it.
+pub const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("partie-client-address");
 /// Who failed: [`UPSTREAM`] when it was not the service that answers but somebody it called. Whoever called that one has
 /// done what there is to do, so nobody else tries again. Between our own hops only.
 pub const FAULT: HeaderName = HeaderName::from_static("partie-fault");

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use partie_contract::{Contract, Identity, Operation, openapi};
 use partie_identity::Verifier;
 use partie_mesh::Mesh;
-use serde_json::Value;
 
 use crate::config::Gateway;
 use crate::edge::{Edge, check};
@@ -26,10 +25,8 @@ pub struct Parts {
     pub grpc: Vec<(&'static str, &'static str)>,
     /// The way to the services.
     pub mesh: Mesh,
-    /// Who judges tokens.
+    /// Who judges tokens. The public keys it has to show are at `/.well-known/jwks.json`.
     pub verifier: Arc<Verifier>,
-    /// The public keys of the tokens, as a JWK set.
-    pub jwks: Value,
     /// Whether each service can do its work now.
     pub ready: Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>,
     /// The metrics in Prometheus' text format.

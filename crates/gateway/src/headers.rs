@@ -1,10 +1,13 @@
 //! What goes on to the services: nothing a client could have made up about itself, and what every request has.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use partie_contract::{Identity, wire};
 use partie_mesh::strip_hop_by_hop;
 
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Fields by which programs behind a proxy are told who calls, from where, or what was really asked for.
 const CLAIMS: [&str; 17] = [
@@ -42,6 +45,23 @@ pub(crate) fn outbound(headers: &mut HeaderMap, who: Option<&Identity>, request_
     headers.insert(wire::REQUEST_ID, request_id.clone());
     if let Some(user) = who.and_then(|who| HeaderValue::from_bytes(who.subject.as_bytes()).ok()) {
         headers.insert(X_USER_ID, user);
+    }
+    // Services know one place to look for who calls.
+    if let Some(who) = who.filter(|who| shows_key(headers, who)) {
+        headers.remove(X_API_KEY);
+        authorize(headers, who);
+    }
+}
+
+/// Whether the caller is known by the key in a header of its own.
+fn shows_key(headers: &HeaderMap, who: &Identity) -> bool {
+    headers.get(X_API_KEY).is_some_and(|key| key.as_bytes() == who.token.as_bytes())
+}
+
+/// Says where the client is.
+pub(crate) fn client(headers: &mut HeaderMap, address: IpAddr) {
+    if let Ok(address) = HeaderValue::from_str(&address.to_string()) {
+        headers.insert(wire::CLIENT_ADDRESS, address);
     }
 }
 

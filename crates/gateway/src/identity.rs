@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 use partie_contract::{Access, FaultKind, Identity, Platform};
-use partie_identity::{Verifier, bearer};
+use partie_identity::{Verifier, credential};
 use partie_mesh::Peer;
 
 use crate::build::DemoIdentity;
@@ -14,12 +14,15 @@ use crate::routes::Route;
 ///
 /// # Errors
 /// [`FaultKind::Unauthenticated`] or [`FaultKind::TokenExpired`] for a token that is not.
-pub(crate) fn identify(
+pub(crate) async fn identify(
     route: &Route,
     headers: &HeaderMap,
     verifier: &Verifier,
 ) -> Result<Option<Arc<Identity>>, Platform> {
-    bearer(headers, route.compat)?.map(|token| verifier.verify(token)).transpose()
+    match credential(headers, route.compat)? {
+        Some(shown) => verifier.authenticate(shown).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// With development defaults, who an anonymous write on a compat route from this machine is by.

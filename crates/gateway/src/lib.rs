@@ -22,7 +22,6 @@
 //!     grpc: vec![],
 //!     mesh: Mesh::new(MeshConfig::default(), handles),
 //!     verifier: Arc::new(signer.verifier("food")),
-//!     jwks: signer.jwks(),
 //!     ready: Arc::new(Vec::new),
 //!     metrics: Arc::new(String::new),
 //!     demo: None,

@@ -5,6 +5,7 @@ mod description;
 use std::sync::Arc;
 
 use partie_contract::{FaultKind, Platform, Response};
+use partie_identity::Verifier;
 use serde_json::{Map, Value, json};
 
 use self::description::Description;
@@ -32,7 +33,7 @@ pub(crate) enum Own {
 /// What they show.
 pub(crate) struct Pages {
     title: String,
-    jwks: String,
+    verifier: Arc<Verifier>,
     pub(crate) description: Description,
     ready: Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -76,7 +77,7 @@ impl Pages {
     pub(crate) fn new(openapi: Value, parts: &Parts) -> Self {
         Self {
             title: parts.title.clone(),
-            jwks: parts.jwks.to_string(),
+            verifier: Arc::clone(&parts.verifier),
             description: Description::new(openapi),
             ready: Arc::clone(&parts.ready),
             metrics: Arc::clone(&parts.metrics),
@@ -95,7 +96,7 @@ impl Pages {
             Own::Metrics => {
                 document("text/plain; version=0.0.4; charset=utf-8", (self.metrics)().into_bytes())
             }
-            Own::Jwks => document("application/jwk-set+json", self.jwks.clone().into_bytes()),
+            Own::Jwks => document("application/jwk-set+json", self.verifier.jwks().to_string().into_bytes()),
             Own::OpenApi => document(JSON, self.description.own()),
             Own::Docs => page("text/html; charset=utf-8", include_str!("pages/docs.html")),
             Own::DocsScript => page("text/javascript; charset=utf-8", include_str!("pages/docs.js")),

@@ -23,8 +23,8 @@
 //! Layout: `jws` takes a compact token apart and checks its signature, `claims` judges what it says, `issuer` is whom to
 //! believe and what, `cache` remembers what was verified, `verifier` puts them together; `remote` keeps the keys of others
 //! fresh, `revocation` knows what was taken back; `signer`, `grant` and `keyfile` are the other side, `keys` the keys all
-//! share; `bearer` reads the header, `service` keeps a service's own token fresh; `ca`
-//! certifies services.
+//! share; `bearer` reads the header, `service` keeps a service's own token fresh; `ca` certifies services; `passwords`
+//! hashes what people remember, and has nothing to do with tokens.
 #![forbid(unsafe_code)]
 
 mod algorithm;
@@ -42,6 +42,7 @@ mod issuer;
 mod jws;
 mod keyfile;
 mod keys;
+pub mod passwords;
 mod remote;
 mod revocation;
 mod service;
@@ -59,8 +60,9 @@ pub use grant::{Grant, IssueError};
 pub use issuer::{Issuer, SecretTooShort};
 pub use keyfile::KeyError;
 pub use keys::{JwksError, jwk_set};
+pub use partie_contract::{Revocation, RevocationNews};
 pub use remote::{FetchError, KeySource, LARGEST_DOCUMENT, Refresh, RemoteKeys};
-pub use revocation::{Revocation, RevocationNews, Revocations, Silence};
+pub use revocation::{Revocations, Silence};
 pub use service::ServiceTokens;
 pub use signer::Signer;
 pub use source::{AddressError, Discovery, Fetcher, JwksAddress, JwksFile};

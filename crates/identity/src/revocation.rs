@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use partie_contract::{FaultKind, Identity, Platform};
+use partie_contract::{FaultKind, Identity, Platform, Revocation, RevocationNews};
 use partie_runtime::{monotonic, trust_now};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::claims::{SKEW, unauthenticated};
@@ -19,34 +17,6 @@ use crate::claims::{SKEW, unauthenticated};
 const SHARDS: usize = 16;
 /// The most revocations that are remembered one by one.
 const MOST: usize = 250_000;
-
-/// Tokens that are not good any longer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "TokenRevocation")]
-pub struct Revocation {
-    /// `sid`: every token of that session, whenever it was issued.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<String>,
-    /// `sub`: every token of that subject that was issued before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// Up to when tokens of the subject were issued, exclusively, in seconds of the wall clock.
-    pub issued_before: i64,
-    /// When the last of those tokens is over by itself, in seconds of the wall clock. It may be forgotten then.
-    pub until: i64,
-}
-
-/// What an issuer tells those who verify its tokens: first everything that is not over, then what is new, and at least once
-/// a second that there is nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RevocationNews {
-    /// When that was everything, in milliseconds of the issuer's wall clock.
-    pub at: i64,
-    /// Whether everything that came before on this channel, with this, is all there is.
-    pub complete: bool,
-    /// What is revoked.
-    pub revocations: Vec<Revocation>,
-}
 
 /// What a process does when it hears no more of revocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,9 +161,10 @@ impl Revocations {
             return Err(Platform::new(FaultKind::UpstreamUnavailable)
                 .with_detail("it is not known yet which tokens were revoked"));
         }
-        // A token that was issued later was given out by somebody who knew better than we do.
+        // A token that was issued later was given out by somebody who knew better than we do. Within one second nobody can
+        // tell.
         let heard_at = self.0.heard_at.load(Ordering::Acquire);
-        if identity.issued.saturating_mul(1000) < heard_at && self.silent_at(now).is_some() {
+        if identity.issued.saturating_mul(1000) <= heard_at && self.silent_at(now).is_some() {
             return Err(unauthenticated("it is not known whether the token was revoked meanwhile: renew it"));
         }
         Ok(())

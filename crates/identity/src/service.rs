@@ -15,6 +15,9 @@ const LIFETIME: Duration = Duration::from_secs(600);
 /// A token is replaced when less than this is left of it, in seconds: whoever gets one can use it for minutes.
 const LEAST: i64 = 300;
 
+/// What the subject of a service begins with.
+const SUBJECT: &str = "service:";
+
 /// The tokens of one service, `sub` `service:NAME` with the role `service`. Cheap to clone and to read.
 #[derive(Clone)]
 pub struct ServiceTokens(Arc<Inner>);
@@ -33,7 +36,7 @@ impl ServiceTokens {
     /// # Errors
     /// [`IssueError`] when the name cannot be part of a subject.
     pub fn new(signer: Signer, audience: &str, service: &str) -> Result<Self, IssueError> {
-        let grant = Grant::new(audience, format!("service:{service}"), LIFETIME).role("service");
+        let grant = Grant::new(audience, format!("{SUBJECT}{service}"), LIFETIME).role("service");
         let current = RwLock::new(Arc::new(signer.issue_at(&grant, trust_now())?));
         Ok(Self(Arc::new(Inner { signer, grant, current })))
     }
@@ -41,6 +44,11 @@ impl ServiceTokens {
     /// The identity with a token that is good for five minutes at least.
     pub fn identity(&self) -> Arc<Identity> {
         self.identity_at(trust_now())
+    }
+
+    /// The service.
+    pub fn service(&self) -> &str {
+        self.0.grant.subject.strip_prefix(SUBJECT).unwrap_or(&self.0.grant.subject)
     }
 
     /// The identity as the caller of a call.

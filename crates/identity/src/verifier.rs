@@ -177,6 +177,11 @@ impl Verifier {
         })
     }
 
+    /// Whether it believes anybody whose keys or revocations come from elsewhere.
+    pub fn has_others(&self) -> bool {
+        self.issuers().any(|issuer| issuer.fetched().is_some() || issuer.revocations.is_some())
+    }
+
     /// The public keys that stand under the system's own address, as a JWK set.
     pub fn jwks(&self) -> Value {
         jwk_set(self.issuers().filter(|issuer| issuer.published).flat_map(|issuer| issuer.jwks()))

@@ -61,6 +61,8 @@ pub struct Instance {
     pub address: SocketAddr,
     /// Its share of the calls, relative to the others'; [`USUAL_WEIGHT`] unless it says otherwise. With 0 it gets none.
     pub weight: u32,
+    /// Whether it speaks TLS, and proves by a certificate of the system that it is of its service.
+    pub tls: bool,
 }
 
 /// Where instances are announced and found. An engine implements this and nothing else.
@@ -103,7 +105,14 @@ pub struct RegistryError {
 impl Instance {
     /// An instance of usual weight.
     pub fn new(id: impl Into<Arc<str>>, address: SocketAddr) -> Self {
-        Self { id: id.into(), address, weight: USUAL_WEIGHT }
+        Self { id: id.into(), address, weight: USUAL_WEIGHT, tls: false }
+    }
+
+    /// The same, if it speaks TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
     }
 }
 

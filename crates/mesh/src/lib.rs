@@ -73,6 +73,6 @@ pub use request_id::request_id;
 pub use resilience::{BreakerConfig, BudgetConfig, MeshConfig, Overrides, Policy, ServicePolicy};
 pub use serve::{Peer, Serve};
 pub use service::MeshService;
-pub use stack::{KeepHost, RetrySafe};
+pub use stack::{ClientAddress, KeepHost, Moving, RetrySafe};
 pub use target::{Known, Target};
-pub use tls::{ClientTls, Credentials, Pem, ServerTls, TlsError, TlsFiles, TlsPair, Trust};
+pub use tls::{ClientTls, Credentials, Pem, ServerTls, Strangers, TlsError, TlsFiles, TlsPair, Trust};

@@ -128,6 +128,11 @@ impl Listener {
         self
     }
 
+    /// Whether it does.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// A handle to its first socket, for a process that is to take it over.
     ///
     /// # Errors

@@ -62,21 +62,21 @@ impl Mesh {
 
     /// Calls to the service go to one or the other of those addresses from now on.
     pub fn connect_all(&self, service: &str, addresses: &[SocketAddr]) {
-        let instances: Vec<Instance> =
-            addresses.iter().map(|address| Instance::new(address.to_string(), *address)).collect();
-        self.target(service).lead_to(&instances, None);
+        self.connect_instances(service, &at(addresses));
+    }
+
+    /// Calls to the service go to one or the other of those instances from now on.
+    pub fn connect_instances(&self, service: &str, instances: &[Instance]) {
+        self.target(service).lead_to(instances, None);
     }
 
     /// Calls to the service go to one or the other of those addresses from now on, through TLS.
     pub fn connect_tls(&self, service: &str, addresses: &[SocketAddr], tls: ClientTls) {
-        let instances: Vec<Instance> =
-            addresses.iter().map(|address| Instance::new(address.to_string(), *address)).collect();
-        self.target(service).lead_to(&instances, Some(tls));
+        self.target(service).lead_to(&at(addresses), Some(tls));
     }
 
-    /// Connections to instances are secured from now on: each shows these credentials, and expects the instance to be of the
-    /// service that is called. Say so before services are connected or found; those of [`connect_tls`](Self::connect_tls)
-    /// are not concerned.
+    /// What is shown to instances that [speak TLS](Instance::tls); they have to prove that they are of the service that is
+    /// called. Say so before services are connected or found: without credentials such instances cannot be reached.
     pub fn secure(&self, credentials: Credentials) {
         self.0.credentials.store(Some(Arc::new(credentials)));
     }
@@ -180,6 +180,10 @@ impl Shared {
         let _entered = runtime.enter();
         target.follow(Following::begin(Arc::clone(registry), target.service(), self.handles.ids.clone()));
     }
+}
+
+fn at(addresses: &[SocketAddr]) -> Vec<Instance> {
+    addresses.iter().map(|address| Instance::new(address.to_string(), *address)).collect()
 }
 
 /// What a typed client holds on to.

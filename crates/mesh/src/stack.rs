@@ -9,6 +9,8 @@ mod judge;
 mod replay;
 mod trace;
 
+use std::time::Duration;
+
 use http::{Method, header};
 use partie_contract::{Deadline, Operation, Platform, Request, Response, wire};
 
@@ -34,6 +36,15 @@ pub struct RetrySafe;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepHost;
 
+/// A mark on a request: where the client of the edge in this process is. Nobody who sends bytes can make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
+/// A mark on a request: the deadline is for the head of the answer. Its body may take as long as it wants, if something of
+/// it comes within this time, again and again. For large bodies on slow ways; gRPC has its own deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moving(pub Duration);
+
 /// A mark on a request: whoever made it tries it again himself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Once;
@@ -56,6 +67,7 @@ pub(crate) async fn call(
     // What belongs to the connection the request came over ends here, and likewise for the answer below.
     upgrade::strip_request(&mut request);
     let upgrades = upgrade::is_asked(&request);
+    let moving = request.extensions().get::<Moving>().copied();
 
     // The call is a span of its own: the service's span becomes its child.
     let chance = trace::next_span(request.headers_mut(), &target.handles.ids);
@@ -97,7 +109,7 @@ pub(crate) async fn call(
 
     // The deadline covers the body too, and until its end the call counts for the bulkhead and at the instance; an event
     // stream is free of all that after its head.
-    body::cover(answer, deadline, (permit, under_way)).await
+    body::cover(answer, deadline, moving, (permit, under_way)).await
 }
 
 /// Whether a request only reads, so that dropping it may cancel it.

@@ -1,7 +1,6 @@
 //! One service as its callers see it: a name, bounds, and ways there that may change.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,7 +35,8 @@ pub(crate) struct TargetState {
     /// Ranks instances for this process.
     process: u64,
     way: ArcSwap<Way>,
-    /// What connections to instances show and expect: of the target alone, or else as a service of the system.
+    /// What connections to instances show and expect: of the target alone, or else as a service of the system if the
+    /// instance says so.
     upstream: ArcSwapOption<ClientTls>,
     credentials: Arc<ArcSwapOption<Credentials>>,
     /// Takes over every new list of a registry.
@@ -250,15 +250,14 @@ impl TargetState {
     }
 
     fn after(&self, before: &EndpointSet, instances: &[Instance]) -> Way {
-        let secure = match self.upstream.load_full() {
-            Some(tls) => Some(Secure::Upstream((*tls).clone())),
-            None => {
-                let credentials = self.credentials.load_full();
-                credentials.map(|ours| Secure::service((*ours).clone(), &self.service))
-            }
-        };
+        let (upstream, ours) = (self.upstream.load_full(), self.credentials.load_full());
+        let upstream = upstream.map(|tls| Secure::Upstream((*tls).clone()));
+        let service = Secure::service(ours.as_deref(), &self.service);
         let (connect, idle) = (self.config.connect, self.config.idle);
-        let remote = |address: SocketAddr| Remote::new(address, connect, idle, secure.as_ref());
+        let remote = |instance: &Instance| {
+            let secure = upstream.as_ref().or_else(|| instance.tls.then_some(&service));
+            Remote::new(instance.address, connect, idle, secure)
+        };
         Way::There(before.next(instances, &self.config, self.process, Ticks::now(), remote))
     }
 

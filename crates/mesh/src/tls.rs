@@ -24,7 +24,7 @@ pub use self::client::{ClientTls, Trust};
 pub(crate) use self::client::{Secure, Speak};
 pub use self::credentials::{Credentials, Pem};
 pub use self::files::{TlsFiles, TlsPair};
-pub use self::server::ServerTls;
+pub use self::server::{ServerTls, Strangers};
 
 /// What the two sides agree on by ALPN (RFC 7301), the best first.
 const HTTP2: &[u8] = b"h2";

@@ -31,6 +31,8 @@ pub struct Config {
     pub demo: bool,
     /// The edge.
     pub gateway: Gateway,
+    /// Whose tokens are taken besides those of the system's own key.
+    pub identity: partie_identity::Config,
     /// Calls between services.
     pub mesh: MeshConfig,
     /// The stores of all services.
@@ -83,6 +85,7 @@ impl Default for Config {
             ephemeral: false,
             demo: true,
             gateway: Gateway::default(),
+            identity: partie_identity::Config::default(),
             mesh: MeshConfig::default(),
             store: partie_store::Config::default(),
             cache: partie_cache::CacheConfig::default(),

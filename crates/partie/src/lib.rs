@@ -40,6 +40,7 @@ mod server;
 mod service;
 mod supervisor;
 mod system;
+mod trust;
 pub mod wire;
 
 /// The command-line library of [`System::command`].
@@ -50,7 +51,11 @@ pub use live::{Live, News, Place};
 /// What is read often and belongs to somebody else.
 pub use partie_cache as cache;
 pub use partie_contract::{Call, Fault, Outcome, OutcomeExt, Platform};
+/// The edge: [`Gateway`] is its settings.
+pub use partie_gateway as gateway;
 pub use partie_gateway::Gateway;
+/// Tokens, keys, and whom to believe.
+pub use partie_identity as identity;
 pub use partie_messaging as messaging;
 pub use partie_runtime as runtime;
 pub use partie_store as store;

@@ -19,7 +19,7 @@ use partie_contract::{
     Verb, grpc, wire,
 };
 use partie_identity::Verifier;
-use partie_mesh::{InFlight, Limit, Limited, Peer, Serve};
+use partie_mesh::{ClientAddress, InFlight, Limit, Limited, Peer, Serve};
 use partie_messaging::Worker;
 use partie_runtime::{Activity, Ids, Stop};
 use partie_store::{Replay, Store};
@@ -153,7 +153,12 @@ impl Server {
     ) -> Result<Response, Platform> {
         let operation = endpoint.operation;
         // Who asks, and may they? Services verify tokens themselves, whoever forwarded them.
-        let call = identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call)?;
+        let call = identify(&self.shared.verifier, &peer, &head.headers, endpoint.lenient, call).await?;
+        // The edge of this process, and nobody who sends bytes, can say so this way.
+        let call = match head.extensions.get::<ClientAddress>() {
+            Some(ClientAddress(address)) => call.with_client_address(*address),
+            None => call,
+        };
         authorise::authorise(operation, call.caller())?;
         // Complaints about the form come before the body is read.
         check_content(operation, &head.headers)?;
@@ -250,7 +255,10 @@ fn check_content(operation: &Operation, headers: &HeaderMap) -> Result<(), Platf
     if operation.body.is_some() {
         let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        if !essence.eq_ignore_ascii_case(b"application/json") {
+        // RFC 7396: what a PATCH takes is a merge patch, whether or not it is called one.
+        let is_patch =
+            operation.verb == Verb::Patch && essence.eq_ignore_ascii_case(b"application/merge-patch+json");
+        if !is_patch && !essence.eq_ignore_ascii_case(b"application/json") {
             return Err(Platform::new(FaultKind::UnsupportedMediaType));
         }
     }

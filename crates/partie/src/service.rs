@@ -73,6 +73,8 @@ pub(crate) struct Declared {
     pub(crate) grpc: Vec<&'static str>,
     /// Its own settings, with their defaults.
     pub(crate) settings: toml::Table,
+    /// Whether its tokens are believed in the whole system.
+    pub(crate) issues_tokens: bool,
 }
 
 /// What a service is given to start with.
@@ -133,6 +135,7 @@ impl Service {
             grpc_calls: BTreeSet::new(),
             grpc: Vec::new(),
             settings: toml::Table::new(),
+            issues_tokens: false,
         };
         let nothing = || Started { endpoints: vec![], beside: vec![], fallback: None, worker: None };
         Self { declared, starter: Box::new(move |_| Box::pin(async move { Ok(nothing()) })) }
@@ -180,6 +183,16 @@ impl Service {
             Ok(table) => self.declared.settings = table,
             Err(error) => panic!("the settings of {} cannot be TOML: {error}", self.declared.name),
         }
+        self
+    }
+
+    /// Declares that it issues access tokens: every process of the system believes them. Its settings `issuer` and
+    /// `audience` say in whose name it signs and for whom, it serves its public keys at `/.well-known/jwks.json`, and tells
+    /// what it takes back at `/api/v1/auth/revocations/stream`. `[identity.issuers.NAME]` has the rest, where NAME is the
+    /// service.
+    #[must_use]
+    pub fn issues_tokens(mut self) -> Self {
+        self.declared.issues_tokens = true;
         self
     }
 

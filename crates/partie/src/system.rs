@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use partie_contract::{BoxFuture, Contract};
 use partie_gateway::Gateway;
+use partie_identity::IssuerConfig;
 
 pub use self::edges::EdgeError;
 pub use self::error::StartError;
@@ -105,6 +106,11 @@ impl System {
         let settings = service.declared.settings.clone();
         if !settings.is_empty() {
             self.defaults.services.insert(service.declared.name.to_owned(), settings.into());
+        }
+        if service.declared.issues_tokens {
+            let name = service.declared.name.to_owned();
+            let issuer = IssuerConfig { service: Some(name.clone()), ..IssuerConfig::default() };
+            self.defaults.identity.issuers.insert(name, issuer);
         }
         self.services.push(service);
         self

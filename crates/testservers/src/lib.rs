@@ -8,8 +8,10 @@
 mod guard;
 mod mail;
 mod nats;
+mod oidc;
 mod postgres;
 
 pub use mail::{MailServer, python_with};
 pub use nats::Nats;
+pub use oidc::OidcProvider;
 pub use postgres::Postgres;

@@ -95,7 +95,6 @@ impl Plan {
             grpc: Vec::new(),
             mesh,
             verifier: Arc::clone(&self.verifier),
-            jwks: serde_json::json!({ "keys": [] }),
             ready: Arc::new(keys),
             metrics: Arc::new(move || metrics.render()),
             demo: None,

@@ -39,7 +39,8 @@ pub struct RouteConfig {
     pub allow: Vec<Lenience>,
     /// The largest request body, in bytes; the gateway's if it does not say so. gRPC has none.
     pub body: Option<usize>,
-    /// How long an answer may take; the gateway's if it does not say so.
+    /// How long it may take until an answer begins, and until the next piece of it comes; the gateway's if it does not say
+    /// so. gRPC has its own deadline.
     #[serde(with = "duration::optional", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// How many requests a client may send here, counted apart from all others; the gateway's if it does not say so.

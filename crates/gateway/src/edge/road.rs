@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
-use partie_contract::{Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire};
+use partie_contract::{
+    Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
+};
 use partie_identity::{API_KEY_PREFIX, credential};
-use partie_mesh::{KeepHost, Peer, Target};
+use partie_mesh::{ClientAddress, KeepHost, Moving, Peer, Target};
 
 use super::Edge;
 use crate::answer::{document, options};
@@ -95,7 +97,7 @@ impl Edge {
         )?;
 
         // Who calls. Only a verified token says so.
-        let who = identity::identify(route, request.headers(), &self.verifier)?;
+        let who = identity::identify(route, request.headers(), &self.verifier).await?;
         let who = who.or_else(|| identity::demo(route, &entry.method, &peer, self.demo.as_ref()));
         identity::authorise(route.operation.access, who.as_deref())?;
         self.count_user(rates, who.as_deref(), entry)?;
@@ -107,7 +109,15 @@ impl Edge {
         request = Request::from_parts(head, body::limit(sent, table.config.body).await?);
 
         // What goes on: nothing the client could have made up, and what every request has.
+        // Where nobody proves who they are, where they are is all there is to count them by.
+        let is_open = route.operation.access == Access::Public && !route.operation.verb.is_read();
+        let client =
+            is_open.then(|| Client::of(&peer, request.headers(), &table.config.trusted_proxies).address);
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
+        if let Some(address) = client {
+            headers::client(request.headers_mut(), address);
+            request.extensions_mut().insert(ClientAddress(address));
+        }
         if let Some(who) = who.as_deref().filter(|_| route.compat) {
             headers::authorize(request.headers_mut(), who);
         }
@@ -177,6 +187,9 @@ impl Edge {
             request.headers_mut().insert(header::HOST, host);
             request.extensions_mut().insert(KeepHost);
         }
+
+        // A large answer may take longer than that, as long as it comes.
+        request.extensions_mut().insert(Moving(time));
 
         let answer = target.forward(peer, None, request, deadline).await?;
         entry.as_it_is = true;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partie_contract::Body;
-use partie_identity::{Grant, ServiceTokens};
+use partie_identity::{ApiKey, Grant, ServiceTokens, Verifier};
 
 use crate::support::{edge, edge_with, send, send_from, signer, token};
 
@@ -73,6 +73,32 @@ async fn nobody_says_who_they_are_in_a_header() {
     let both: Vec<_> = claims.iter().chain(&with_token).copied().collect();
     let answer = send(&edge, "GET", "/api/v1/orders/7", &both).await;
     assert_eq!(answer.sent("x-user-id"), Some("customer-1"));
+}
+
+#[tokio::test]
+async fn an_api_key_goes_on_as_the_one_thing_services_look_at() {
+    const KEY: &str = "pk_0123456789abcdefghijklmnop";
+    // printf %s KEY | sha256sum
+    const SHA256: &str = "69371ad7ee1b4796f966506ba4307d244f022be37eef710ca8e37d73c540ccfd";
+    let key = || ApiKey::new(SHA256, "reporting", vec!["customer".into()], None).unwrap();
+    let edge = edge_with(|_, parts| {
+        parts.verifier = Arc::new(Verifier::new([signer().trusted("food")]).with_api_keys([key()]));
+    });
+    let bearer = format!("Bearer {KEY}");
+    for shown in [("x-api-key", KEY), ("authorization", &*bearer)] {
+        let answer = send(&edge, "POST", "/api/v1/orders", &[shown]).await;
+        assert_eq!(answer.status, 200, "{shown:?}");
+        assert_eq!(answer.sent("authorization"), Some(&*bearer));
+        assert_eq!((answer.sent("x-api-key"), answer.sent("x-user-id")), (None, Some("reporting")));
+    }
+    for (headers, status) in [
+        (vec![("x-api-key", "pk_another-key-that-nobody-knows")], 401),
+        (vec![("x-api-key", "a.b.c")], 401),
+        (vec![("x-api-key", KEY), ("authorization", &*bearer)], 400),
+        (vec![("x-api-key", KEY), ("x-api-key", KEY)], 400),
+    ] {
+        assert_eq!(send(&edge, "POST", "/api/v1/orders", &headers).await.status, status, "{headers:?}");
+    }
 }
 
 #[tokio::test]

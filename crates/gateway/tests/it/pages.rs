@@ -153,3 +153,24 @@ async fn events_come_at_once_and_as_they_are() {
     let first = tokio::time::timeout(Duration::from_secs(20), first).await.unwrap().unwrap().unwrap();
     assert_eq!(first.into_data().unwrap(), "data: 1\n\n");
 }
+
+#[tokio::test]
+async fn an_answer_may_take_as_long_as_it_moves_and_no_longer() {
+    // All pieces together take longer than the route allows one of them to take.
+    let quick = RouteConfig { timeout: Some(Duration::from_millis(700)), ..route("/", "shop") };
+    let edge = edge_of(&shop(vec![quick]));
+    let mut request = partie_contract::Request::new(Body::empty());
+    *request.uri_mut() = "/pieces/15".parse().unwrap();
+    let peer = Peer::Network("127.0.0.1:1".parse().unwrap());
+    let mut body = Arc::clone(&edge).serve(peer, request).await.into_body();
+    let mut pieces = Vec::new();
+    let broke_off = loop {
+        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx));
+        match tokio::time::timeout(Duration::from_secs(20), next).await.unwrap().unwrap() {
+            Ok(frame) => pieces.extend(frame.into_data().unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(pieces, b"piece".repeat(15));
+    assert!(broke_off.to_string().starts_with("upstream-timeout"), "{broke_off}");
+}

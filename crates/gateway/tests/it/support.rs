@@ -146,7 +146,6 @@ pub(crate) fn parts(mesh: Mesh) -> Parts {
         ],
         mesh,
         verifier: Arc::new(signer().verifier("food")),
-        jwks: signer().jwks(),
         ready: Arc::new(Vec::new),
         metrics: Arc::new(|| "up 1\n".into()),
         demo: None,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -21,7 +22,7 @@ pub(crate) struct Program(&'static str);
 impl Program {
     /// Starts one that says its name in `x-program`. What is asked of it is in the path:
     /// `/text/N` is a text of N bytes, with the fields of the query; `/events` an event stream that never ends; `/hang`
-    /// never answers; `/openapi/menu.json` describes it; anything else tells what it got.
+    /// never answers; `/pieces/N` comes in N pieces, each 60 ms after the other, and then no more; `/openapi/menu.json` describes it; anything else tells what it got.
     pub(crate) fn start(name: &'static str) -> SocketAddr {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind(any, Limits::default(), 0, Handles::default()).unwrap();
@@ -47,6 +48,8 @@ impl Serve for Program {
                     "paths": { "/api/items": { "get": { "operationId": "items" } }, "/elsewhere": { "get": {} } },
                 });
                 Response::new(described.to_string().into_bytes().into())
+            } else if let Some(pieces) = uri.path().strip_prefix("/pieces/") {
+                Response::new(Body::stream(Slow { left: pieces.parse().unwrap(), wait: None }))
             } else if uri.path() == "/hang" {
                 std::future::pending().await
             } else {
@@ -64,6 +67,28 @@ impl Serve for Program {
             answer.headers_mut().insert("x-program", HeaderValue::from_static(self.0));
             answer
         })
+    }
+}
+
+/// Pieces, a while apart, and then nothing for ever.
+struct Slow {
+    left: u32,
+    wait: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl http_body::Body for Slow {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(left) = self.left.checked_sub(1) else { return Poll::Pending };
+        let wait = self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_millis(60))));
+        std::task::ready!(wait.as_mut().poll(cx));
+        (self.left, self.wait) = (left, None);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"piece")))))
     }
 }
 

@@ -13,6 +13,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SanType, SignatureAlgorithm, date_time_ymd,
 };
+use ring::hmac;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,8 @@ const ROOT: Duration = Duration::from_hours(10 * 366 * 24);
 /// The files in its directory.
 const KEY: &str = "authority.pk8";
 const CERTIFICATE: &str = "authority.crt";
+/// What comes before the seed of an Ed25519 key in PKCS#8.
+const PKCS8_HEAD: [u8; 16] = [0x30, 0x2E, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 /// The authority of one system.
 pub struct Authority {
@@ -98,14 +101,34 @@ impl Authority {
         let path = directory.join(KEY);
         let document = keyfile::load_or_create(&path)?;
         let key = KeyPair::try_from(document).map_err(|_| KeyError::NotAKey { path })?;
+        let authority = Self::of(key, system)?;
+        let path = directory.join(CERTIFICATE);
+        // Name and key are what counts of a root, and both are the same every time.
+        std::fs::write(&path, &authority.certificate)
+            .map_err(|source| AuthorityError::File { path, source })?;
+        Ok(authority)
+    }
+
+    fn of(key: KeyPair, system: &str) -> Result<Self, AuthorityError> {
         let mut params = params(trust_now(), ROOT, &format!("Partie authority of {system}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?.pem();
-        let path = directory.join(CERTIFICATE);
-        // Name and key are what counts of a root, and both are the same every time.
-        std::fs::write(&path, &certificate).map_err(|source| AuthorityError::File { path, source })?;
         Ok(Self { system: system.to_owned(), issuer: Issuer::new(params, key), certificate })
+    }
+
+    /// The authority of all who have the system's key, in PKCS#8: its root is derived from it, so that each of them comes to
+    /// the same one without asking anybody. Who has that key may be any service anyway.
+    ///
+    /// # Errors
+    /// When the name of the system is none for a certificate.
+    pub fn derived(document: &[u8], system: &str) -> Result<Self, AuthorityError> {
+        check_name(system)?;
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, document);
+        let seed = hmac::sign(&secret, format!("partie authority\0{system}").as_bytes());
+        // PKCS#8 of an Ed25519 key (RFC 8410 section 7).
+        let key = KeyPair::try_from([&PKCS8_HEAD[..], seed.as_ref()].concat())?;
+        Self::of(key, system)
     }
 
     /// Whom to believe, as PEM.

@@ -49,6 +49,23 @@ fn the_root_is_made_once_and_is_its_owners() {
 }
 
 #[test]
+fn all_who_have_the_systems_key_have_the_same_root() {
+    let public = |authority: &Authority| {
+        let pem = authority.certificate().to_owned();
+        let body: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
+        let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, body).unwrap();
+        // SubjectPublicKeyInfo of Ed25519, and the key behind it.
+        let head = [0x30, 0x2A, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 3, 0x21, 0];
+        let at = der.windows(head.len()).position(|part| part == head).unwrap() + head.len();
+        der[at..at + 32].to_vec()
+    };
+    let one = Authority::derived(b"the key", "food").unwrap();
+    assert_eq!(public(&one), public(&Authority::derived(b"the key", "food").unwrap()));
+    assert_ne!(public(&one), public(&Authority::derived(b"another", "food").unwrap()));
+    assert_ne!(public(&one), public(&Authority::derived(b"the key", "shop").unwrap()));
+}
+
+#[test]
 fn whoever_has_the_key_is_certified_and_nobody_else() {
     let directory = Directory::new();
     let authority = Authority::open(&directory.0, "food").unwrap();

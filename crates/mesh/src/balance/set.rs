@@ -1,7 +1,6 @@
 //! The instances of one service among which a call chooses.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -52,7 +51,7 @@ impl EndpointSet {
         config: &MeshConfig,
         of_process: u64,
         now: Ticks,
-        remote: impl Fn(SocketAddr) -> Remote,
+        remote: impl Fn(&Instance) -> Remote,
     ) -> Self {
         let old: HashMap<&str, &Arc<Endpoint>> =
             self.endpoints.iter().map(|endpoint| (&*endpoint.instance.id, endpoint)).collect();
@@ -61,7 +60,7 @@ impl EndpointSet {
         let endpoint = |instance: Instance| match old.get(&*instance.id) {
             Some(known) if known.instance == instance => Arc::clone(known),
             _ => {
-                let remote = remote(instance.address);
+                let remote = remote(&instance);
                 Endpoint::new(instance, remote, Breaker::new(&config.breaker), joined)
             }
         };
@@ -218,12 +217,13 @@ mod tests {
     }
 
     fn instances(numbers: impl IntoIterator<Item = u16>) -> Vec<Instance> {
-        let instance = |port: u16| Instance::new(port.to_string(), SocketAddr::from(([127, 0, 0, 1], port)));
+        let instance =
+            |port: u16| Instance::new(port.to_string(), std::net::SocketAddr::from(([127, 0, 0, 1], port)));
         numbers.into_iter().map(instance).collect()
     }
 
     fn set(numbers: impl IntoIterator<Item = u16>, before: &EndpointSet, config: &MeshConfig) -> EndpointSet {
-        let remote = |address| Remote::new(address, SECOND, SECOND, None);
+        let remote = |instance: &Instance| Remote::new(instance.address, SECOND, SECOND, None);
         before.next(&instances(numbers), config, 7, at(0), remote)
     }
 

@@ -131,6 +131,9 @@ impl Connection {
         let shake = async {
             let mut first = [0];
             if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
+                if tls.serves_strangers() {
+                    return Ok((Stream::Plain(stream), None));
+                }
                 let fault = Platform::new(FaultKind::MalformedRequest).with_detail("this port speaks TLS");
                 let told = stream.try_write(&raw_answer(fault, &self.handles.ids));
                 return Err(std::io::Error::other(format!(

@@ -36,6 +36,9 @@ pub struct MeshConfig {
     pub slow_start: Duration,
     /// With how many instances of one service a process deals at most. Other processes deal with others.
     pub subset: usize,
+    /// Whether the processes of a system prove themselves to each other by certificates, and encrypt what they say, where
+    /// they can be reached from other machines.
+    pub tls: bool,
     /// What calls to a service have otherwise, by its name.
     pub services: BTreeMap<String, ServicePolicy>,
 }
@@ -174,6 +177,7 @@ impl Default for MeshConfig {
             hold: Duration::from_secs(5),
             slow_start: Duration::from_secs(10),
             subset: 64,
+            tls: true,
             services: BTreeMap::new(),
         }
     }

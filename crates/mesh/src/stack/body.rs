@@ -10,7 +10,7 @@ use partie_contract::{Body, BoxError, Deadline, FaultKind, Platform, Response, g
 use tokio::time::Sleep;
 
 use super::bulkhead::Permit;
-use super::is_event_stream;
+use super::{Moving, is_event_stream};
 use crate::balance::UnderWay;
 use crate::limited::{Limit, Limited};
 
@@ -22,7 +22,12 @@ pub(crate) const SMALL: u64 = 64 << 10;
 type Held = (Permit, Option<UnderWay>);
 
 /// Lets the deadline, and what is held for the call, end with the body.
-pub(super) async fn cover(answer: Response, deadline: Deadline, held: Held) -> Result<Response, Platform> {
+pub(super) async fn cover(
+    answer: Response,
+    deadline: Deadline,
+    moving: Option<Moving>,
+    held: Held,
+) -> Result<Response, Platform> {
     if is_event_stream(&answer) {
         return Ok(answer);
     }
@@ -40,7 +45,10 @@ pub(super) async fn cover(answer: Response, deadline: Deadline, held: Held) -> R
         _ => {
             let sleep = Box::pin(tokio::time::sleep_until(deadline.instant().into()));
             let is_grpc = grpc::is_call(&head.headers);
-            Body::stream(Covered { body: Some(body), sleep, is_grpc, _held: held })
+            let moving = moving.filter(|_| !is_grpc);
+            let mut covered = Covered { body: Some(body), sleep, moving, is_grpc, _held: held };
+            covered.renew();
+            Body::stream(covered)
         }
     };
     Ok(Response::from_parts(head, body))
@@ -51,10 +59,20 @@ struct Covered {
     /// Gone when there is nothing more to come.
     body: Option<Body>,
     sleep: Pin<Box<Sleep>>,
+    /// Set, the deadline begins anew with each piece.
+    moving: Option<Moving>,
     /// Whether its reader learns in the trailers what became of it. Without them nobody could tell why it broke off.
     is_grpc: bool,
     /// The call is under way until the body is.
     _held: Held,
+}
+
+impl Covered {
+    fn renew(&mut self) {
+        if let Some(Moving(time)) = self.moving {
+            self.sleep.as_mut().reset(Deadline::after(time).instant().into());
+        }
+    }
 }
 
 impl http_body::Body for Covered {
@@ -69,7 +87,12 @@ impl http_body::Body for Covered {
         let fault = match Pin::new(body).poll_frame(cx) {
             Poll::Pending if self.sleep.as_mut().poll(cx).is_ready() => too_late(),
             Poll::Ready(Some(Err(error))) if self.is_grpc => broken_off(error),
-            polled => return polled,
+            polled => {
+                if polled.is_ready() {
+                    self.renew();
+                }
+                return polled;
+            }
         };
         self.body = None;
         Poll::Ready(Some(match self.is_grpc {

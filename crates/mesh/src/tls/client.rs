@@ -38,9 +38,9 @@ struct Expected {
 #[derive(Debug, Clone)]
 pub(crate) enum Secure {
     Upstream(ClientTls),
-    /// A service of the system, and who asks for it.
+    /// A service of the system, and who asks for it. Without credentials nobody can.
     Service {
-        credentials: Credentials,
+        credentials: Option<Credentials>,
         name: Option<ServerName<'static>>,
     },
 }
@@ -94,9 +94,10 @@ impl fmt::Debug for ClientTls {
 
 impl Secure {
     /// Towards a service of the same system.
-    pub(crate) fn service(credentials: Credentials, service: &str) -> Self {
-        let name = ServerName::try_from(names::host(credentials.system(), service)).ok();
-        Self::Service { credentials, name }
+    pub(crate) fn service(credentials: Option<&Credentials>, service: &str) -> Self {
+        let name =
+            credentials.and_then(|ours| ServerName::try_from(names::host(ours.system(), service)).ok());
+        Self::Service { credentials: credentials.cloned(), name }
     }
 
     /// What `Host` says, if not the address.
@@ -116,9 +117,10 @@ impl Secure {
         let (config, name) = match self {
             Self::Upstream(tls) => (pick(&tls.0.http1, &tls.0.http2), tls.0.name.clone()),
             Self::Service { credentials, name } => {
+                let (Some(credentials), Some(name)) = (credentials, name.clone()) else {
+                    return Err(io::Error::other("it speaks TLS, and there is nothing to show to it"));
+                };
                 let configs = credentials.configs();
-                let name =
-                    name.clone().ok_or_else(|| io::Error::other("its name cannot be in a certificate"))?;
                 (pick(&configs.http1, &configs.http2), name)
             }
         };

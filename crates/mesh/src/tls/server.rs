@@ -24,7 +24,16 @@ pub struct ServerTls(Arc<Source>);
 
 enum Source {
     Files { files: TlsFiles, current: ArcSwap<ServerConfig> },
-    Service(Credentials),
+    Service(Credentials, Strangers),
+}
+
+/// What becomes of those who do not speak TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// They are sent away.
+    Refused,
+    /// They are served in the clear as [`Peer::Network`](crate::Peer::Network), and prove themselves by tokens.
+    Served,
 }
 
 // === impl ServerTls ===
@@ -41,20 +50,25 @@ impl ServerTls {
 
     /// For services of one system only: who connects has to show a certificate of its authority, and is known by it as
     /// [`Peer::Service`](crate::Peer::Service).
-    pub fn services(credentials: Credentials) -> Self {
-        Self(Arc::new(Source::Service(credentials)))
+    pub fn services(credentials: Credentials, strangers: Strangers) -> Self {
+        Self(Arc::new(Source::Service(credentials, strangers)))
+    }
+
+    /// Whether who does not speak TLS is served all the same.
+    pub(crate) fn serves_strangers(&self) -> bool {
+        matches!(&*self.0, Source::Service(_, Strangers::Served))
     }
 
     /// Shakes hands. Says which service the other side has proven to be, if it has.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<(Stream, Option<Arc<str>>)> {
         let config = match &*self.0 {
             Source::Files { current, .. } => current.load_full(),
-            Source::Service(credentials) => Arc::clone(&credentials.configs().server),
+            Source::Service(credentials, _) => Arc::clone(&credentials.configs().server),
         };
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         let service = match &*self.0 {
             Source::Files { .. } => None,
-            Source::Service(credentials) => {
+            Source::Service(credentials, _) => {
                 let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
                 let named = shown.and_then(names::service);
                 let ours = named.filter(|(system, _)| **system == *credentials.system());
@@ -93,7 +107,7 @@ impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Source::Files { files, .. } => write!(f, "ServerTls({})", files.certificate.display()),
-            Source::Service(credentials) => write!(f, "ServerTls({credentials:?})"),
+            Source::Service(credentials, _) => write!(f, "ServerTls({credentials:?})"),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use partie_contract::{Deadline, FaultKind, Platform, Request};
-use partie_mesh::{Credentials, Handles, Limits, Mesh, MeshConfig, Peer, ServerTls};
+use partie_mesh::discovery::Instance;
+use partie_mesh::{Credentials, Handles, Limits, Mesh, MeshConfig, Peer, ServerTls, Strangers};
 use tokio::io::AsyncReadExt;
 
 use crate::certificates::{Authority, Directory, client_config, connect};
@@ -17,7 +18,7 @@ fn listen(credentials: Credentials) -> Server {
             other => text(format!("{other:?}")),
         }
     });
-    Server::start_tls(Limits::default(), ServerTls::services(credentials), serve)
+    Server::start_tls(Limits::default(), ServerTls::services(credentials, Strangers::Refused), serve)
 }
 
 fn mesh(credentials: Option<Credentials>) -> Mesh {
@@ -27,6 +28,11 @@ fn mesh(credentials: Option<Credentials>) -> Mesh {
         mesh.secure(credentials);
     }
     mesh
+}
+
+fn lead(mesh: &Mesh, service: &str, server: &Server) {
+    let instance = Instance::new("one", server.address).with_tls(true);
+    mesh.connect_instances(service, &[instance]);
 }
 
 async fn call(mesh: &Mesh, service: &str, kind: &str) -> Result<String, Platform> {
@@ -44,13 +50,13 @@ async fn each_side_knows_the_other_by_its_certificate() {
     let authority = Authority::new("food");
     let server = listen(authority.credentials(&authority.service("orders")));
     let mesh = mesh(Some(authority.credentials(&authority.service("delivery"))));
-    mesh.connect("orders", server.address);
+    lead(&mesh, "orders", &server);
     for kind in [JSON, "application/grpc"] {
         let answer = call(&mesh, "orders", kind).await.unwrap();
         assert!(answer.starts_with("delivery "), "{kind}: {answer}");
     }
     // The same instance under another name is somebody else.
-    mesh.connect("menu", server.address);
+    lead(&mesh, "menu", &server);
     let fault = call(&mesh, "menu", JSON).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::UpstreamUnavailable);
     drop(mesh);
@@ -71,14 +77,14 @@ async fn whoever_is_not_of_the_system_gets_no_answer() {
     ];
     for stranger in strangers {
         let mesh = mesh(stranger);
-        mesh.connect("orders", server.address);
+        lead(&mesh, "orders", &server);
         let answered = call(&mesh, "orders", JSON).await;
         assert!(answered.is_err(), "{answered:?}");
     }
     // And a server of another authority is not believed.
     let theirs = listen(other.credentials(&other.service("orders")));
     let mesh = mesh(Some(authority.credentials(&authority.service("delivery"))));
-    mesh.connect("orders", theirs.address);
+    lead(&mesh, "orders", &theirs);
     assert_eq!(call(&mesh, "orders", JSON).await.unwrap_err().kind(), FaultKind::UpstreamUnavailable);
     drop(mesh);
     server.stopped().await;
@@ -114,7 +120,7 @@ async fn a_new_certificate_is_for_new_connections_and_the_old_ones_go_on() {
     let delivery = Credentials::new(old.service("delivery").pem(&old.pem())).unwrap();
     let server = listen(orders.clone());
     let first = mesh(Some(delivery.clone()));
-    first.connect("orders", server.address);
+    lead(&first, "orders", &server);
     let before = call(&first, "orders", JSON).await.unwrap();
 
     // The authority changes too: first everybody believes both, then everybody shows the new one.
@@ -123,13 +129,13 @@ async fn a_new_certificate_is_for_new_connections_and_the_old_ones_go_on() {
     delivery.replace(new.service("delivery").pem(&both)).unwrap();
     assert_eq!(call(&first, "orders", JSON).await.unwrap(), before, "the same connection");
     let second = mesh(Some(delivery.clone()));
-    second.connect("orders", server.address);
+    lead(&second, "orders", &server);
     assert!(call(&second, "orders", JSON).await.unwrap().starts_with("delivery "));
 
     // Whoever still shows the old one once nobody believes it is a stranger.
     orders.replace(renewed.pem(&new.pem())).unwrap();
     let late = mesh(Some(Credentials::new(old.service("delivery").pem(&both)).unwrap()));
-    late.connect("orders", server.address);
+    lead(&late, "orders", &server);
     assert!(call(&late, "orders", JSON).await.is_err());
     drop((first, second, late));
     server.stopped().await;
@@ -145,5 +151,20 @@ async fn without_a_certificate_the_handshake_is_all_there_is() {
         let read = within(stream.read(&mut [0; 8])).await;
         assert!(read.unwrap_err().to_string().contains("CertificateRequired"));
     }
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn strangers_may_be_served_as_such() {
+    let authority = Authority::new("food");
+    let serve = fake(|peer, _| async move { text(format!("{}", matches!(peer, Peer::Network(_)))) });
+    let tls = ServerTls::services(authority.credentials(&authority.service("registry")), Strangers::Served);
+    let server = Server::start_tls(Limits::default(), tls, serve);
+    let answer = server.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.ends_with("true"), "{answer}");
+    let mesh = mesh(Some(authority.credentials(&authority.service("orders"))));
+    lead(&mesh, "registry", &server);
+    assert_eq!(call(&mesh, "registry", JSON).await.unwrap(), "false");
+    drop(mesh);
     server.stopped().await;
 }

@@ -51,7 +51,7 @@ impl<G: GrpcService> Mounted<G> {
         // Who asks? Services verify tokens themselves, whoever forwarded them.
         let call = Call::from_headers(request.headers(), deadline, shared.ids.trace())?;
         let call = call.with_presence(presence).without_key();
-        let call = identify(&shared.verifier, &peer, request.headers(), false, call)?;
+        let call = identify(&shared.verifier, &peer, request.headers(), false, call).await?;
         request.extensions_mut().insert(call);
 
         // tonic reads the messages, bounds their size, and finds the method.

@@ -146,6 +146,7 @@ mod tests {
                 grpc_calls: [].into(),
                 grpc: Vec::new(),
                 settings: toml::Table::new(),
+                issues_tokens: false,
             })
             .collect();
         check(declared.iter(), &["outside"])

@@ -26,8 +26,9 @@ use crate::background::{Background, Carrier};
 use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::platform::{self, Backstage, Behind, Front, Hand};
-use crate::server::{Endpoint, LARGEST_BODY, Server, Shared, SlowLane};
+use crate::server::{Endpoint, GATEWAY, LARGEST_BODY, Server, Shared, SlowLane};
 use crate::service::{Service, Start, Started};
+use crate::trust::Trust;
 
 /// Who an anonymous write on a tutorial's route is by, in development.
 const DEMO_CUSTOMER: &str = "demo-customer";
@@ -125,7 +126,8 @@ impl System {
             alone: false,
             lane: Arc::default(),
         };
-        let verifier = Arc::new(launch.signer.verifier(self.name));
+        let trust = launch.trust(GATEWAY)?;
+        let verifier = Arc::clone(&trust.verifier);
         let registry = registry.map(|listener| doors::open(&launch, &verifier, &self.parts(), listener));
         let contracts = self.contracts();
         let grpc = self.grpc();
@@ -142,6 +144,8 @@ impl System {
             stages: Stages::default(),
             config: config.messaging.clone(),
         };
+        let judging = trust.readiness();
+        trust.keep_fresh(&background.stages.work);
         let backstage = Backstage::default();
         let mut services = edges::callees_first(self.services);
         if has_platform {
@@ -165,6 +169,9 @@ impl System {
         // One door, or the one service itself.
         let door: Arc<dyn Serve> = if self.has_gateway {
             let parts = launch.parts(contracts.clone(), grpc, &members, broker.as_ref(), &verifier);
+            let ready = Arc::clone(&parts.ready);
+            let parts =
+                Parts { ready: Arc::new(move || ready().into_iter().chain(judging()).collect()), ..parts };
             Arc::new(config.gateway.build(parts)?)
         } else {
             members.values().next().map(|member| Arc::clone(&member.server)).ok_or(StartError::Service {
@@ -218,6 +225,15 @@ pub(super) struct Launch<'l> {
 }
 
 impl Launch<'_> {
+    /// Whom this process believes; it asks others as `part`.
+    pub(super) fn trust(&self, part: &str) -> Result<Trust, StartError> {
+        let tokens = ServiceTokens::new(self.signer.clone(), self.audience, part);
+        let tokens =
+            tokens.map_err(|error| StartError::Service { service: "identity", reason: error.into() })?;
+        let ids = &self.environment.ids;
+        Ok(Trust::open(self.config, self.audience, &self.signer, &self.mesh, ids, &tokens)?)
+    }
+
     pub(super) async fn service(
         &self,
         service: Service,
@@ -350,7 +366,6 @@ impl Launch<'_> {
             grpc,
             mesh: self.mesh.clone(),
             verifier: Arc::clone(verifier),
-            jwks: self.signer.jwks(),
             ready: Arc::new(move || {
                 let starting = !ready.load(Ordering::Acquire);
                 dependencies.iter().map(|dependency| dependency.readiness(starting)).collect()

@@ -2,6 +2,7 @@
 
 pub(super) mod doors;
 mod pass;
+mod secured;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -22,6 +23,7 @@ use partie_telemetry::Metrics;
 use self::doors::Doors;
 use self::pass::Pass;
 pub(crate) use self::pass::signer;
+use self::secured::Secured;
 use super::error::StartError;
 use super::launch::{Environment, Launch, Member, compute, prune};
 use super::prepare::DataDir;
@@ -123,7 +125,12 @@ impl System {
             None => Signer::development(data.path())?,
         };
         signer.check_listen(address)?;
-        if !address.ip().to_canonical().is_loopback() {
+        let secured = Secured::new(&place, &config)?;
+        let listener = match &secured {
+            Some(secured) => secured.protect(&place.part, listener),
+            None => listener,
+        };
+        if !secured::is_here(address) && !listener.speaks_tls() {
             tracing::warn!(%address, "reached from elsewhere without TLS: the network between hosts has to be a trusted one");
         }
         let chaos = self.chaos.map(Chaos::new);
@@ -146,13 +153,19 @@ impl System {
             alone: true,
             lane: Arc::default(),
         };
-        let pass = Pass::new(&place, &launch)?;
-        let mut parts = Assembly::new(pass.verifier(), Arc::clone(&launch.ready));
+        if let Some(secured) = &secured {
+            secured.show(&launch.mesh);
+        }
+        let trust = launch.trust(&place.part)?;
+        let pass = Pass::new(&place, &launch, &trust.verifier, secured.is_some())?;
+        let mut parts = Assembly::new(Arc::clone(&trust.verifier), Arc::clone(&launch.ready));
+        let judging = trust.readiness();
+        trust.keep_fresh(&parts.stages.work);
         let door = match service {
             Some(service) => parts.service(&launch, &pass, service).await?,
             None if place.part == GATEWAY => {
                 let services = self.services.iter().map(|service| service.declared.name);
-                parts.gateway(&launch, contracts.clone(), grpc, services)?
+                parts.gateway(&launch, contracts.clone(), grpc, services, judging)?
             }
             None => {
                 let services = self.services.iter().filter(|service| service.declared.migrations.is_some());
@@ -163,6 +176,10 @@ impl System {
 
         let (signer, mesh) = (launch.signer.clone(), launch.mesh.clone());
         let stop = Stop::default();
+        let tls = secured.is_some() && listener.speaks_tls();
+        if let Some(secured) = secured {
+            secured.keep(stop.clone());
+        }
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         parts.ready.store(true, Ordering::Release);
         // Callers may come now.
@@ -174,7 +191,7 @@ impl System {
             registry: None,
         };
         if place.part != GATEWAY {
-            left.announced = announce(&pass, &place.part, address, &environment).await?;
+            left.announced = announce(&pass, &place.part, (address, tls), &environment).await?;
         }
         let Assembly { ready, stores, broker, stages, .. } = parts;
         let kept =
@@ -197,11 +214,12 @@ impl System {
 async fn announce(
     pass: &Pass,
     service: &str,
-    address: SocketAddr,
+    (address, tls): (SocketAddr, bool),
     environment: &Environment,
 ) -> Result<Option<Announcement>, StartError> {
     let unique = environment.ids.below(u64::MAX);
-    let instance = Instance::new(format!("{service}-{}-{unique:016x}", std::process::id()), address);
+    let id = format!("{service}-{}-{unique:016x}", std::process::id());
+    let instance = Instance::new(id, address).with_tls(tls);
     let registry: Arc<dyn Registry> = match (pass.registry(), pass.engine()) {
         (Some(registry), _) => {
             admitted(registry, service, &instance).await?;
@@ -292,12 +310,13 @@ impl Assembly {
         contracts: Vec<&'static Contract>,
         grpc: Vec<(&'static str, &'static str)>,
         services: impl Iterator<Item = &'static str>,
+        judging: impl Fn() -> Option<Readiness> + Send + Sync + 'static,
     ) -> Result<Arc<dyn Serve>, StartError> {
         let found: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
         let starting = Arc::clone(&self.ready);
         let ready = move || {
             let starting = !starting.load(Ordering::Acquire);
-            found.iter().map(|target| readiness(target, starting)).collect()
+            found.iter().map(|target| readiness(target, starting)).chain(judging()).collect()
         };
         let parts = launch.parts(contracts, grpc, &BTreeMap::new(), None, &self.verifier);
         let parts = Parts { ready: Arc::new(ready), ..parts };

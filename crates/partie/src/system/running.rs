@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -128,6 +129,11 @@ impl Running {
     /// Where it listens, the port in numbers.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> &Path {
+        self.kept.data.path()
     }
 
     /// `http://ADDRESS`.

@@ -56,6 +56,9 @@ pub struct Announce {
     pub weight: u32,
     /// How long it stands without being renewed, in milliseconds.
     pub lease_ms: u64,
+    /// Whether it speaks TLS.
+    #[serde(default)]
+    pub tls: bool,
 }
 
 /// An announced instance may stay, and announce itself again.
@@ -109,4 +112,7 @@ pub struct WireInstance {
     pub address: String,
     /// Its share of the calls.
     pub weight: u32,
+    /// Whether it speaks TLS.
+    #[serde(default)]
+    pub tls: bool,
 }

@@ -56,10 +56,11 @@ impl RegistryDesk {
 
     fn listing(&self, service: &str) -> WireListing {
         let listing = self.0.registry.list(service);
-        let instances = listing.instances.iter().map(|Instance { id, address, weight }| WireInstance {
+        let instances = listing.instances.iter().map(|Instance { id, address, weight, tls }| WireInstance {
             id: id.to_string(),
             address: address.to_string(),
             weight: *weight,
+            tls: *tls,
         });
         WireListing {
             life: self.0.life,
@@ -72,7 +73,7 @@ impl RegistryDesk {
 
 impl RegistryWire for RegistryDesk {
     async fn announce(&self, cx: &Call, announce: Announce) -> Outcome<Admitted, RegistryWireError> {
-        let Announce { service, id, address, weight, lease_ms } = announce;
+        let Announce { service, id, address, weight, lease_ms, tls } = announce;
         check(cx, &service)?;
         let refused = |reason: &str| RegistryWireError::JoinRefused { reason: reason.to_owned() };
         if service.len() > LONGEST_NAME || id.is_empty() || id.len() > LONGEST_NAME {
@@ -86,7 +87,7 @@ impl RegistryWire for RegistryDesk {
             );
         }
         let lease = Duration::from_millis(lease_ms).clamp(*LEASE.start(), *LEASE.end());
-        let instance = Instance { id: id.into(), address, weight };
+        let instance = Instance { id: id.into(), address, weight, tls };
         self.0.registry.put(&service, &instance, Some(lease)).map_err(|_| RegistryWireError::Full)?;
         Ok(self.admitted(&service)?)
     }

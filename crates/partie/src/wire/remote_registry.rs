@@ -62,6 +62,7 @@ impl RemoteRegistry {
             id: instance.id.to_string(),
             address: instance.address.to_string(),
             weight: instance.weight,
+            tls: instance.tls,
             lease_ms: u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX),
         };
         let admitted = self.0.client.announce(&self.pass(), announce).await?;
@@ -153,8 +154,8 @@ impl fmt::Debug for RemoteRegistry {
 
 /// An instance whose address we cannot read is of a version we do not know.
 fn instance(wire: WireInstance) -> Option<Instance> {
-    let WireInstance { id, address, weight } = wire;
-    Some(Instance { id: id.into(), address: address.parse().ok()?, weight })
+    let WireInstance { id, address, weight, tls } = wire;
+    Some(Instance { id: id.into(), address: address.parse().ok()?, weight, tls })
 }
 
 /// The reason of a refusal, or what went wrong.

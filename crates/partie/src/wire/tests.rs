@@ -125,6 +125,7 @@ fn announce(service: &str) -> Announce {
         address: "127.0.0.1:9".to_owned(),
         weight: 100,
         lease_ms: 10_000,
+        tls: false,
     }
 }
 

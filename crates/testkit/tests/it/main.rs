@@ -5,6 +5,7 @@ mod backstage;
 mod conforming;
 mod deviating;
 mod fallback;
+mod issuers;
 mod keys;
 mod menu;
 mod outside;

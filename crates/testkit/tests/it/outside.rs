@@ -107,14 +107,16 @@ async fn what_announces_itself_in_the_registry_is_called_by_the_mesh() {
 
 #[tokio::test]
 async fn what_is_called_has_to_be_part_of_the_system_or_named_as_outside() {
-    let refused = |system: System| async move {
-        let mut config = system.defaults().clone();
-        config.ephemeral = true;
-        config.gateway.listen.set_port(0);
-        match system.launch(config, Environment::default()).await {
-            Err(StartError::Edges(error)) => error.to_string(),
-            other => panic!("{other:?}"),
-        }
+    let refused = |system: System| {
+        Box::pin(async move {
+            let mut config = system.defaults().clone();
+            config.ephemeral = true;
+            config.gateway.listen.set_port(0);
+            match system.launch(config, Environment::default()).await {
+                Err(StartError::Edges(error)) => error.to_string(),
+                other => panic!("{other:?}"),
+            }
+        })
     };
     assert!(refused(system()).await.contains("name it with `outside`"));
     assert!(refused(system().outside("prices").outside("shop")).await.contains("two services named shop"));

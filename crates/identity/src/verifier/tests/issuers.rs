@@ -6,8 +6,9 @@ use super::{HEADER, claims, header};
 use crate::fixture::{
     ISSUER, NOW, OTHER_SEED, SEED, encode, p256_signer, pkcs8, rsa_jwk, sign, sign_p256, sign_rsa, signer,
 };
-use crate::revocation::{Revocation, RevocationNews, Revocations, Silence};
+use crate::revocation::{Revocations, Silence};
 use crate::{Issuer, Signer, Verifier, jwk_set};
+use crate::{Revocation, RevocationNews};
 
 const CORPORATE: &str = "https://login.corporate.example/realms/staff";
 

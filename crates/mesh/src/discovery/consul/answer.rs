@@ -72,7 +72,7 @@ impl Known {
             let passing = weights.map_or(1, |weights| weights.passing);
             let weight = fine.unwrap_or_else(|| passing.saturating_mul(USUAL_WEIGHT));
             let id = id.strip_prefix(service).and_then(|id| id.strip_prefix(':')).unwrap_or(&id);
-            instances.push(Instance { id: id.into(), address, weight });
+            instances.push(Instance { weight, ..Instance::new(id, address) });
         }
         instances
     }

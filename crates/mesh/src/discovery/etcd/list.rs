@@ -24,6 +24,8 @@ struct Written<'a> {
     address: SocketAddr,
     #[serde(default = "usual")]
     weight: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    tls: bool,
 }
 
 // === impl List ===
@@ -63,14 +65,15 @@ impl<'a> List<'a> {
         if key.strip_prefix(self.prefix.as_bytes()) != Some(written.id.as_bytes()) {
             return Err(format!("its id is {:?}", written.id));
         }
-        Ok(Instance { id: written.id.into(), address: written.address, weight: written.weight })
+        let Written { id, address, weight, tls } = written;
+        Ok(Instance { id: id.into(), address, weight, tls })
     }
 }
 
 pub(super) fn written(instance: &Instance) -> Vec<u8> {
-    let Instance { id, address, weight } = instance;
+    let Instance { id, address, weight, tls } = instance;
     // Texts and numbers: that cannot fail.
-    serde_json::to_vec(&Written { id, address: *address, weight: *weight }).unwrap_or_default()
+    serde_json::to_vec(&Written { id, address: *address, weight: *weight, tls: *tls }).unwrap_or_default()
 }
 
 fn usual() -> u32 {

@@ -14,6 +14,7 @@ use partie_runtime::Ids;
 
 use super::super::error::StartError;
 use super::super::launch::Launch;
+use super::secured::door;
 use super::{BROKER, Meeting, Place, REGISTRY};
 use crate::platform::{self, BehindClient, Hand};
 use crate::wire::{RegistryWireClient, RemoteRegistry, join_grant};
@@ -23,7 +24,6 @@ const CALL: Duration = Duration::from_secs(30);
 
 /// The process as the others know it.
 pub(super) struct Pass {
-    verifier: Arc<Verifier>,
     registry: Option<RemoteRegistry>,
     engine: Option<Arc<dyn Registry>>,
     has_broker: bool,
@@ -43,8 +43,12 @@ pub(crate) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
 
 impl Pass {
     /// Leads the mesh to the platform's doors.
-    pub(super) fn new(place: &Place, launch: &Launch<'_>) -> Result<Self, StartError> {
-        let verifier = Arc::new(launch.signer.verifier(&place.system));
+    pub(super) fn new(
+        place: &Place,
+        launch: &Launch<'_>,
+        verifier: &Arc<Verifier>,
+        secured: bool,
+    ) -> Result<Self, StartError> {
         let refused =
             |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
         let tokens = ServiceTokens::new(launch.signer.clone(), &place.system, &place.part);
@@ -79,32 +83,28 @@ impl Pass {
         };
         let broker = place.broker.or(platform);
         if let Some(broker) = broker {
-            launch.mesh.connect(BROKER, broker);
+            door(&launch.mesh, BROKER, broker, secured);
         }
         if let Some(engine) = &engine {
             launch.mesh.discover(Arc::clone(engine));
             // Who carries the events knows what became of them.
             if let Some(broker) = broker {
-                launch.mesh.connect(platform::NAME, broker);
+                door(&launch.mesh, platform::NAME, broker, secured);
             }
         }
         let registry = platform.map(|address| {
-            for door in [REGISTRY, platform::NAME] {
-                launch.mesh.connect(door, address);
+            for name in [REGISTRY, platform::NAME] {
+                door(&launch.mesh, name, address, secured);
             }
             let client = RegistryWireClient::over(launch.mesh.channel(origin.clone(), REGISTRY));
             let url = format!("http://{address}");
             let pass = Caller::Verified(join);
-            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(&verifier), pass)
+            RemoteRegistry::new(url, client, Arc::clone(&calls), Arc::clone(verifier), pass)
         });
         if let Some(registry) = &registry {
             launch.mesh.discover(Arc::new(registry.clone()));
         }
-        Ok(Self { verifier, registry, engine, has_broker: broker.is_some(), calls, origin, ids })
-    }
-
-    pub(super) fn verifier(&self) -> Arc<Verifier> {
-        Arc::clone(&self.verifier)
+        Ok(Self { registry, engine, has_broker: broker.is_some(), calls, origin, ids })
     }
 
     pub(super) fn registry(&self) -> Option<&RemoteRegistry> {

@@ -1,0 +1,14 @@
+//! The users system, from outside: over its socket, by its mails, and in its database afterwards.
+
+mod conformance;
+mod crash;
+mod keys;
+mod oauth;
+mod passwords;
+mod profiles;
+mod refreshing;
+mod registration;
+mod schemas;
+mod sessions;
+mod signing_in;
+mod support;
