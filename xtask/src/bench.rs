@@ -6,11 +6,13 @@ mod machine;
 mod running;
 
 use crate::process::{Result, cargo, root, run};
+use crate::setup;
 
 /// Benchmarks of a whole system: their name, their binary, the system's program, and whether the tutorial's in Python is
 /// measured beside it.
 const SYSTEMS: &[(&str, &str, &str, bool)] = &[
     ("engines", "engines", "food", true),
+    ("gateway", "gateway", "partie-app", true),
     ("orders", "orders", "food", true),
     ("ncr", "bench-ncr", "ncr", true),
     ("users", "bench-users", "users", false),
@@ -24,6 +26,9 @@ pub(crate) fn command(arguments: &[String]) -> Result {
     machine::facts()?.iter().for_each(|(what, value)| println!("{what:<12} {value}"));
     if name == "build" {
         return build::command(rest);
+    }
+    if name == "gateway" {
+        setup::gateways()?;
     }
     let system = SYSTEMS.iter().find(|(of, ..)| of == name);
     let binary = system.map_or(name.as_str(), |(_, binary, ..)| binary);

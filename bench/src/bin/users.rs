@@ -213,7 +213,7 @@ fn verify() -> Result<(), Error> {
             .role("user");
         let tokens: Vec<String> = (0..TOKENS).map(|_| signer.issue(&grant)).collect::<Result<_, _>>()?;
         let verifier = Verifier::from_jwks(&signer.jwks(), "https://id.example.org", "users")?;
-        let mut once = || -> Result<f64, Error> {
+        let once = || -> Result<f64, Error> {
             let begun = monotonic();
             for token in &tokens {
                 black_box(verifier.verify(token).map_err(|fault| fault.to_string())?);

@@ -12,8 +12,8 @@ mod tests;
 pub(crate) use self::join::Joined;
 pub use self::join::join_grant;
 pub use self::registry::{
-    Admitted, After, Announce, RegistryWire, RegistryWireClient, RegistryWireError, Which, WireInstance,
-    WireListing,
+    Admitted, After, Announce, Apply, Certificate, RegistryWire, RegistryWireClient, RegistryWireError,
+    Which, WireInstance, WireListing,
 };
-pub(crate) use self::registry_desk::RegistryDesk;
+pub(crate) use self::registry_desk::{Admission, RegistryDesk};
 pub use self::remote_registry::RemoteRegistry;

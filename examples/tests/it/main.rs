@@ -5,6 +5,8 @@ mod program;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +18,47 @@ fn hello_says_hello_and_stops_when_asked() {
     let answer = hello.ask("GET", "/", "");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("Hello from hello"), "{answer}");
     hello.end();
+}
+
+/// Two people in one room and one in another, by Python's websockets.
+const TALK: &str = r#"
+import sys
+from websockets.sync.client import connect
+
+def enter(room):
+    return connect(f"ws://{sys.argv[1]}/chat/{room}")
+
+with enter("kitchen") as ada, enter("kitchen") as bob, enter("cellar") as eve:
+    # Whoever has heard himself is in the room.
+    for who in (ada, bob, eve):
+        who.send("hello")
+        while who.recv(10) != "hello":
+            pass
+    for number in range(50):
+        ada.send(f"order {number}")
+    for who in (ada, bob):
+        heard = []
+        while len(heard) < 50:
+            text = who.recv(10)
+            if text != "hello":
+                heard.append(text)
+        assert heard == [f"order {number}" for number in range(50)], heard
+    eve.send("quiet here")
+    assert eve.recv(10) == "quiet here"
+"#;
+
+#[test]
+fn what_one_says_in_a_chat_all_in_the_room_hear() {
+    let chat = Program::on_data("chat", env!("CARGO_BIN_EXE_chat"));
+    let target = Path::new(env!("CARGO_BIN_EXE_chat")).ancestors().nth(2).unwrap();
+    let python = target.join("xtask/websockets/bin/python");
+    assert!(python.exists(), "websockets is missing: cargo xtask test --only setup installs it");
+    let talk = Command::new(python).args(["-c", TALK, chat.address()]).output().unwrap();
+    assert!(talk.status.success(), "{}", String::from_utf8_lossy(&talk.stderr));
+    // Without an upgrade it is a request like any other.
+    let plain = chat.ask("GET", "/chat/kitchen", "");
+    assert!(plain.starts_with("HTTP/1.1 400") || plain.starts_with("HTTP/1.1 426"), "{plain}");
+    chat.end();
 }
 
 #[test]

@@ -34,6 +34,10 @@ impl Program {
         program
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The whole answer.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
         let mut socket = TcpStream::connect(&self.address).unwrap();

@@ -4,6 +4,7 @@
 mod addresses;
 mod admin;
 mod building;
+mod clients;
 mod config;
 mod grpc;
 mod identity;

@@ -2,7 +2,7 @@
 
 use partie_contract::BoxError;
 use partie_gateway::BuildError;
-use partie_identity::{AuthorityError, DevelopmentKeyOffLoopback, InvalidIdentity, KeyError};
+use partie_identity::{AuthorityError, DevelopmentKeyOffLoopback, InvalidIdentity, JoinError, KeyError};
 use partie_mesh::BindError;
 use partie_messaging::BrokerUrlError;
 use partie_store::OpenError;
@@ -30,12 +30,15 @@ pub enum StartError {
     /// The signing key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Whom to believe cannot be read from the settings.
-    #[error(transparent)]
-    Identity(#[from] InvalidIdentity),
     /// No certificate can be made for the process.
     #[error("{0}; without certificates it starts with mesh.tls = false")]
     Authority(#[from] AuthorityError),
+    /// Whom to believe cannot be read from the settings.
+    #[error(transparent)]
+    Identity(#[from] InvalidIdentity),
+    /// It cannot be remembered who was let in.
+    #[error(transparent)]
+    Joins(#[from] JoinError),
     /// A store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),

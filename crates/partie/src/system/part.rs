@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use partie_contract::{Contract, Fault, FaultKind};
 use partie_gateway::{Parts, Readiness};
-use partie_identity::{Signer, Verifier};
+use partie_identity::{Authority, Joins, Signer, Verifier};
 use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance, Registry};
 use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
 use partie_messaging::{BrokerDesk, BrokerWire, Stages};
@@ -34,7 +34,7 @@ use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::platform::{self, Backstage};
 use crate::server::{Endpoint, GATEWAY, Server, Shared};
-use crate::wire::{RegistryDesk, RegistryWire, RegistryWireError, RemoteRegistry};
+use crate::wire::{Admission, RegistryDesk, RegistryWire, RegistryWireError, RemoteRegistry};
 
 /// The names under which the mesh knows the platform's doors.
 const REGISTRY: &str = "registry";
@@ -43,6 +43,8 @@ const BROKER: &str = "broker";
 const LARGEST_BATCH: usize = 16 << 20;
 /// How long a process waits for a store whose owner is about to go.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// In the platform's data directory: which join tokens have been used.
+const JOINS: &str = "joins";
 /// How long a start waits until its announcement stands.
 const STANDS: Duration = Duration::from_secs(2);
 
@@ -131,7 +133,8 @@ impl System {
             None => listener,
         };
         if !secured::is_here(address) && !listener.speaks_tls() {
-            tracing::warn!(%address, "reached from elsewhere without TLS: the network between hosts has to be a trusted one");
+            let part = &place.part;
+            tracing::warn!(%address, %part, "reached from elsewhere without TLS: the network there has to be a trusted one");
         }
         let chaos = self.chaos.map(Chaos::new);
         if let Some(chaos) = chaos.clone() {
@@ -170,7 +173,8 @@ impl System {
             None => {
                 let services = self.services.iter().filter(|service| service.declared.migrations.is_some());
                 let names = services.map(|service| service.declared.name);
-                parts.platform(&launch, &pass, names, &known).await?
+                let authority = secured.as_ref().map(Secured::authority).transpose()?;
+                parts.platform(&launch, &pass, names, &known, authority).await?
             }
         };
 
@@ -330,6 +334,7 @@ impl Assembly {
         pass: &Pass,
         services: impl Iterator<Item = &'static str>,
         reserved: &[&'static str],
+        authority: Option<Authority>,
     ) -> Result<Arc<dyn Serve>, StartError> {
         let ids = &launch.environment.ids;
         let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
@@ -344,8 +349,16 @@ impl Assembly {
             let polls = launch.closing.clone();
             Arc::new(doors::consul(launch, &self.verifier, registry.clone(), reserved, polls))
         });
-        let registry =
-            RegistryDesk::open(registry, launch.audience, launch.signer.clone(), ids, launch.closing.clone());
+        let joins = Joins::open(&launch.data.path().join(JOINS))?;
+        let admission = Admission { joins: Some(joins), authority };
+        let registry = RegistryDesk::open(
+            registry,
+            launch.audience,
+            launch.signer.clone(),
+            admission,
+            ids,
+            launch.closing.clone(),
+        );
         let mut endpoints = Endpoint::all(RegistryWire::routes(), &Arc::new(registry));
         if launch.config.broker.url.is_none() {
             let broker = launch.patiently(|| launch.broker()).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use partie_contract::Caller;
 use partie_identity::Grant;
 
-/// How long a join token is good for: it is made for one start.
+/// How long a join token is good for: it is made for one start, and lets one instance in.
 const JOIN: Duration = Duration::from_mins(10);
 /// How long an instance that was let in may come back with what it was given.
 const MEMBER: Duration = Duration::from_hours(24);
@@ -26,6 +26,11 @@ pub fn join_grant(system: &str, service: &str) -> Grant {
 /// The same for one that has, so that it can come back when the registry has lost its memory.
 pub(super) fn member_grant(system: &str, service: &str) -> Grant {
     Grant::new(system, format!("{MEMBERS}:{service}"), MEMBER).role(MEMBERS)
+}
+
+/// Whether that is a newcomer with a join token.
+pub(super) fn is_joiner(caller: &Caller) -> bool {
+    caller.has_role(JOINER)
 }
 
 // === impl Joined ===

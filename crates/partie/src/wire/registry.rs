@@ -21,6 +21,10 @@ pub trait RegistryWire {
     #[delete("/instances", authenticated)]
     async fn withdraw(&self, cx: &Call, which: Which) -> Outcome<NoContent, RegistryWireError>;
 
+    /// Certify the key of a process that may be that service. It takes the same token, and the id it is announced with.
+    #[post("/certificates", authenticated)]
+    async fn certify(&self, cx: &Call, apply: Apply) -> Outcome<Certificate, RegistryWireError>;
+
     /// List the instances of a service, as soon as the list is another than the one that is known.
     #[get("/instances", roles = ["service", "join", "member"], timeout = "40s")]
     async fn list(&self, cx: &Call, after: After) -> Outcome<WireListing, RegistryWireError>;
@@ -38,6 +42,9 @@ pub enum RegistryWireError {
     /// There is no such instance: it has to be announced again.
     #[problem(404, "instance-unknown")]
     Unknown,
+    /// There is no authority here: what the system says does not leave the machine, or is not to be encrypted.
+    #[problem(404, "authority-unknown")]
+    NoAuthority,
     /// The registry takes no more.
     #[problem(507, "registry-full")]
     Full,
@@ -66,6 +73,32 @@ pub struct Announce {
 pub struct Admitted {
     /// What to show next time: a join token ends soon after the start it was made for.
     pub token: String,
+}
+
+/// A key to be certified.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Apply {
+    /// The service it is for.
+    pub service: String,
+    /// The instance it is for.
+    pub id: String,
+    /// The public key, Ed25519, as base64url.
+    pub public_key: String,
+    /// What shows that the key is the applicant's, as base64url.
+    pub proof: String,
+}
+
+/// A certificate.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Certificate {
+    /// The certificate, as PEM.
+    pub certificate: String,
+    /// Whom to believe, as PEM.
+    pub authority: String,
+    /// From when on, in seconds of the wall clock.
+    pub issued: i64,
+    /// Until when.
+    pub expires: i64,
 }
 
 /// One instance.

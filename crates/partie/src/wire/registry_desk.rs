@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{Call, NoContent, Outcome, Platform};
-use partie_identity::Signer;
+use partie_contract::{Call, Fault, NoContent, Outcome, Platform};
+use partie_identity::{Application, Authority, Certified, JoinError, Joins, Signer};
 use partie_mesh::discovery::{EmbeddedRegistry, Instance};
 use partie_runtime::{Ids, Stop};
 
-use super::join::{Joined, member_grant};
+use super::join::{Joined, is_joiner, member_grant};
 use super::registry::{
-    Admitted, After, Announce, RegistryWire, RegistryWireError, Which, WireInstance, WireListing,
+    Admitted, After, Announce, Apply, Certificate, RegistryWire, RegistryWireError, Which, WireInstance,
+    WireListing,
 };
 
 /// The bounds of a lease.
@@ -28,9 +29,19 @@ struct Inner {
     registry: EmbeddedRegistry,
     system: String,
     signer: Signer,
+    admission: Admission,
     life: u64,
     /// Stopped when polls are to end at once.
     closing: Stop,
+}
+
+/// What newcomers get, and what is remembered of them.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    /// Lets each join token in once.
+    pub(crate) joins: Option<Joins>,
+    /// Certifies their keys.
+    pub(crate) authority: Option<Authority>,
 }
 
 // === impl RegistryDesk ===
@@ -42,16 +53,28 @@ impl RegistryDesk {
         registry: EmbeddedRegistry,
         system: &str,
         signer: Signer,
+        admission: Admission,
         ids: &Ids,
         closing: Stop,
     ) -> Self {
         let life = ids.below(u64::from(u32::MAX)) + 1;
-        Self(Arc::new(Inner { registry, system: system.to_owned(), signer, life, closing }))
+        Self(Arc::new(Inner { registry, system: system.to_owned(), signer, admission, life, closing }))
     }
 
     fn admitted(&self, service: &str) -> Result<Admitted, Platform> {
         let token = self.0.signer.issue(&member_grant(&self.0.system, service));
         Ok(Admitted { token: token.map_err(Platform::internal)? })
+    }
+
+    /// Lets a join token in that nobody else has shown. Whoever has been let in comes back with what he was given.
+    fn let_in(&self, cx: &Call, id: &str) -> Result<(), Fault<RegistryWireError>> {
+        let Some(joins) = &self.0.admission.joins else { return Ok(()) };
+        let shown = cx.caller().identity().filter(|_| is_joiner(cx.caller()));
+        let Some(identity) = shown else { return Ok(()) };
+        joins.spend(&identity.token, identity.expires, id).map_err(|error| match error {
+            JoinError::Used => RegistryWireError::JoinRefused { reason: error.to_string() }.into(),
+            _ => Platform::internal(error).into(),
+        })
     }
 
     fn listing(&self, service: &str) -> WireListing {
@@ -86,6 +109,7 @@ impl RegistryWire for RegistryDesk {
                 refused("nobody can call the address it listens on: listen on one of the machine's").into()
             );
         }
+        self.let_in(cx, &id)?;
         let lease = Duration::from_millis(lease_ms).clamp(*LEASE.start(), *LEASE.end());
         let instance = Instance { id: id.into(), address, weight, tls };
         self.0.registry.put(&service, &instance, Some(lease)).map_err(|_| RegistryWireError::Full)?;
@@ -104,6 +128,22 @@ impl RegistryWire for RegistryDesk {
         check(cx, &which.service)?;
         self.0.registry.remove(&which.service, &which.id);
         Ok(NoContent)
+    }
+
+    async fn certify(&self, cx: &Call, apply: Apply) -> Outcome<Certificate, RegistryWireError> {
+        let Apply { service, id, public_key, proof } = apply;
+        check(cx, &service)?;
+        let authority = self.0.admission.authority.as_ref().ok_or(RegistryWireError::NoAuthority)?;
+        let refused = |reason: String| RegistryWireError::JoinRefused { reason };
+        if id.is_empty() || id.len() > LONGEST_NAME {
+            return Err(refused("names have 1 to 128 bytes".to_owned()).into());
+        }
+        let application = Application { service, public_key, proof };
+        let certified = authority.certify(&application, &[]).map_err(|error| refused(error.to_string()))?;
+        // Nothing is spent on who would get nothing.
+        self.let_in(cx, &id)?;
+        let Certified { certificate, authority, issued, expires } = certified;
+        Ok(Certificate { certificate, authority, issued, expires })
     }
 
     async fn list(&self, cx: &Call, after: After) -> Outcome<WireListing, RegistryWireError> {
@@ -129,5 +169,10 @@ impl RegistryWire for RegistryDesk {
 }
 
 fn check(cx: &Call, service: &str) -> Result<(), RegistryWireError> {
+    // Whoever has proven by a certificate what he is becomes nothing else.
+    if let Some(peer) = cx.peer().filter(|peer| *peer != service) {
+        let reason = format!("{peer} is not {service}");
+        return Err(RegistryWireError::JoinRefused { reason });
+    }
     Joined::check(cx.caller(), service).map_err(|reason| RegistryWireError::JoinRefused { reason })
 }

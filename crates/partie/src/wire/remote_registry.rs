@@ -163,6 +163,7 @@ fn told(fault: Fault<RegistryWireError>) -> BoxError {
     match fault {
         Fault::Domain(RegistryWireError::JoinRefused { reason }) => reason.into(),
         Fault::Domain(RegistryWireError::Unknown) => "it has forgotten the instance".into(),
+        Fault::Domain(RegistryWireError::NoAuthority) => "it certifies nobody".into(),
         Fault::Domain(RegistryWireError::Full) => "it is full".into(),
         Fault::Platform(fault) => fault.into(),
     }

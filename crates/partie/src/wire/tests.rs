@@ -1,20 +1,22 @@
 //! The registry over the wire: who is let in, what a list says, and what a restart of the registry changes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use partie_contract::{
     BoxFuture, Call, Caller, Channel, Client as _, Deadline, Fault, FaultKind, Inbound, Operation, Outcome,
     Params, Platform, Request, Response, Routes, Transport,
 };
-use partie_identity::{Grant, Signer};
+use partie_identity::{Applicant, Authority, Grant, Joins, Signer};
 use partie_mesh::discovery::{
     Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Following, Instance, Registry,
 };
 use partie_runtime::{Ids, Stop};
 use tokio::sync::watch;
 
-use super::registry::{After, Announce};
+use super::registry::{After, Announce, Apply};
 use super::*;
 
 const SETTLING: Duration = Duration::from_secs(10);
@@ -26,6 +28,17 @@ struct Line {
     desk: watch::Sender<Option<Arc<RegistryDesk>>>,
     signer: Signer,
     ids: Ids,
+    /// Which tokens have been used, over its lives.
+    joins: Arc<TestFile>,
+}
+
+/// A file that goes with the test.
+struct TestFile(PathBuf);
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
 }
 
 impl Line {
@@ -33,7 +46,11 @@ impl Line {
         // PKCS#8 of an Ed25519 key (RFC 8410) with the first seed of RFC 8032.
         let head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         let signer = Signer::from_pkcs8(&[&head[..], &[7; 32]].concat(), "test").unwrap();
-        let line = Self { desk: watch::Sender::new(None), signer, ids: Ids::seeded(1) };
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let joins = std::env::temp_dir().join(format!("partie-joins-{}-{number}", std::process::id()));
+        let joins = Arc::new(TestFile(joins));
+        let line = Self { desk: watch::Sender::new(None), signer, ids: Ids::seeded(1), joins };
         line.restart();
         line
     }
@@ -42,7 +59,12 @@ impl Line {
     fn restart(&self) {
         let config = EmbeddedRegistryConfig { settling: SETTLING, ..EmbeddedRegistryConfig::default() };
         let registry = EmbeddedRegistry::start(config);
-        let desk = RegistryDesk::open(registry, "food", self.signer.clone(), &self.ids, Stop::default());
+        let admission = Admission {
+            joins: Some(Joins::open(&self.joins.0).unwrap()),
+            authority: Some(Authority::derived(b"the key", "food").unwrap()),
+        };
+        let (ids, closing) = (&self.ids, Stop::default());
+        let desk = RegistryDesk::open(registry, "food", self.signer.clone(), admission, ids, closing);
         self.desk.send_replace(Some(Arc::new(desk)));
     }
 
@@ -173,6 +195,54 @@ async fn only_somebody_who_may_be_that_service_is_let_in() {
     line.restart();
     assert!(line.desk().announce(&member, announce("orders")).await.is_ok());
     assert!(refusal(line.desk().announce(&member, announce("delivery")).await).contains("not for delivery"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_token_lets_one_instance_in_whatever_the_registry_forgets() {
+    let line = Line::new();
+    let join = line.call(&join_grant("food", "orders"));
+    let another = || Announce { id: "2".to_owned(), ..announce("orders") };
+    // What is refused for another reason does not use it up.
+    let wrong = Announce { address: "here".to_owned(), ..another() };
+    refusal(line.desk().announce(&join, wrong).await);
+    line.desk().announce(&join, announce("orders")).await.unwrap();
+    line.desk().announce(&join, announce("orders")).await.unwrap();
+    for _ in 0..2 {
+        let reason = refusal(line.desk().announce(&join, another()).await);
+        assert_eq!(reason, "the join token has been used");
+        line.restart();
+    }
+    let fresh = line.call(&join_grant("food", "orders"));
+    line.desk().announce(&fresh, another()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_let_in_is_certified_as_what_the_token_names() {
+    let line = Line::new();
+    let apply = |service: &str, id: &str| {
+        let application = Applicant::new("food", service).unwrap().application().unwrap();
+        let (public_key, proof) = (application.public_key, application.proof);
+        Apply { service: service.to_owned(), id: id.to_owned(), public_key, proof }
+    };
+    let join = line.call(&join_grant("food", "orders"));
+    let certificate = line.desk().certify(&join, apply("orders", "1")).await.unwrap();
+    assert!(
+        certificate.certificate.contains("BEGIN CERTIFICATE") && certificate.expires > certificate.issued
+    );
+    // It is announced with the same token, and asks again with a new key.
+    line.desk().announce(&join, announce("orders")).await.unwrap();
+    line.desk().certify(&join, apply("orders", "1")).await.unwrap();
+    for (call, apply, needle) in [
+        (&join, apply("orders", "2"), "has been used"),
+        (&join, apply("menu", "1"), "for orders, not for menu"),
+        (&join, Apply { proof: String::new(), ..apply("orders", "1") }, "proof of the key"),
+        (&join, apply("orders", ""), "1 to 128 bytes"),
+        (&line.calls()().with_peer("menu".into()), apply("orders", "1"), "menu is not orders"),
+        (&line.calls()(), apply("orders", "1"), "is none"),
+    ] {
+        let reason = refusal(line.desk().certify(call, apply).await);
+        assert!(reason.contains(needle), "{reason}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use partie_mesh::Limits;
 
-use crate::http2::{END, GET, GOAWAY, HEADERS, PING, Raw, SETTINGS, literal};
+use crate::http2::{END, GET, GOAWAY, HEADERS, PING, RST_STREAM, Raw, SETTINGS, literal};
 use crate::support::{Server, echo};
 
 const SHORT: Duration = Duration::from_millis(60);
@@ -98,6 +98,26 @@ async fn frames_that_make_no_sense_end_their_connection_or_their_stream() {
     }
     raw.get(5).await;
     assert_eq!(raw.until(HEADERS).await.stream, 5);
+    drop(raw);
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_websocket_over_http2_is_not_offered_and_refused() {
+    let server = Server::start(Limits::default(), echo());
+    let mut raw = Raw::open(&server).await;
+    let settings = raw.until(SETTINGS).await.payload;
+    let enabled = settings.chunks(6).any(|setting| setting[..2] == [0, 8]);
+    assert!(!enabled, "SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 section 3)");
+    let method = b"\x02\x07CONNECT";
+    let block = [&method[..], &literal(":protocol", "websocket"), b"\x86\x84\x01\x01a"].concat();
+    raw.send(HEADERS, 4, 1, &block).await;
+    let reset = raw.until(RST_STREAM).await;
+    assert_eq!((reset.stream, &reset.payload[..]), (1, &1_u32.to_be_bytes()[..]), "PROTOCOL_ERROR");
+    // A plain tunnel is no better.
+    raw.send(HEADERS, 4, 3, &[&method[..], b"\x01\x01a"].concat()).await;
+    let answer = raw.until_either(HEADERS, RST_STREAM).await.unwrap();
+    assert!(answer.kind == RST_STREAM || answer.payload.contains(&0x8C), "400 is index 12: {answer:?}");
     drop(raw);
     server.stopped().await;
 }

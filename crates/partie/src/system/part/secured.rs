@@ -29,6 +29,8 @@ pub(super) struct Secured {
 
 struct Renewal {
     authority: Authority,
+    /// The system's key, from which it comes.
+    document: Vec<u8>,
     system: String,
     part: String,
     /// What else it is known as.
@@ -51,6 +53,7 @@ impl Secured {
         let also: &[&str] = if place.part == platform::NAME { &[REGISTRY, BROKER] } else { &[] };
         let renewal = Renewal {
             authority: Authority::derived(&document, &place.system)?,
+            document,
             system: place.system.clone(),
             part: place.part.clone(),
             also,
@@ -74,6 +77,11 @@ impl Secured {
     /// Calls of that mesh show them.
     pub(super) fn show(&self, mesh: &Mesh) {
         mesh.secure(self.credentials.clone());
+    }
+
+    /// The authority, for those who have to ask it.
+    pub(super) fn authority(&self) -> Result<Authority, AuthorityError> {
+        Authority::derived(&self.renewal.document, &self.renewal.system)
     }
 
     /// Makes new ones in time, until the process ends.
