@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ fn main() -> Result<(), Error> {
 async fn compare(binary: &Path, dir: &Path, rounds: usize, time: Duration) -> Result<(), Error> {
     let mut command = Command::new(binary);
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(dir).env("PARTIE__REGISTRY__CONSUL", "false");
+    // Every login is a line of its audit, which is written but need not be read here.
+    command.stderr(Stdio::null());
     let program = Child::run(command, End::Kill)?;
     let to = program.address();
     for number in 0..ACCOUNTS {
