@@ -6,7 +6,8 @@
 //! Layout: `child` runs a server and reads its CPU time; `http` talks to it, `load` drives it, `beside`
 //! asks it small things beside large ones; `rounds` has the
 //! arithmetic; `machine` the facts; `table` writes Markdown; `orders` is the endpoint that `contract` measures, in both of
-//! its forms; `mesh` has the callers that `mesh` compares; `food` is the whole system with
+//! its forms; `mesh` has the callers that `mesh` compares, `gateway` the
+//! gateways of `gateway`; `food` is the whole system with
 //! its customers and kitchens, and the tutorial's chain beside it; `engines` compares PostgreSQL and NATS
 //! with their bare drivers; `ncr` is the same for the nCr system and the tutorial's pair.
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@ mod beside;
 mod child;
 pub mod engines;
 pub mod food;
+pub mod gateway;
 mod http;
 mod load;
 mod machine;

@@ -6,10 +6,17 @@ mod machine;
 mod running;
 
 use crate::process::{Result, cargo, root, run};
+use crate::setup;
 
-/// Benchmarks of a whole system beside the tutorial's in Python: their name, their binary, and the system's program.
-const SYSTEMS: &[(&str, &str, &str)] =
-    &[("engines", "engines", "food"), ("orders", "orders", "food"), ("ncr", "bench-ncr", "ncr")];
+/// Benchmarks of a whole system: their name, their binary, the system's program, and whether the tutorial's in Python is
+/// measured beside it.
+const SYSTEMS: &[(&str, &str, &str, bool)] = &[
+    ("engines", "engines", "food", true),
+    ("gateway", "gateway", "partie-app", true),
+    ("orders", "orders", "food", true),
+    ("ncr", "bench-ncr", "ncr", true),
+    ("users", "bench-users", "users", false),
+];
 
 pub(crate) fn command(arguments: &[String]) -> Result {
     let names = names()?;
@@ -20,14 +27,19 @@ pub(crate) fn command(arguments: &[String]) -> Result {
     if name == "build" {
         return build::command(rest);
     }
+    if name == "gateway" {
+        setup::gateways()?;
+    }
     let system = SYSTEMS.iter().find(|(of, ..)| of == name);
-    let binary = system.map_or(name.as_str(), |(_, binary, _)| binary);
+    let binary = system.map_or(name.as_str(), |(_, binary, ..)| binary);
     let words = ["run", "--quiet", "--profile", "dist", "--package", "bench", "--bin", binary, "--"];
     let mut program = cargo(words.into_iter().chain(rest.iter().map(String::as_str)));
-    if let Some((.., system)) = system {
+    if let Some((.., system, has_tutorial)) = system {
         // It measures the program as it ships, which it finds beside itself, and the tutorial's.
         run(cargo(["build", "--quiet", "--profile", "dist", "--package", system]))?;
-        program.env(flask::PYTHON, flask::python()?);
+        if *has_tutorial {
+            program.env(flask::PYTHON, flask::python()?);
+        }
     }
     run(program)
 }

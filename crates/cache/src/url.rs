@@ -6,6 +6,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+use partie_runtime::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 const FORM: &str = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]";
@@ -159,6 +160,7 @@ impl Serialize for CacheUrl {
 
 impl<'de> Deserialize<'de> for CacheUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        let url = Secret::resolve(&String::deserialize(deserializer)?).map_err(de::Error::custom)?;
+        url.parse().map_err(de::Error::custom)
     }
 }

@@ -1,4 +1,4 @@
-//! What an issuer of tokens tells those who verify them.
+//! What those who issue tokens tell those who verify them: which are not good any longer.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -77,11 +77,15 @@ impl<'t> Entry<'t> {
         if let Some(active) = self.active.take() {
             active.finish(status.as_u16());
         }
+        let loud = all || status.as_u16() >= 500;
+        if !loud && !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
         let ms = monotonic().duration_since(self.since).as_millis();
         let ms = u64::try_from(ms).unwrap_or(u64::MAX);
         let (method, route, status, request_id) =
             (self.method.as_str(), self.route, status.as_u16(), self.request_id());
-        if all || status >= 500 {
+        if loud {
             tracing::info!(method, route, status, ms, request_id, "answered");
         } else {
             tracing::debug!(method, route, status, ms, request_id, "answered");

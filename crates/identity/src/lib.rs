@@ -60,6 +60,7 @@ pub use grant::{Grant, IssueError};
 pub use issuer::{Issuer, SecretTooShort};
 pub use keyfile::KeyError;
 pub use keys::{JwksError, jwk_set};
+/// What is told of revocations: types of the contract between issuers and verifiers.
 pub use partie_contract::{Revocation, RevocationNews};
 pub use remote::{FetchError, KeySource, LARGEST_DOCUMENT, Refresh, RemoteKeys};
 pub use revocation::{Revocations, Silence};

@@ -1,4 +1,4 @@
-//! What was taken back before its time: what the issuer says, and what a process knows of it.
+//! What was taken back before its time, as far as a process knows it.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -2,25 +2,33 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// Fields that concern one connection (RFC 9110 section 7.6.1), and `Expect`, which the next hop decides for itself.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::EXPECT,
-    HeaderName::from_static("http2-settings"),
-];
+/// Whether a field concerns one connection (RFC 9110 section 7.6.1), or is `Expect`, which the next hop decides for itself.
+fn belongs_to_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "http2-settings"
+    )
+}
 
 /// Removes the fields that belong to one connection, and every field any `Connection` line names.
 ///
 /// Do this before adding fields of one's own: a client that sends `Connection: x-user-id` must not be able to take
 /// away what was added. `TE: trailers` stays, since trailers are forwarded.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
+    // Most heads have none of them, and one look at all names is cheaper than to look for each.
+    if !headers.keys().any(|name| *name == header::TE || belongs_to_hop(name)) {
+        return;
+    }
+    let names_nothing = |line: &HeaderValue| matches!(line.as_bytes(), b"keep-alive" | b"close");
+    if headers.get_all(header::CONNECTION).iter().any(|line| !names_nothing(line)) {
         let named: Vec<HeaderName> = headers
             .get_all(header::CONNECTION)
             .iter()
@@ -35,11 +43,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             }
         }
     }
-    // Most heads have none of them, and looking is cheaper than removing.
-    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        for name in &HOP_BY_HOP {
-            headers.remove(name);
-        }
+    while let Some(name) = headers.keys().find(|name| belongs_to_hop(name)).cloned() {
+        headers.remove(name);
     }
     if let Some(te) = headers.remove(header::TE) {
         let trailers = te.to_str().is_ok_and(|te| te.split(',').any(|t| t.trim() == "trailers"));

@@ -82,3 +82,6 @@ fn settings(config: &Config) -> IdentityConfig {
     }
     settings
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use crate::secret::HIDDEN;
+
 /// The prefix of environment variables: `PARTIE__GATEWAY__LISTEN` is `gateway.listen`.
 const PREFIX: &str = "PARTIE__";
 
@@ -205,10 +207,36 @@ impl<C> Effective<C> {
         let mut lines = Vec::new();
         flatten(&self.merged, "", &mut |key, value| {
             let origin = self.origins.get(&key).cloned().unwrap_or(Origin::Default);
-            lines.push((key, value.to_string(), origin));
+            let shown = shown(&key, value);
+            lines.push((key, shown, origin));
         });
         lines
     }
+}
+
+/// What is shown of a value. Settings of the platform redact themselves; of the settings of services only names and forms are
+/// known here, so what looks like a secret is one.
+fn shown(key: &str, value: &Value) -> String {
+    let name = key.rsplit('.').next().unwrap_or_default();
+    let is_secret = ["password", "secret"].iter().any(|word| name.contains(word))
+        || ["token", "api-key", "private-key"].iter().any(|end| name.ends_with(end));
+    let text = value.as_str();
+    let leads_elsewhere =
+        text.is_some_and(|text| text.is_empty() || text.starts_with("file:") || text.starts_with("env:"));
+    match (is_secret && !leads_elsewhere, text.and_then(without_password)) {
+        (true, _) => Value::from(HIDDEN).to_string(),
+        (false, Some(shown)) => Value::from(shown).to_string(),
+        (false, None) => value.to_string(),
+    }
+}
+
+/// An address without the password in it, if there is one.
+fn without_password(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (who, _) = authority.rsplit_once('@')?;
+    let (user, _) = who.split_once(':')?;
+    Some(format!("{scheme}://{user}:{HIDDEN}{}", &rest[who.len()..]))
 }
 
 fn flatten(table: &Table, at: &str, line: &mut impl FnMut(String, &Value)) {
@@ -229,5 +257,29 @@ impl fmt::Display for Origin {
             Self::Environment(name) => f.write_str(name),
             Self::Flag(name) => f.write_str(name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_shown() {
+        for (key, text, told) in [
+            ("services.mail.url", "smtp://ann:s3cret@mail/x?y", "\"smtp://ann:***@mail/x?y\""),
+            ("services.mail.url", "smtp://ann:s3@cret@mail", "\"smtp://ann:***@mail\""),
+            ("services.mail.url", "smtp://ann@mail", "\"smtp://ann@mail\""),
+            ("services.mail.url", "http://mail/a:b@c", "\"http://mail/a:b@c\""),
+            ("services.mail.password", "s3cret", "\"***\""),
+            ("services.mail.client-secret", "s3cret", "\"***\""),
+            ("services.mail.password", "file:/run/secrets/mail", "\"file:/run/secrets/mail\""),
+            ("services.mail.access-token", "s3cret", "\"***\""),
+            ("services.mail.from", "ann@example.org", "\"ann@example.org\""),
+        ] {
+            assert_eq!(shown(key, &text.into()), told, "{key}");
+        }
+        assert_eq!(shown("services.mail.password", &Value::from(4711)), "\"***\"");
+        assert_eq!(shown("services.mail.port", &Value::from(25)), "25");
     }
 }

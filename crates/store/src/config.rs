@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use partie_runtime::{Activity, Clock, Ids, duration};
+use partie_runtime::{Activity, Clock, Ids, Secret, duration};
 use serde::{Deserialize, Serialize};
 
 /// The settings of a store. Durations are written like `5ms`, `24h`.
@@ -64,9 +64,9 @@ pub struct Config {
 }
 
 /// Where databases are that are not files of this process: `postgres://USER:PASSWORD@HOST[:PORT]/DATABASE[?sslmode=..]`. It
-/// shows itself without its password, wherever it is shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+/// shows itself without its password, wherever it is shown. In a configuration it may be in a file or a variable, as a
+/// [`Secret`] is.
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl(String);
 
 /// When an answered write is on disk.
@@ -151,6 +151,13 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
+impl<'de> Deserialize<'de> for StoreUrl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let url = Secret::resolve(&String::deserialize(deserializer)?);
+        url.map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
 impl Serialize for StoreUrl {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -186,6 +193,16 @@ mod tests {
             assert_eq!((url.to_string(), format!("{url:?}")), (shown.to_owned(), shown.to_owned()));
             assert_eq!(serde_json::to_string(&url).unwrap(), format!("\"{shown}\""));
         }
+    }
+
+    #[test]
+    fn a_url_may_be_in_a_file() {
+        let path = std::env::temp_dir().join(format!("partie-store-url-{}", std::process::id()));
+        std::fs::write(&path, "postgres://ann:s3cret@db/food\n").unwrap();
+        let read = || serde_json::from_value::<StoreUrl>(format!("file:{}", path.display()).into());
+        assert_eq!(read().unwrap().reveal(), "postgres://ann:s3cret@db/food");
+        std::fs::remove_file(&path).unwrap();
+        assert!(read().unwrap_err().to_string().contains("partie-store-url"));
     }
 
     #[test]

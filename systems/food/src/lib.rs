@@ -10,8 +10,12 @@ mod replay;
 mod simulate;
 
 use partie::{Gateway, System};
+use users_accounts::Settings;
 
 pub use demo::play;
+
+/// What people who register can be; customers, if they say nothing.
+const ROLES: [&str; 3] = ["customer", "owner", "driver"];
 
 /// The system, as its program runs it.
 pub fn system() -> System {
@@ -20,9 +24,11 @@ pub fn system() -> System {
         .service(food_orders::service())
         .service(food_delivery::service())
         .service(food_notifications::service())
-        .gateway(Gateway::default())
+        .service(users_accounts::service_with(&Settings::of("food", &ROLES)))
+        .gateway(Gateway { routes: users_accounts::routes(), ..Gateway::default() })
         .guide(guide::requests)
         .actors(play)
+        .command(notifications::mail_command(), notifications::print_mail)
         .command(replay::command(), replay::main)
         .command(simulate::command(), simulate::main)
 }

@@ -1,13 +1,12 @@
 //! The road of every request that comes from outside, as a list of steps.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
 use partie_contract::{
     Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
 };
-use partie_identity::{API_KEY_PREFIX, credential};
+use partie_identity::API_KEY_PREFIX;
 use partie_mesh::{ClientAddress, KeepHost, Moving, Peer, Target};
 
 use super::Edge;
@@ -97,7 +96,7 @@ impl Edge {
         )?;
 
         // Who calls. Only a verified token says so.
-        let who = identity::identify(route, request.headers(), &self.verifier).await?;
+        let who = identity::identify(request.headers(), route.compat, &self.verifier).await?;
         let who = who.or_else(|| identity::demo(route, &entry.method, &peer, self.demo.as_ref()));
         identity::authorise(route.operation.access, who.as_deref())?;
         self.count_user(rates, who.as_deref(), entry)?;
@@ -150,7 +149,7 @@ impl Edge {
         self.count_address(rates, || &client, entry)?;
         let who = match rule.access {
             RouteAccess::Public => None,
-            _ => self.who(request.headers()).await?,
+            _ => identity::identify(request.headers(), false, &self.verifier).await?,
         };
         rule.authorise(who.as_deref())?;
         self.count_user(rates, who.as_deref(), entry)?;
@@ -188,8 +187,12 @@ impl Edge {
             request.extensions_mut().insert(KeepHost);
         }
 
-        // A large answer may take longer than that, as long as it comes.
-        request.extensions_mut().insert(Moving(time));
+        if is_grpc {
+            grpc::write_timeout(deadline.remaining(), request.headers_mut());
+        } else {
+            // A large answer may take longer than that, as long as it comes.
+            request.extensions_mut().insert(Moving(time));
+        }
 
         let answer = target.forward(peer, None, request, deadline).await?;
         entry.as_it_is = true;
@@ -205,7 +208,7 @@ impl Edge {
         entry: &mut Entry<'_>,
     ) -> Result<Response, Platform> {
         entry.route = "grpc";
-        let who = self.who(request.headers()).await?;
+        let who = identity::identify(request.headers(), false, &self.verifier).await?;
         // A stream may take as long as anything may.
         let longest = table.config.longest_timeout;
         let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));
@@ -228,14 +231,6 @@ impl Edge {
             Method::GET | Method::HEAD => Ok(self.pages.show(own, path, entry.request_id())),
             Method::OPTIONS => Ok(options(Own::ALLOW)),
             _ => Err(method_not_allowed(Own::ALLOW.to_owned())),
-        }
-    }
-
-    /// Whom the token or the API key speaks for, if there is one. It has to be valid, needed or not.
-    async fn who(&self, headers: &HeaderMap) -> Result<Option<Arc<Identity>>, Platform> {
-        match credential(headers, false)? {
-            None => Ok(None),
-            Some(shown) => self.verifier.authenticate(shown).await.map(Some),
         }
     }
 

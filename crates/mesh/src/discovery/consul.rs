@@ -50,7 +50,7 @@ impl ConsulRegistry {
         config.check()?;
         let url = |error: InvalidEndpoint| Misconfigured::new("url", error.to_string());
         let agent = config.url.parse().map_err(url)?;
-        let token = config.token.as_deref().map(HeaderValue::from_str).transpose();
+        let token = config.token.as_ref().map(|token| HeaderValue::from_str(token.reveal())).transpose();
         let mut token = token.map_err(|_| Misconfigured::new("token", "it does not fit into a header"))?;
         if let Some(token) = &mut token {
             token.set_sensitive(true);

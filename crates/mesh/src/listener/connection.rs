@@ -41,6 +41,8 @@ use crate::upgrade;
 
 /// The first byte of a handshake (RFC 8446 section 5.1). No request begins with it.
 const HANDSHAKE: u8 = 0x16;
+/// So many header fields the parser takes that was told nothing else.
+const PARSED_HEADERS: usize = 100;
 /// In a drain: how long a connection that is new may take to say something.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -80,8 +82,11 @@ impl Connection {
         let socket = Socket::new(stream, phase.clone(), &self.limits, self.handles.ids.clone());
         let mut watch = self.drain.watch();
         let mut builder = http1::Builder::new();
+        // The parser's own limit is the same, and cheaper: a room of fixed size.
+        if self.limits.headers != PARSED_HEADERS {
+            builder.max_headers(self.limits.headers);
+        }
         builder
-            .max_headers(self.limits.headers)
             .max_header_size(self.limits.head)
             .max_buf_size(self.limits.head.max(8 << 10))
             // Most answers are small: copying one behind its head costs less than a vectored write.

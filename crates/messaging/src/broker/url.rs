@@ -7,6 +7,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+use partie_runtime::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::percent;
@@ -98,7 +99,8 @@ impl Serialize for BrokerUrl {
 
 impl<'de> Deserialize<'de> for BrokerUrl {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        let url = Secret::resolve(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)?;
+        url.parse().map_err(serde::de::Error::custom)
     }
 }
 

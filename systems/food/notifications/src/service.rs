@@ -9,6 +9,7 @@ use food_contracts::seed::SeedNotify;
 use notifications::{DeliveryLog, Provider, serving};
 use partie::contract::BoxError;
 use partie::{Service, Start};
+use users_contracts::mails;
 
 use crate::orders::tell;
 use crate::seed::Tutorial;
@@ -23,7 +24,7 @@ pub fn service() -> impl Into<Service> {
 pub fn service_with<P: Provider>(
     provider: impl FnOnce(&Start) -> Result<P, BoxError> + 'static,
 ) -> impl Into<Service> {
-    serving(&[&templates::ALL], provider)
+    serving(&[&templates::ALL, &mails::ALL], provider)
         .serve_as(SeedNotify::routes(), |desk| Tutorial(Arc::clone(desk)))
         .on(tell::<P, OrderPlaced>)
         .on(tell::<P, OrderConfirmed>)

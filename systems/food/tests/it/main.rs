@@ -12,6 +12,7 @@ mod policies;
 mod processes;
 mod program;
 mod refusals;
+mod registered;
 mod registry;
 mod replay;
 mod replay_signal;

@@ -14,6 +14,9 @@ use crate::roles;
 use crate::session::Record;
 use crate::user::Account;
 
+/// `client_id` of the tokens that people get here themselves, by no program of somebody else's.
+pub(crate) const OWN_CLIENT: &str = "users";
+
 impl UserDesk {
     /// The tokens of a session.
     pub(crate) fn tokens(
@@ -25,7 +28,8 @@ impl UserDesk {
         let settings = &self.settings;
         let granted = roles::of_token(&account.roles, account.verified_email(), &settings.admins);
         let grant = Grant::new(&settings.audience, account.id.to_string(), settings.access_lifetime);
-        let grant = granted.into_iter().fold(grant, Grant::role).session(session.id.to_string());
+        let grant = granted.into_iter().fold(grant, Grant::role).client(OWN_CLIENT);
+        let grant = grant.session(session.id.to_string());
         let id = partie::contract::Id::as_uuid(&session.id);
         Ok(Tokens {
             access_token: self.sign(&grant)?,

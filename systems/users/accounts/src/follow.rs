@@ -75,8 +75,8 @@ impl Follower {
 
     /// Looks once and tells what is new.
     async fn look(&self, store: &Store, keyring: &Keyring) {
-        if let Err(error) = keyring.refresh().await {
-            warn!(error, "the signing keys cannot be read");
+        if let Err(error) = keyring.look().await {
+            warn!(error, "the signing keys cannot be looked after");
         }
         let now = trust_now();
         let since = if self.known().at == 0 { 0 } else { now - LATE };

@@ -12,7 +12,7 @@ use partie::contract::{BoxError, Identity, NoProblem, Outcome, Platform};
 use partie::identity::{Algorithm, Signer, Verifier, jwk_set};
 use partie::messaging::Publish as _;
 use partie::runtime::{duration, trust_now};
-use partie::store::{Error, Store, Tx};
+use partie::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use users_contracts::events::KeyRotated;
@@ -85,12 +85,12 @@ struct Known {
 }
 
 /// What is to be done about the keys.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     /// There is none that could be next.
     Make(State),
-    /// The next one signs from now on; the one before, if there was one, retires.
-    Activate { next: String, before: Option<String> },
+    /// The next one signs from now on; the one before retires.
+    Activate { next: String, before: String },
     /// Nothing it has signed is left.
     Retire(String),
 }
@@ -115,8 +115,7 @@ impl Keyring {
         let Settings { issuer, audience, keys, .. } = settings.clone();
         let ring =
             Self { store, seal, issuer, audience, config: keys, known: ArcSwap::from_pointee(nothing) };
-        ring.tend().await?;
-        ring.refresh().await?;
+        ring.look().await?;
         Ok(Arc::new(ring))
     }
 
@@ -147,67 +146,58 @@ impl Keyring {
         all
     }
 
-    /// Does what is due: one process at a time does it, the others [`refresh`](Self::refresh).
-    pub(crate) async fn tend(&self) -> Result<(), BoxError> {
-        // Each step is a transaction, so that a crash in between leaves nothing half done.
+    /// Learns what has become of the keys, and does what is due. Every process may: whoever comes first does it, and a step
+    /// is a transaction, so that a crash in between leaves nothing half done. Keys live by the wall clock, as tokens do.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, or a key was sealed with another secret.
+    pub(crate) async fn look(&self) -> Result<(), BoxError> {
         for _ in 0..8 {
-            let (now, config) = (trust_now(), self.config.clone());
+            let now = trust_now();
             let stored = self.stored().await?;
-            let Some(step) = due(&stored, &config, now) else { break };
-            match step {
-                Step::Make(state) => self.make(state, now).await?,
-                Step::Activate { next, before } => {
-                    self.enter(now, move |tx| {
-                        rows::keys::enter(tx, &next, State::Active, now)?;
-                        if let Some(before) = &before {
-                            rows::keys::enter(tx, before, State::Retiring, now)?;
-                        }
-                        tx.publish(&KeyRotated { kid: next.clone() })?;
-                        Ok(())
-                    })
-                    .await?;
-                }
-                Step::Retire(kid) => {
-                    self.enter(now, move |tx| rows::keys::enter(tx, &kid, State::Retired, now)).await?;
-                }
-            }
+            self.learn(&stored)?;
+            let Some(step) = due(&stored, &self.config, now) else { break };
+            self.take(step, now).await?;
         }
         Ok(())
     }
 
-    async fn make(&self, state: State, now: i64) -> Result<(), BoxError> {
-        let document = Signer::generate(self.config.algorithm)?;
-        let kid = Signer::from_pkcs8(&document, &self.issuer)?.kid().to_owned();
-        let sealed = self.seal.close(&kid, &document)?;
-        let (new, algorithm) = (Stored { kid, state, sealed, since: now }, self.config.algorithm.as_str());
-        self.enter(now, move |tx| {
-            // Another process may have been faster.
-            if rows::keys::in_use(tx)?.iter().any(|key| key.state == new.state) {
-                return Ok(());
-            }
-            rows::keys::insert(tx, algorithm, &new)
-        })
-        .await
-    }
-
-    /// Changes keys, unless somebody else has: what is due is looked at again then.
-    async fn enter(
-        &self,
-        now: i64,
-        change: impl Fn(&mut Tx) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), BoxError> {
-        let config = self.config.clone();
-        let changed: Outcome<(), NoProblem> = self
+    /// Takes a step, unless somebody else was faster: then there may be another one.
+    async fn take(&self, step: Step, now: i64) -> Result<(), BoxError> {
+        let made = match &step {
+            Step::Make(state) => Some(self.make(*state, now)?),
+            Step::Activate { .. } | Step::Retire(_) => None,
+        };
+        let (config, algorithm) = (self.config.clone(), self.config.algorithm.as_str());
+        let taken: Outcome<(), NoProblem> = self
             .store
             .write(move |tx| {
-                if due(&rows::keys::in_use(tx)?, &config, now).is_some() {
-                    change(tx)?;
-                    tx.ring(BELL);
+                if due(&rows::keys::in_use(tx)?, &config, now).as_ref() != Some(&step) {
+                    return Ok(());
                 }
+                match (&step, &made) {
+                    (Step::Activate { next, before }, _) => {
+                        rows::keys::enter(tx, next, State::Active, now)?;
+                        rows::keys::enter(tx, before, State::Retiring, now)?;
+                        tx.publish(&KeyRotated { kid: next.clone() })?;
+                    }
+                    (Step::Retire(kid), _) => rows::keys::enter(tx, kid, State::Retired, now)?,
+                    (Step::Make(_), Some(new)) => rows::keys::insert(tx, algorithm, new)?,
+                    (Step::Make(_), None) => {}
+                }
+                tx.ring(BELL);
                 Ok(())
             })
             .await;
-        Ok(changed?)
+        Ok(taken?)
+    }
+
+    /// A new key.
+    fn make(&self, state: State, now: i64) -> Result<Stored, BoxError> {
+        let document = Signer::generate(self.config.algorithm)?;
+        let kid = Signer::from_pkcs8(&document, &self.issuer)?.kid().to_owned();
+        let sealed = self.seal.close(&kid, &document)?;
+        Ok(Stored { kid, state, sealed, since: now })
     }
 
     async fn stored(&self) -> Result<Vec<Stored>, BoxError> {
@@ -217,18 +207,13 @@ impl Keyring {
         Ok(stored)
     }
 
-    /// Learns what has become of the keys.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or a key was sealed with another secret.
-    pub(crate) async fn refresh(&self) -> Result<(), BoxError> {
-        let stored = self.stored().await?;
+    fn learn(&self, stored: &[Stored]) -> Result<(), BoxError> {
         let keys: Vec<_> = stored.iter().map(|key| (key.kid.clone(), key.state)).collect();
         if self.known.load().keys == keys {
             return Ok(());
         }
         let mut signers = Vec::with_capacity(stored.len());
-        for key in &stored {
+        for key in stored {
             let document = self.seal.open(&key.kid, &key.sealed)?;
             signers.push((key.state, Signer::from_pkcs8(&document, &self.issuer)?));
         }
@@ -260,7 +245,7 @@ fn due(keys: &[Stored], config: &Config, now: i64) -> Option<Step> {
     match next {
         None if left <= seconds(config.publish_ahead) => Some(Step::Make(State::Next)),
         Some(next) if left <= 0 && age(next) >= seconds(config.publish_ahead) => {
-            Some(Step::Activate { next: next.kid.clone(), before: Some(active.kid.clone()) })
+            Some(Step::Activate { next: next.kid.clone(), before: active.kid.clone() })
         }
         _ => None,
     }
@@ -292,7 +277,7 @@ mod tests {
         assert_eq!(check(&keys, 80), Some(Step::Make(State::Next)), "before it is needed");
         keys.push(key("b", State::Next, 80));
         assert_eq!(check(&keys, 99), None);
-        let activate = Step::Activate { next: "b".to_owned(), before: Some("a".to_owned()) };
+        let activate = Step::Activate { next: "b".to_owned(), before: "a".to_owned() };
         assert_eq!(check(&keys, 100), Some(activate));
         let keys = [key("a", State::Retiring, 100), key("b", State::Active, 100)];
         assert_eq!(check(&keys, 109), None);

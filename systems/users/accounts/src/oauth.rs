@@ -105,7 +105,8 @@ async fn metadata(State(desk): State<Arc<UserDesk>>) -> Response {
         "introspection_endpoint": format!("{issuer}/oauth/introspect"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "grant_types_supported": ["client_credentials", "refresh_token"],
-        "response_types_supported": [],
+        // There is no endpoint to ask for any, but the member has to be there, and not to be empty for some.
+        "response_types_supported": ["none"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "introspection_endpoint_auth_methods_supported": methods,

@@ -16,10 +16,8 @@ use crate::desk::UserDesk;
 use crate::oauth;
 use crate::settings::Settings;
 
-/// How often the keys are looked after.
-const TEND: Duration = Duration::from_secs(5);
-/// How often what is over is thrown away.
-const SWEEP: Duration = Duration::from_mins(1);
+/// How often what is over is thrown away, in business time.
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// Users of a system called `users`.
 pub fn service() -> impl Into<Service> {
@@ -44,6 +42,5 @@ pub fn service_with(settings: &Settings) -> impl Into<Service> + use<> {
         .job(UserDesk::mail)
         .job(UserDesk::mail_if_known)
         .timer(UserDesk::forget)
-        .every(TEND, UserDesk::tend)
         .every(SWEEP, UserDesk::sweep)
 }

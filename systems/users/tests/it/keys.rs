@@ -9,9 +9,6 @@ use partie::identity::Algorithm;
 
 use crate::support::{App, Session, cheap, part, send, session};
 
-/// Periodic work is due that often.
-const TEND: Duration = Duration::from_secs(5);
-
 /// Keys that live for seconds, as their tokens do.
 fn hasty() -> users_accounts::Settings {
     let mut settings = cheap();
@@ -60,7 +57,6 @@ async fn turning_keys_over_under_load_refuses_no_good_token() {
         let begun = partie::runtime::monotonic();
         while begun.elapsed() < Duration::from_secs(9) {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            app.advance(TEND);
         }
         over.store(true, Ordering::Relaxed);
     };
@@ -84,7 +80,6 @@ async fn a_token_of_a_retired_key_is_refused_and_its_private_key_is_gone() {
     while app.by(&old, app.http().get("/api/v1/users/me")).await.status == 200 {
         assert!(begun.elapsed() < Duration::from_secs(30), "it is still good");
         tokio::time::sleep(Duration::from_millis(200)).await;
-        app.advance(TEND);
         now = session(&app.refresh(&now.refresh).await);
         assert_eq!(app.by(&now, app.http().get("/api/v1/users/me")).await.status, 200);
     }

@@ -6,6 +6,7 @@ mod keys;
 mod oauth;
 mod passwords;
 mod profiles;
+mod python;
 mod refreshing;
 mod registration;
 mod schemas;

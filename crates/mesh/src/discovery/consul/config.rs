@@ -1,22 +1,20 @@
 //! The settings of Consul as the registry.
 
-use std::fmt;
 use std::time::Duration;
 
-use partie_runtime::duration;
+use partie_runtime::{Secret, duration};
 use serde::{Deserialize, Serialize};
 
 use crate::discovery::Misconfigured;
 
 /// Which agent, and how it learns that an instance is alive.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConsulConfig {
     /// The agent: `http://HOST:PORT`.
     pub url: String,
     /// An ACL token, if the agent wants one.
-    #[serde(skip_serializing)]
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     /// An instance that has not been heard of for so long is critical. It is heard of three times as often.
     #[serde(with = "duration")]
     pub ttl: Duration,
@@ -58,19 +56,5 @@ impl Default for ConsulConfig {
             interval: Duration::from_secs(5),
             wait: Duration::from_secs(60),
         }
-    }
-}
-
-impl fmt::Debug for ConsulConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, token, ttl, check_path, interval, wait } = self;
-        f.debug_struct("ConsulConfig")
-            .field("url", url)
-            .field("token", &token.as_ref().map(|_| "***"))
-            .field("ttl", ttl)
-            .field("check_path", check_path)
-            .field("interval", interval)
-            .field("wait", wait)
-            .finish()
     }
 }

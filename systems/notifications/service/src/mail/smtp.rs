@@ -20,6 +20,8 @@ use crate::provider::{Message, ProviderError};
 
 /// How long a connection may be idle. Servers close theirs after some minutes (RFC 5321, section 4.5.3.2.7).
 const IDLE: Duration = Duration::from_secs(30);
+/// How long a mail waits for a connection. It takes the place of others meanwhile, of text messages and webhooks too.
+const WAIT: Duration = Duration::from_secs(3);
 /// How many mails go over one connection; many servers want no more.
 const MAILS: u32 = 100;
 /// Refusals of us and not of the mail, though their numbers look final: whoever repairs the configuration wants the mail
@@ -76,7 +78,9 @@ impl Smtp {
         let letter = self.sender.letter(message)?;
         let bytes = letter.formatted();
         let attempt = async {
-            let _slot = self.slots.acquire().await.map_err(ProviderError::transient)?;
+            let busy = |_| ProviderError::transient(format!("all connections to {} are busy", self.server));
+            let _slot =
+                timeout(WAIT, self.slots.acquire()).await.map_err(busy)?.map_err(ProviderError::transient)?;
             let mut line = match self.kept().await {
                 Some(line) => line,
                 None => self.connect().await.map_err(|error| ProviderError::transient(said(&error)))?,

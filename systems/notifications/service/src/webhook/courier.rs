@@ -1,7 +1,8 @@
 //! Takes a webhook to its endpoint: one request on a connection of its own, within its time.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, StatusCode, header};
@@ -9,6 +10,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use notifications_contracts::EndpointId;
 use partie::contract::{BoxError, Timestamp};
 use partie::runtime::trust_now;
 use rustls::pki_types::pem::PemObject as _;
@@ -16,6 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -29,12 +32,19 @@ use crate::provider::Message;
 /// The head of an answer may have so many bytes. The rest of it is not read: nobody would do anything with it.
 const HEAD: usize = 16 * 1024;
 
+/// How long a webhook waits for its turn at an endpoint. It takes the place of others meanwhile, of mail and text messages
+/// too, so that a slow endpoint is sent away from rather than waited for.
+const WAIT: Duration = Duration::from_secs(2);
+
 /// Sends webhooks.
 #[derive(Debug)]
 pub(crate) struct Courier {
     tls: Arc<ClientConfig>,
     allow_private: bool,
     timeout: Duration,
+    at_once: usize,
+    /// One for each endpoint that something is under way to.
+    turns: Mutex<HashMap<EndpointId, Arc<Semaphore>>>,
 }
 
 /// Why a webhook was not taken.
@@ -66,7 +76,8 @@ impl Courier {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls), allow_private: settings.allow_private, timeout: settings.timeout })
+        let WebhookSettings { allow_private, timeout, at_once, .. } = *settings;
+        Ok(Self { tls: Arc::new(tls), allow_private, timeout, at_once, turns: Mutex::default() })
     }
 
     /// Where a URL leads, if webhooks may go there at all. Which addresses its name means shows in each attempt.
@@ -87,8 +98,17 @@ impl Courier {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> Result<(), Failure> {
+        let turns = self.turns(endpoint.id);
+        let busy = |_| Failure::transient("the endpoint has not answered those before it");
+        let _turn = timeout(WAIT, turns.acquire()).await.map_err(busy)?.map_err(Failure::transient)?;
         let over = |_| Failure::transient("the endpoint did not answer in time");
         timeout(self.timeout, self.attempt(message, endpoint, now)).await.map_err(over)?
+    }
+
+    fn turns(&self, endpoint: EndpointId) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|id, turns| *id == endpoint || Arc::strong_count(turns) > 1);
+        Arc::clone(turns.entry(endpoint).or_insert_with(|| Arc::new(Semaphore::new(self.at_once))))
     }
 
     async fn attempt(&self, message: &Message, endpoint: &Endpoint, now: Timestamp) -> Result<(), Failure> {

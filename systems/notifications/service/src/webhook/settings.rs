@@ -22,6 +22,8 @@ pub struct WebhookSettings {
     /// is told why it failed.
     #[serde(with = "duration")]
     pub timeout: Duration,
+    /// How many requests are under way to one endpoint at most.
+    pub at_once: usize,
 }
 
 // === impl WebhookSettings ===
@@ -38,6 +40,6 @@ impl WebhookSettings {
 
 impl Default for WebhookSettings {
     fn default() -> Self {
-        Self { allow_private: false, ca: None, timeout: Duration::from_secs(15) }
+        Self { allow_private: false, ca: None, timeout: Duration::from_secs(15), at_once: 4 }
     }
 }

@@ -1,17 +1,16 @@
 //! E-mail, by a real server and by the log of development.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use notifications_contracts::{Channel, NotificationStatus as Status};
 use partie::contract::{Fault, Timestamp};
 use partie_testkit::CallExt as _;
 use partie_testservers::MailServer;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
-use crate::support::{ATTEMPTS, App, LINK, look, of, reset};
+use crate::support::{ATTEMPTS, App, LINK, certificates, look, of, reset};
 
 /// The service, with that server.
 async fn app(server: &MailServer, url: &str, more: &str) -> App {
@@ -147,24 +146,6 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
     assert_eq!(look(&app.sent(reset("ann@example.org")).await), (Status::Sent, 1, ""));
     let mails = mails(&server);
     assert_ne!(mails[mails.len() - 1]["peer"], mails[mails.len() - 2]["peer"]);
-}
-
-/// A directory with a certificate for `localhost`, its key, and the authority that has signed it.
-fn certificates(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&dir).unwrap();
-    let mut params = CertificateParams::new(vec!["post".to_owned()]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let authority = params.self_signed(&key).unwrap();
-    fs::write(dir.join("ca.pem"), authority.pem()).unwrap();
-    let issuer = Issuer::new(params, key);
-    let key = KeyPair::generate().unwrap();
-    let server =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    fs::write(dir.join("server.pem"), server.pem()).unwrap();
-    fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
-    dir
 }
 
 #[tokio::test]

@@ -1,11 +1,18 @@
 //! An endpoint of webhooks that answers as it is told, and notes what it gets.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +35,27 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
+        Self::listen(None).await
+    }
+
+    /// One that speaks TLS, with what is in that directory.
+    pub(crate) async fn start_tls(certificates: &Path) -> Self {
+        let chain = CertificateDer::from_pem_file(certificates.join("server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(certificates.join("key.pem")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        Self::listen(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn listen(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://localhost:{}/in?from=food", listener.local_addr().unwrap().port());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://localhost:{}/in?from=food", listener.local_addr().unwrap().port());
         let (received, answers) = <(Arc<Mutex<_>>, Arc<Mutex<Vec<String>>>)>::default();
         let (all, next) = (Arc::clone(&received), Arc::clone(&answers));
         let task = tokio::spawn(async move {
@@ -43,7 +69,14 @@ impl Receiver {
                         next.remove(0)
                     }
                 };
-                serve(stream, &all, answer).await;
+                match &tls {
+                    // Whoever does not believe the certificate has gone.
+                    Some(tls) => match tls.accept(stream).await {
+                        Ok(stream) => serve(stream, &all, answer).await,
+                        Err(_) => continue,
+                    },
+                    None => serve(stream, &all, answer).await,
+                }
             }
         });
         Self { url, received, answers, task }
@@ -70,7 +103,11 @@ impl Drop for Receiver {
     }
 }
 
-async fn serve(stream: TcpStream, received: &Mutex<Vec<Received>>, answer: impl Fn() -> String) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    received: &Mutex<Vec<Received>>,
+    answer: impl Fn() -> String,
+) {
     let mut stream = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {

@@ -1,6 +1,8 @@
 //! A running service, and what is sent with it.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notifications_contracts::{
@@ -9,6 +11,7 @@ use notifications_contracts::{
 };
 use partie::messaging::Backoff;
 use partie_testkit::{CallExt as _, TestRun, TestSystem};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 /// A template with a secret.
 pub(crate) const RESET: Wording = Wording {
@@ -105,4 +108,22 @@ pub(crate) fn reset(to: &str) -> NewNotification {
 /// Status, attempts, last error.
 pub(crate) fn look(notification: &Notification) -> (Status, u32, &str) {
     (notification.status, notification.attempts, notification.last_error.as_deref().unwrap_or_default())
+}
+
+/// A directory with a certificate for `localhost`, its key, and the authority that has signed it.
+pub(crate) fn certificates(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&dir).unwrap();
+    let mut params = CertificateParams::new(vec!["post".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = params.self_signed(&key).unwrap();
+    fs::write(dir.join("ca.pem"), authority.pem()).unwrap();
+    let issuer = Issuer::new(params, key);
+    let key = KeyPair::generate().unwrap();
+    let server =
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    fs::write(dir.join("server.pem"), server.pem()).unwrap();
+    fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
+    dir
 }

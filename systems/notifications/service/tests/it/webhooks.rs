@@ -1,5 +1,8 @@
 //! Webhooks: signed, repeated, disabled, and not everywhere.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use notifications_contracts::{
     Channel, ListWebhooks, NewNotification, NewWebhook, Notification, NotificationError,
     NotificationStatus as Status, Webhook, WebhookError, WebhookSecret, WebhooksClient, verify_webhook,
@@ -8,9 +11,12 @@ use partie::contract::Fault;
 use partie::runtime::trust_now;
 use partie_testkit::CallExt as _;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::receiver::{Received, Receiver};
-use crate::support::{ATTEMPTS, App, LINK, RESET, look, of};
+use crate::support::{ATTEMPTS, App, LINK, RESET, certificates, look, of, reset};
 
 /// The service, which may send to this machine.
 async fn app() -> App {
@@ -145,6 +151,75 @@ async fn what_keeps_failing_is_a_dead_letter() {
     // A body without an end is not waited for.
     receiver.answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
     assert_eq!(look(&app.tell(&receiver.url).await), (Status::Sent, 1, ""));
+}
+
+#[tokio::test]
+async fn an_endpoint_gets_only_so_many_at_once() {
+    let app = App::start("[webhooks]\nallow-private = true\nat-once = 1".to_owned()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://localhost:{}/in", listener.local_addr().unwrap().port());
+    app.register(&url).await.unwrap();
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (seen, (open, gate)) = (Arc::clone(&most), watch::channel(false));
+    let slow = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (now, most, mut gate) = (Arc::clone(&now), Arc::clone(&most), gate.clone());
+            tokio::spawn(async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                let length = stream.read(&mut [0; 4096]).await.unwrap();
+                assert!(length > 0);
+                gate.wait_for(|is_open| *is_open).await.unwrap();
+                now.fetch_sub(1, Ordering::SeqCst);
+                stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            });
+        }
+    });
+    let [first, second] = [app.send(soup(&url)).await.id, app.send(soup(&url)).await.id];
+    // Both are on their way when a mail overtakes them.
+    let mail = app.send(reset("ann@example.org")).await.id;
+    for (id, status) in [(first, Status::Sending), (second, Status::Sending), (mail, Status::Sent)] {
+        loop {
+            match app.look(id).await.status {
+                Status::Dead => panic!("it took too long"),
+                now if now == status => break,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    }
+    open.send(true).unwrap();
+    app.run.quiet().await;
+    for id in [first, second] {
+        assert_eq!(app.look(id).await.status, Status::Sent);
+    }
+    assert_eq!(seen.load(Ordering::SeqCst), 1);
+    slow.abort();
+}
+
+#[tokio::test]
+async fn over_tls_the_name_and_the_authority_count() {
+    let dir = certificates("webhooks-tls");
+    let receiver = Receiver::start_tls(&dir).await;
+    let settings = "[webhooks]\nallow-private = true".to_owned();
+    let strict = App::start(settings.clone()).await;
+    let trusting = App::start(format!("{settings}\nca = '{}'", dir.join("ca.pem").display())).await;
+    let elsewhere = receiver.url.replace("localhost", "127.0.0.1");
+    for (app, url, says) in [
+        (&trusting, &receiver.url, ""),
+        (&strict, &receiver.url, "UnknownIssuer"),
+        (&trusting, &elsewhere, "not valid for name"),
+    ] {
+        let endpoint = app.register(url).await.unwrap();
+        let told = app.tell(url).await;
+        if says.is_empty() {
+            assert_eq!(look(&told), (Status::Sent, 1, ""));
+            assert!(believed(&receiver.received()[0], &secret(&endpoint)));
+        } else {
+            assert_eq!((told.status, told.attempts), (Status::Dead, ATTEMPTS), "{url}");
+            assert!(told.last_error.as_deref().unwrap().contains(says), "{told:?}");
+        }
+    }
+    assert_eq!(receiver.received().len(), 1);
+    std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use users_contracts::Revocation;
 use users_contracts::clients::{Client, ClientError, ClientList, ClientWithSecret, Clients, NewClient};
 
 use super::UserDesk;
-use crate::access::client_subject;
+use crate::access::{OWN_CLIENT, client_subject};
 use crate::audit::Entry;
 use crate::{roles, rows, session};
 
@@ -91,8 +91,9 @@ impl UserDesk {
 /// A name that needs no escaping anywhere, and scopes as RFC 6749 section 3.3 has them.
 fn check(new: &NewClient) -> Vec<Violation> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-    let id = (!new.id.bytes().all(plain))
-        .then(|| Violation::new("/id", "expected lower-case letters, digits, `_` and `-`"));
+    let fits = new.id.bytes().all(plain) && new.id != OWN_CLIENT;
+    let id = (!fits)
+        .then(|| Violation::new("/id", "expected lower-case letters, digits, `_` and `-`, and not `users`"));
     let scopes = new.scopes.iter().enumerate().filter(|(_, scope)| !is_scope(scope));
     let scopes =
         scopes.map(|(place, _)| Violation::new(format!("/scopes/{place}"), "expected one word of a scope"));

@@ -1,4 +1,4 @@
-//! Periodic work: keys take their turns, and what is over is thrown away in small transactions.
+//! Periodic work: what is over is thrown away in small transactions.
 
 use std::time::Duration;
 
@@ -16,11 +16,6 @@ const KEPT: Duration = Duration::from_hours(24 * 30);
 const UNVERIFIED: Duration = Duration::from_hours(24 * 7);
 
 impl UserDesk {
-    /// Looks after the keys.
-    pub(crate) async fn tend(&self, _: &Call) -> Result<(), Abort> {
-        self.keyring.tend().await.map_err(Abort::because)
-    }
-
     /// Throws away what is over.
     pub(crate) async fn sweep(&self, _: &Call) -> Result<(), Abort> {
         let (lock, trusted) = (self.settings.lock, trust_now());

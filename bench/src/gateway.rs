@@ -1,0 +1,9 @@
+//! The gateways that `gateway` compares, each in front of the same two upstreams, on one core.
+
+mod configs;
+mod drive;
+mod peer;
+mod tokens;
+
+pub use drive::{Driven, drive, idle};
+pub use peer::{Peer, Stage};
