@@ -13,7 +13,7 @@ use crate::edge::Edge;
 
 const JSON: &str = "application/json";
 
-/// The pages for those who run the gateway, served by a listener of their own: `/health`, `/metrics`, and for programs of
+/// The pages for those who run the gateway, served by a listener of their own: `/health`, `/ready`, `/metrics`, and for programs of
 /// this machine alone `/config`, `/routes` and `POST /reload`.
 pub struct Admin {
     edge: Arc<Edge>,
@@ -60,7 +60,7 @@ impl Admin {
         let path = asked.uri.path();
         let verb = if path == "/reload" { Method::POST } else { Method::GET };
         let local = match path {
-            "/health" | "/metrics" => false,
+            "/health" | "/ready" | "/metrics" => false,
             "/config" | "/routes" | "/reload" => true,
             _ => return Err(Platform::new(FaultKind::NotFound)),
         };
@@ -75,6 +75,7 @@ impl Admin {
         }
         Ok(match path {
             "/health" => self.health(),
+            "/ready" => self.edge.ready(asked),
             "/metrics" => {
                 let mut answer = document("text/plain", (self.parts.metrics)().into_bytes());
                 let kind = http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

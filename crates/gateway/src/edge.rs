@@ -20,7 +20,7 @@ use crate::build::{DemoIdentity, Parts};
 use crate::compress::compress;
 use crate::config::Gateway;
 use crate::log::Entry;
-use crate::own::Pages;
+use crate::own::{Own, Pages};
 use crate::rates::Buckets;
 use crate::routes::Routes;
 use crate::rules::ConfigError;
@@ -116,6 +116,12 @@ impl Edge {
             (Some(squeeze), Some(config)) => compress(answer, config, squeeze.accepted, squeeze.weakens),
             _ => answer,
         }
+    }
+
+    /// Whether it can do its work, as its own page says it.
+    pub(crate) fn ready(&self, asked: &http::request::Parts) -> Response {
+        let id = request_id(&asked.headers, &self.ids);
+        self.pages.show(Own::Ready, asked.uri.path(), id.to_str().unwrap_or_default())
     }
 
     fn explain(&self, fault: Platform, uri: &Uri, entry: &Entry<'_>) -> Response {

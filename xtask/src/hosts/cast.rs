@@ -18,6 +18,7 @@ const CAST: &[(&str, Host)] = &[
     ("restaurants", Host::B),
     ("delivery", Host::B),
     ("notifications", Host::B),
+    ("users", Host::B),
     ("orders", Host::A),
     ("gateway", Host::A),
 ];

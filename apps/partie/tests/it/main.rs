@@ -8,6 +8,7 @@ mod flask;
 mod gateway;
 mod grpc;
 mod life;
+mod python;
 mod refusals;
 mod registries;
 mod support;

@@ -54,6 +54,7 @@ async fn who_runs_it_sees_what_counts() {
     assert_eq!(ask(&admin, here, Method::GET, "/health").await.1["refused"], "route /a");
     for (from, method, path, status) in [
         (away, Method::GET, "/metrics", 200),
+        (away, Method::GET, "/ready", 200),
         (away, Method::GET, "/config", 403),
         (away, Method::GET, "/routes", 403),
         (away, Method::POST, "/reload", 403),

@@ -10,6 +10,7 @@ mod url;
 use std::path::Path;
 
 use partie::contract::BoxError;
+use tracing::info;
 
 use crate::provider::{Message, ProviderError};
 use letter::Sender;
@@ -35,7 +36,10 @@ impl Mail {
         let sender = Sender::new(&settings.from)?;
         match &settings.url {
             Some(url) => Ok(Self::Smtp(Box::new(Smtp::new(settings, url, sender)?))),
-            None => Ok(Self::Log(MailLog::open(data, sender)?)),
+            None => {
+                info!("mail goes to files, for there is no `services.notifications.mail.url`");
+                Ok(Self::Log(MailLog::open(data, sender)?))
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use partie::contract::{BoxError, Identity, NoProblem, Outcome, Platform};
 use partie::identity::{Algorithm, Signer, Verifier, jwk_set};
 use partie::messaging::Publish as _;
 use partie::runtime::{duration, trust_now};
-use partie::store::{Error, Store, Tx};
+use partie::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use users_contracts::events::KeyRotated;
@@ -85,12 +85,12 @@ struct Known {
 }
 
 /// What is to be done about the keys.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     /// There is none that could be next.
     Make(State),
-    /// The next one signs from now on; the one before, if there was one, retires.
-    Activate { next: String, before: Option<String> },
+    /// The next one signs from now on; the one before retires.
+    Activate { next: String, before: String },
     /// Nothing it has signed is left.
     Retire(String),
 }
@@ -157,60 +157,47 @@ impl Keyring {
             let stored = self.stored().await?;
             self.learn(&stored)?;
             let Some(step) = due(&stored, &self.config, now) else { break };
-            match step {
-                Step::Make(state) => self.make(state, now).await?,
-                Step::Activate { next, before } => {
-                    self.enter(now, move |tx| {
-                        rows::keys::enter(tx, &next, State::Active, now)?;
-                        if let Some(before) = &before {
-                            rows::keys::enter(tx, before, State::Retiring, now)?;
-                        }
-                        tx.publish(&KeyRotated { kid: next.clone() })?;
-                        Ok(())
-                    })
-                    .await?;
-                }
-                Step::Retire(kid) => {
-                    self.enter(now, move |tx| rows::keys::enter(tx, &kid, State::Retired, now)).await?;
-                }
-            }
+            self.take(step, now).await?;
         }
         Ok(())
     }
 
-    async fn make(&self, state: State, now: i64) -> Result<(), BoxError> {
-        let document = Signer::generate(self.config.algorithm)?;
-        let kid = Signer::from_pkcs8(&document, &self.issuer)?.kid().to_owned();
-        let sealed = self.seal.close(&kid, &document)?;
-        let (new, algorithm) = (Stored { kid, state, sealed, since: now }, self.config.algorithm.as_str());
-        self.enter(now, move |tx| {
-            // Another process may have been faster.
-            if rows::keys::in_use(tx)?.iter().any(|key| key.state == new.state) {
-                return Ok(());
-            }
-            rows::keys::insert(tx, algorithm, &new)
-        })
-        .await
-    }
-
-    /// Changes keys, unless somebody else has: what is due is looked at again then.
-    async fn enter(
-        &self,
-        now: i64,
-        change: impl Fn(&mut Tx) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), BoxError> {
-        let config = self.config.clone();
-        let changed: Outcome<(), NoProblem> = self
+    /// Takes a step, unless somebody else was faster: then there may be another one.
+    async fn take(&self, step: Step, now: i64) -> Result<(), BoxError> {
+        let made = match &step {
+            Step::Make(state) => Some(self.make(*state, now)?),
+            Step::Activate { .. } | Step::Retire(_) => None,
+        };
+        let (config, algorithm) = (self.config.clone(), self.config.algorithm.as_str());
+        let taken: Outcome<(), NoProblem> = self
             .store
             .write(move |tx| {
-                if due(&rows::keys::in_use(tx)?, &config, now).is_some() {
-                    change(tx)?;
-                    tx.ring(BELL);
+                if due(&rows::keys::in_use(tx)?, &config, now).as_ref() != Some(&step) {
+                    return Ok(());
                 }
+                match (&step, &made) {
+                    (Step::Activate { next, before }, _) => {
+                        rows::keys::enter(tx, next, State::Active, now)?;
+                        rows::keys::enter(tx, before, State::Retiring, now)?;
+                        tx.publish(&KeyRotated { kid: next.clone() })?;
+                    }
+                    (Step::Retire(kid), _) => rows::keys::enter(tx, kid, State::Retired, now)?,
+                    (Step::Make(_), Some(new)) => rows::keys::insert(tx, algorithm, new)?,
+                    (Step::Make(_), None) => {}
+                }
+                tx.ring(BELL);
                 Ok(())
             })
             .await;
-        Ok(changed?)
+        Ok(taken?)
+    }
+
+    /// A new key.
+    fn make(&self, state: State, now: i64) -> Result<Stored, BoxError> {
+        let document = Signer::generate(self.config.algorithm)?;
+        let kid = Signer::from_pkcs8(&document, &self.issuer)?.kid().to_owned();
+        let sealed = self.seal.close(&kid, &document)?;
+        Ok(Stored { kid, state, sealed, since: now })
     }
 
     async fn stored(&self) -> Result<Vec<Stored>, BoxError> {
@@ -258,7 +245,7 @@ fn due(keys: &[Stored], config: &Config, now: i64) -> Option<Step> {
     match next {
         None if left <= seconds(config.publish_ahead) => Some(Step::Make(State::Next)),
         Some(next) if left <= 0 && age(next) >= seconds(config.publish_ahead) => {
-            Some(Step::Activate { next: next.kid.clone(), before: Some(active.kid.clone()) })
+            Some(Step::Activate { next: next.kid.clone(), before: active.kid.clone() })
         }
         _ => None,
     }
@@ -290,7 +277,7 @@ mod tests {
         assert_eq!(check(&keys, 80), Some(Step::Make(State::Next)), "before it is needed");
         keys.push(key("b", State::Next, 80));
         assert_eq!(check(&keys, 99), None);
-        let activate = Step::Activate { next: "b".to_owned(), before: Some("a".to_owned()) };
+        let activate = Step::Activate { next: "b".to_owned(), before: "a".to_owned() };
         assert_eq!(check(&keys, 100), Some(activate));
         let keys = [key("a", State::Retiring, 100), key("b", State::Active, 100)];
         assert_eq!(check(&keys, 109), None);

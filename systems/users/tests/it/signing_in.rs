@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{App, PASSWORD, claims, part, said, session};
+use crate::support::{App, PASSWORD, cheap, claims, part, said, send, session};
 
 #[tokio::test]
 async fn a_token_says_what_rfc_9068_wants() {
@@ -77,6 +77,29 @@ async fn asvs_6_1_1_too_many_wrong_passwords_lock_for_a_while() {
     app.step(Duration::from_secs(301)).await;
     app.session("ada@example.org").await;
     app.stop().await;
+}
+
+#[tokio::test]
+async fn asvs_6_1_1_nobody_locks_somebody_else_out() {
+    // Clients are who the proxy says; without one, nobody is believed.
+    for (proxies, expected) in [(vec!["127.0.0.0/8"], 200), (vec![], 429)] {
+        let trusted = proxies.iter().map(|network| network.parse().unwrap()).collect();
+        let app = App::configured(cheap(), |config| config.gateway.trusted_proxies = trusted).await;
+        app.signed_in("ada@example.org").await;
+        let from = async |address: &str, password: &str| {
+            let body = json!({ "email": "ada@example.org", "password": password });
+            let login = app.http().post("/api/v1/auth/login").json(&body);
+            send(login.header("x-forwarded-for", address).header("partie-client-address", "203.0.113.99"))
+                .await
+                .status
+        };
+        for _ in 0..5 {
+            assert_eq!(from("203.0.113.7", "wrong password").await, 401);
+        }
+        assert_eq!(from("203.0.113.7", PASSWORD).await, 429);
+        assert_eq!(from("203.0.113.8", PASSWORD).await, expected, "{proxies:?}");
+        app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use notifications::last_mail;
 use partie::contract::{Outcome, Timestamp};
 use partie::runtime::{Clock, Stepper};
-use partie::{Environment, Running};
+use partie::{Config, Environment, Running};
 use partie_testkit::{Answer, Http, HttpRequest};
 use serde_json::{Value, json};
 use users_accounts::Settings;
@@ -48,6 +48,10 @@ impl App {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::configured(settings, |_| {}).await
+    }
+
+    pub(crate) async fn configured(settings: Settings, configure: impl FnOnce(&mut Config)) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let data = std::env::temp_dir().join(format!("partie-users-{}-{number}", std::process::id()));
@@ -60,6 +64,7 @@ impl App {
         config.registry.consul = false;
         // Every closure runs twice and has to do the same both times.
         config.store.run_twice = true;
+        configure(&mut config);
         let (clock, stepper) = Clock::stepped(START.parse().unwrap());
         let environment = Environment { clock, ..Environment::default() };
         let running = Box::pin(system.launch(config, environment)).await.unwrap();

@@ -38,7 +38,7 @@ fn whatever_is_killed_nothing_is_lost_or_doubled() {
             until(&format!("orders after the death of {what}"), || play.placed() >= before + A_FEW);
         };
         goes_on("nobody");
-        for part in ["restaurants", "orders", "delivery", "notifications", "platform", "gateway"] {
+        for part in ["restaurants", "orders", "delivery", "notifications", "users", "platform", "gateway"] {
             let old = company.kill_one(part);
             company.wait_for_another(part, old);
             goes_on(part);
@@ -50,7 +50,7 @@ fn whatever_is_killed_nothing_is_lost_or_doubled() {
         goes_on("platform and orders");
 
         let orphans = company.kill();
-        assert_eq!(orphans.len(), 6);
+        assert_eq!(orphans.len(), 7);
         within(EXIT, "processes without a supervisor go by themselves", || {
             orphans.iter().all(|pid| !lives(*pid))
         });

@@ -54,7 +54,7 @@ fn a_rolling_restart_of_everything_fails_no_request() {
         let told: Vec<&str> = told.lines().filter_map(|line| line.split(" in ").next()).collect();
         assert_eq!(told.first(), Some(&"restarted platform"));
         assert_eq!(told.last(), Some(&"restarted gateway"));
-        assert_eq!(told.len(), 6);
+        assert_eq!(told.len(), 7);
     });
     let failed = failed.into_inner().unwrap();
     let answered = answered.into_inner();

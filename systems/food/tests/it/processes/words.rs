@@ -48,15 +48,23 @@ fn every_line_has_the_name_of_who_says_it() {
         "{line}"
     );
     assert_eq!(company.drain(), Some(0));
-    let names =
-        ["platform", "orders-1", "restaurants-1", "delivery-1", "notifications-1", "gateway", "supervisor"];
+    let names = [
+        "platform",
+        "orders-1",
+        "restaurants-1",
+        "delivery-1",
+        "notifications-1",
+        "users-1",
+        "gateway",
+        "supervisor",
+    ];
     let words = stage.last_words();
     for line in words.lines() {
         let name = line.split(" | ").next().unwrap();
         assert_eq!(name.len(), "notifications-1".len(), "{line}");
         assert!(names.contains(&name.trim_end()), "{line}");
     }
-    assert!(names[..6].iter().all(|name| words.contains(name)), "{words}");
+    assert!(names[..7].iter().all(|name| words.contains(name)), "{words}");
 }
 
 #[test]

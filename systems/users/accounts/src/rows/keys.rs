@@ -4,10 +4,10 @@ use partie::store::{Error, FromValue, InvalidValue, Row, ToValue, Tx, Value};
 
 use crate::keyring::{State, Stored};
 
-/// All that sign, have signed or will sign, in no order.
+/// All that sign, have signed or will sign.
 pub(crate) fn in_use(tx: &mut Tx) -> Result<Vec<Stored>, Error> {
     tx.query(
-        "SELECT kid, state, sealed, since FROM signing_keys WHERE state <> $1",
+        "SELECT kid, state, sealed, since FROM signing_keys WHERE state <> $1 ORDER BY kid",
         &[&State::Retired],
         stored,
     )
