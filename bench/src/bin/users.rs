@@ -221,7 +221,7 @@ fn verify() -> Result<(), Error> {
             Ok(begun.elapsed().as_secs_f64() * 1e6 / TOKENS as f64)
         };
         let cold = once()?;
-        let warm = median((0..9).map(|_| once()).collect::<Result<Vec<_>, _>>()?.into_iter());
+        let warm = median((0..9).map(|_| once()).collect::<Result<Vec<_>, _>>()?);
         table.row(algorithm.as_str(), [format!("{cold:.1}"), format!("{warm:.2}")]);
     }
     println!("{table}");

@@ -16,6 +16,8 @@ const A_MOMENT: Duration = Duration::from_millis(5);
 /// How long the services may take until they consume, and how long nothing has to change for that.
 const BEGIN: Duration = Duration::from_secs(20);
 const SETTLED: Duration = Duration::from_millis(500);
+/// The same where nobody has begun: perhaps nobody handles anything.
+const NOBODY: Duration = Duration::from_secs(5);
 
 /// What a store says of the work that is under way.
 struct Look {
@@ -68,7 +70,7 @@ pub(crate) async fn begun(running: &Running) {
     let stores = shared(running);
     let until = monotonic() + BEGIN;
     let (mut before, mut since) = (0, monotonic());
-    while !stores.is_empty() && (before == 0 || since.elapsed() < SETTLED) {
+    while !stores.is_empty() && since.elapsed() < if before == 0 { NOBODY } else { SETTLED } {
         assert!(monotonic() < until, "the services do not consume");
         let mut groups = 0;
         for store in &stores {

@@ -132,9 +132,9 @@ impl Account {
         if let Some(username) = username {
             self.username = username.map(|name| name.as_str().to_owned());
         }
-        self.name = name.unwrap_or(self.name.take());
-        self.locale = locale.unwrap_or(self.locale.take());
-        self.avatar_url = avatar_url.unwrap_or(self.avatar_url.take());
+        self.name = name.unwrap_or_else(|| self.name.take());
+        self.locale = locale.unwrap_or_else(|| self.locale.take());
+        self.avatar_url = avatar_url.unwrap_or_else(|| self.avatar_url.take());
     }
 
     /// As its owner and administrators see it.
