@@ -1,12 +1,12 @@
 //! Remembers verified tokens, because checking a signature costs more than the rest of a small request.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use partie_contract::Identity;
 
 use crate::claims::is_over;
+use crate::hashed::ByHash;
 use crate::issuer::Issuer;
 use crate::keys::Key;
 
@@ -38,11 +38,7 @@ struct Shard {
     old: Generation,
 }
 
-type Generation = HashMap<u64, Arc<Verified>, BuildHasherDefault<Hashed>>;
-
-/// The hasher of what is a hash already.
-#[derive(Default)]
-struct Hashed(u64);
+type Generation = ByHash<Arc<Verified>>;
 
 // === impl Cache ===
 
@@ -103,22 +99,6 @@ impl Shard {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(hash, verified);
-    }
-}
-
-// === impl Hashed ===
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 

@@ -38,6 +38,7 @@ mod development;
 #[cfg(test)]
 mod fixture;
 mod grant;
+mod hashed;
 mod issuer;
 mod jws;
 mod keyfile;

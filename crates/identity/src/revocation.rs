@@ -1,6 +1,5 @@
 //! What was taken back before its time, as far as a process knows it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -12,6 +11,7 @@ use partie_runtime::{monotonic, trust_now};
 use tokio::sync::watch;
 
 use crate::claims::{SKEW, unauthenticated};
+use crate::hashed::ByHash;
 
 /// Shards of what is known, so that readers of different tokens do not meet.
 const SHARDS: usize = 16;
@@ -32,7 +32,7 @@ pub struct Silence {
 pub struct Revocations(Arc<Inner>);
 
 /// What is known by name.
-type Sharded<T> = [RwLock<HashMap<Box<str>, T>>; SHARDS];
+type Sharded<T> = [RwLock<ByHash<(Box<str>, T)>>; SHARDS];
 
 struct Inner {
     silence: Silence,
@@ -54,7 +54,8 @@ struct Inner {
     current: AtomicBool,
     /// When what is over was last looked for, in seconds of the wall clock.
     swept: AtomicI64,
-    /// Whether any snapshot has come whole.
+    /// Whether any snapshot has come whole, for those who ask and for those who wait.
+    is_loaded: AtomicBool,
     loaded: watch::Sender<bool>,
 }
 
@@ -83,6 +84,7 @@ impl Revocations {
             begun: monotonic(),
             current: AtomicBool::new(false),
             swept: AtomicI64::new(i64::MIN),
+            is_loaded: AtomicBool::new(false),
             loaded: watch::Sender::new(false),
         }))
     }
@@ -109,13 +111,14 @@ impl Revocations {
         if inner.current.load(Ordering::Acquire) {
             inner.heard.store(self.since(heard), Ordering::Release);
             inner.heard_at.fetch_max(news.at, Ordering::AcqRel);
+            inner.is_loaded.store(true, Ordering::Release);
             inner.loaded.send_if_modified(|loaded| !std::mem::replace(loaded, true));
         }
     }
 
     /// Whether a snapshot has come whole, so that a process may be told of tokens at all.
     pub fn is_loaded(&self) -> bool {
-        *self.0.loaded.borrow()
+        self.0.is_loaded.load(Ordering::Acquire)
     }
 
     /// Waits until one has.
@@ -179,15 +182,17 @@ impl Revocations {
             return false;
         }
         let ended = |session: &String| {
-            let sessions = inner.sessions[self.shard(session)].read().unwrap_or_else(PoisonError::into_inner);
-            sessions.contains_key(session.as_str())
+            let hash = inner.hash.hash_one(session);
+            let sessions = inner.sessions[shard(hash)].read().unwrap_or_else(PoisonError::into_inner);
+            sessions.get(&hash).is_some_and(|(name, _)| **name == **session)
         };
         if identity.session.as_ref().is_some_and(ended) {
             return true;
         }
-        let subjects = &inner.subjects[self.shard(&identity.subject)];
-        let subjects = subjects.read().unwrap_or_else(PoisonError::into_inner);
-        subjects.get(identity.subject.as_str()).is_some_and(|(before, _)| identity.issued < *before)
+        let hash = inner.hash.hash_one(&identity.subject);
+        let subjects = inner.subjects[shard(hash)].read().unwrap_or_else(PoisonError::into_inner);
+        let known = subjects.get(&hash).filter(|(name, _)| **name == *identity.subject);
+        known.is_some_and(|(_, (before, _))| identity.issued < *before)
     }
 
     fn remember(&self, revocation: &Revocation, now: i64) {
@@ -201,25 +206,25 @@ impl Revocations {
         }
         let Revocation { session, subject, issued_before, until } = revocation;
         if let Some(session) = session {
-            let shard = &inner.sessions[self.shard(session)];
-            let mut sessions = shard.write().unwrap_or_else(PoisonError::into_inner);
-            match sessions.get_mut(session.as_str()) {
-                Some(known) => *known = (*known).max(*until),
-                None => {
-                    sessions.insert(session.as_str().into(), *until);
+            let hash = inner.hash.hash_one(session);
+            let mut sessions = inner.sessions[shard(hash)].write().unwrap_or_else(PoisonError::into_inner);
+            match sessions.get_mut(&hash) {
+                Some((name, known)) if **name == **session => *known = (*known).max(*until),
+                _ => {
+                    sessions.insert(hash, (session.as_str().into(), *until));
                     inner.known.fetch_add(1, Ordering::AcqRel);
                 }
             }
         } else if let Some(subject) = subject {
-            let shard = &inner.subjects[self.shard(subject)];
-            let mut subjects = shard.write().unwrap_or_else(PoisonError::into_inner);
-            match subjects.get_mut(subject.as_str()) {
-                Some((before, known)) => {
+            let hash = inner.hash.hash_one(subject);
+            let mut subjects = inner.subjects[shard(hash)].write().unwrap_or_else(PoisonError::into_inner);
+            match subjects.get_mut(&hash) {
+                Some((name, (before, known))) if **name == **subject => {
                     *before = (*before).max(*issued_before);
                     *known = (*known).max(*until);
                 }
-                None => {
-                    subjects.insert(subject.as_str().into(), (*issued_before, *until));
+                _ => {
+                    subjects.insert(hash, (subject.as_str().into(), (*issued_before, *until)));
                     inner.known.fetch_add(1, Ordering::AcqRel);
                 }
             }
@@ -239,12 +244,12 @@ impl Revocations {
         let mut known = 0;
         for shard in &self.0.sessions {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, until| keep(*until));
+            shard.retain(|_, (_, until)| keep(*until));
             known += shard.len();
         }
         for shard in &self.0.subjects {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, (_, until)| keep(*until));
+            shard.retain(|_, (_, (_, until))| keep(*until));
             known += shard.len();
         }
         self.0.known.store(known, Ordering::Release);
@@ -254,10 +259,6 @@ impl Revocations {
     fn since(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.0.begun).as_millis()).unwrap_or(u64::MAX)
     }
-
-    fn shard(&self, name: &str) -> usize {
-        self.0.hash.hash_one(name) as usize % SHARDS
-    }
 }
 
 impl fmt::Debug for Revocations {
@@ -265,6 +266,11 @@ impl fmt::Debug for Revocations {
         let known = self.0.known.load(Ordering::Relaxed);
         f.debug_struct("Revocations").field("known", &known).field("loaded", &self.is_loaded()).finish()
     }
+}
+
+/// Where a name belongs. The map takes the low bits of its hash.
+fn shard(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARDS
 }
 
 /// Tokens are taken for a minute beyond their end, so revocations are remembered for as long.

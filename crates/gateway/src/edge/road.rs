@@ -199,16 +199,20 @@ impl Edge {
         Ok(answer)
     }
 
-    async fn grpc(
+    async fn grpc<'t>(
         &self,
         target: &Target,
-        table: &Table,
+        table: &'t Table,
         peer: Peer,
         mut request: Request,
-        entry: &mut Entry<'_>,
+        entry: &mut Entry<'t>,
     ) -> Result<Response, Platform> {
         entry.route = "grpc";
+        let rates = table.rates.as_ref();
+        let client = || Client::of(&peer, request.headers(), &table.config.trusted_proxies);
+        self.count_address(rates, client, entry)?;
         let who = identity::identify(request.headers(), false, &self.verifier).await?;
+        self.count_user(rates, who.as_deref(), entry)?;
         // A stream may take as long as anything may.
         let longest = table.config.longest_timeout;
         let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));

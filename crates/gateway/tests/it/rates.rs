@@ -113,6 +113,8 @@ async fn contracts_are_limited_too_and_the_gateways_own_pages_never() {
     assert_eq!(send(&edge, "GET", "/api/v1/orders/7", &[]).await.status, 200);
     assert_eq!(send(&edge, "GET", "/api/v1/orders/7", &[]).await.status, 429);
     assert_eq!(send(&edge, "GET", "/health", &[]).await.status, 200);
+    let call = send(&edge, "POST", "/kitchen.v1.Orders/Place", &[("content-type", "application/grpc")]).await;
+    assert_eq!((call.status.as_u16(), call.header("partie-code")), (200, Some("rate-limited")));
 }
 
 #[tokio::test]

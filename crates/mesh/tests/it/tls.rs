@@ -7,11 +7,14 @@ use partie_contract::{Body, Deadline, FaultKind, Request};
 use partie_mesh::{
     ClientTls, Handles, Limits, Mesh, MeshConfig, Peer, ServerTls, TlsError, TlsFiles, TlsPair, Trust,
 };
-use rustls::ProtocolVersion;
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, ProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::certificates::{Authority, Directory, client_config, connect};
+use crate::certificates::{Authority, Directory, Leaf, client_config, connect};
 use crate::support::{FOREVER, Server, echo, fake, text, within};
 
 const SHORT: Duration = Duration::from_millis(60);
@@ -223,6 +226,32 @@ async fn a_drain_says_goodbye_through_tls() {
     assert_eq!(within(used.read(&mut [0; 8])).await.unwrap(), 0);
     server.stopped().await;
     drop(hanging);
+}
+
+#[tokio::test]
+async fn a_listener_may_want_to_know_who_connects() {
+    let (directory, _, mut files) = kitchen();
+    let friends = Authority::new("friends");
+    files.clients = Some(directory.write("friends.crt", &friends.pem()));
+    let server = Server::start_tls(Limits::default(), ServerTls::open(files).unwrap(), echo());
+    let shows = |leaf: Option<Leaf>| {
+        let mut config = ClientConfig::clone(&client_config(&directory.path("ca.crt"), &[]));
+        if let Some(leaf) = leaf {
+            let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
+            let own = CertifiedKey::from_der(vec![leaf.der()], key, &ring::default_provider()).unwrap();
+            config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(own));
+        }
+        async {
+            let mut stream = connect(server.address, "kitchen.example", Arc::new(config)).await?;
+            stream.write_all(REQUEST).await?;
+            // In TLS 1.3 the client is done before it is judged.
+            within(stream.read(&mut [0; 8])).await
+        }
+    };
+    assert_eq!(shows(Some(friends.leaf(&["friend.example"], &[]))).await.unwrap(), 8);
+    assert!(shows(None).await.is_err());
+    assert!(shows(Some(Authority::new("friends").leaf(&["friend.example"], &[]))).await.is_err());
+    server.stopped().await;
 }
 
 #[tokio::test]
