@@ -145,7 +145,6 @@ impl System {
             config: config.messaging.clone(),
         };
         let judging = trust.readiness();
-        trust.keep_fresh(&background.stages.work);
         let backstage = Backstage::default();
         let mut services = edges::callees_first(self.services);
         if has_platform {
@@ -183,6 +182,8 @@ impl System {
         let stop = Stop::default();
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         ready.store(true, Ordering::Release);
+        // Services of this process are asked for their keys too, so they have to be there.
+        trust.keep_fresh(&background.stages.work);
         let stages = background.stages;
         let left = Leaving { registry, ..Leaving::default() };
         let kept =

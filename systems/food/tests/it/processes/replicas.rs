@@ -50,7 +50,7 @@ fn replicas_and_servers_are_killed_at_random_and_nothing_is_lost_or_doubled() {
     let mut command = food();
     command.args(["up", "--processes", "--replicas", "orders=3", "--replicas", "delivery=3"]);
     let company = Company::launch(&stage, command);
-    assert_eq!(company.all().len(), 10, "{:?}", company.all());
+    assert_eq!(company.all().len(), 11, "{:?}", company.all());
     let town = Town { drivers: DRIVERS, customers: CUSTOMERS, last_orders: PATIENCE, home: PATIENCE };
     let deaths = town.during(&play, || {
         within(PATIENCE, "orders", || play.placed() > CUSTOMERS);
