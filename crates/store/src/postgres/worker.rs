@@ -294,7 +294,9 @@ impl Worker {
         {
             drop(self.connect());
         }
-        if self.outage.is_full() && self.link.borrow().is_connected() {
+        // This thread may have had nothing to do so far, and no connection.
+        let is_connected = || self.link.borrow().is_connected();
+        if self.outage.is_full() && (is_connected() || self.connect().is_ok()) {
             let mut link = self.link.borrow_mut();
             if link.control(PROBE).is_ok() {
                 self.outage.full(&self.shared, false);
