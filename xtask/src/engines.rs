@@ -18,7 +18,9 @@ const RUN: &[(&str, &str)] = &[
     ("processes::rolling", "a rolling restart of everything fails no request"),
     ("processes::words::every_line", "an orderly start and end"),
     ("processes::words::the_platform", "sagas and dead letters seen from the platform; long polls"),
+    ("faults::mail", "a mail that had left is sent again under its id"),
     ("faults::provider", "what could not be told stays on record, over a crash"),
+    ("registered::", "from registration to the first delivered order"),
     ("seeds::", "the tutorials' requests"),
 ];
 
