@@ -91,7 +91,7 @@ pub const fn status_of(kind: FaultKind) -> u8 {
         // INTERNAL
         K::Internal => 13,
         // UNAVAILABLE
-        K::UpstreamFailed | K::UpstreamUnavailable | K::Overloaded | K::Degraded => 14,
+        K::UpstreamFailed | K::UpstreamUnavailable | K::Overloaded | K::Degraded | K::Misdirected => 14,
         // UNKNOWN: nothing that may be repeated at will
         K::OutcomeUnknown => 2,
         // UNAUTHENTICATED

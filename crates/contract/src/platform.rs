@@ -98,6 +98,8 @@ kinds! {
     UriTooLong = 414 "uri-too-long" "The address is too long.";
     /// Not `application/json`.
     UnsupportedMediaType = 415 "unsupported-media-type" "The body must be application/json.";
+    /// The call is for another service (RFC 9110, section 15.5.20). Nothing was done.
+    Misdirected = 421 "misdirected" "This is not the service the call is for.";
     /// Readable, but not valid. Lists every violation.
     ValidationFailed = 422 "validation-failed" "The request is not valid.";
     /// The key was used for another request.

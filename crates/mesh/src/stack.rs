@@ -97,6 +97,9 @@ pub(crate) async fn call(
             if let Some(token) = origin.and_then(Origin::token) {
                 request.headers_mut().insert(wire::SERVICE_TOKEN, token);
             }
+            if let Some(name) = target.addressee() {
+                request.headers_mut().insert(wire::TO, name.clone());
+            }
             // A service that has failed again and again may be left alone as a whole, if the table says so.
             target.circuit.admit(&target.service, deadline, now)?;
             let answered = attempts::run(target, &policy, request, deadline, chance, now).await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use http::HeaderValue;
 use partie_contract::{Deadline, FaultKind, Operation, Platform, Request, Response};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -43,6 +44,10 @@ pub(crate) struct TargetState {
     follower: Mutex<Option<AbortHandle>>,
     /// Whether a registry has said anything about the service.
     told: AtomicBool,
+    /// Whether the instances are those of a registry.
+    registered: AtomicBool,
+    /// The service's name as calls carry it.
+    name: Option<HeaderValue>,
     /// Told of every new way.
     pub(crate) news: Notify,
     /// Since when nobody could be reached, in ticks; 0 if somebody could.
@@ -87,6 +92,7 @@ impl Target {
             budget: Budget::new(config.budget),
             throttle: Throttle::new(),
             circuit: Circuit::new(config.services.get(&*service).and_then(|own| own.breaker.as_ref())),
+            name: HeaderValue::from_str(&service).ok(),
             service,
             config,
             handles,
@@ -96,6 +102,7 @@ impl Target {
             credentials,
             follower: Mutex::default(),
             told: AtomicBool::new(false),
+            registered: AtomicBool::new(false),
             news: Notify::new(),
             outage: AtomicU64::new(0),
         }))
@@ -163,6 +170,7 @@ impl Target {
         if let Some(follower) = follower.take() {
             follower.abort();
         }
+        self.0.registered.store(false, Ordering::Relaxed);
         self.0.turn(way);
     }
 
@@ -172,6 +180,7 @@ impl Target {
         if let Some(follower) = follower.take() {
             follower.abort();
         }
+        self.0.registered.store(false, Ordering::Relaxed);
         // What is expected of an instance is the connection's affair, so nobody who was there before stays as known as it is.
         let anew = tls.is_some() || self.0.upstream.load().is_some();
         self.0.upstream.store(tls.map(Arc::new));
@@ -185,6 +194,7 @@ impl Target {
     /// Leads to the instances a registry knows, as they come and go. Call it inside a tokio runtime.
     pub(crate) fn follow(&self, following: Following) {
         self.lead(Way::There(EndpointSet::default()));
+        self.0.registered.store(true, Ordering::Relaxed);
         let weak = Arc::downgrade(&self.0);
         let mut follower = self.0.follower();
         let task = tokio::spawn(async move {
@@ -259,6 +269,12 @@ impl TargetState {
             Remote::new(instance.address, connect, idle, secure)
         };
         Way::There(before.next(instances, &self.config, self.process, Ticks::now(), remote))
+    }
+
+    /// The name an instance has to have to take a call. A registry says where instances were a moment ago: at the address
+    /// of one that is gone somebody else may listen.
+    pub(crate) fn addressee(&self) -> Option<&HeaderValue> {
+        self.name.as_ref().filter(|_| self.registered.load(Ordering::Relaxed))
     }
 
     fn follower(&self) -> MutexGuard<'_, Option<AbortHandle>> {

@@ -19,7 +19,7 @@ use partie_contract::{
     Verb, grpc, wire,
 };
 use partie_identity::Verifier;
-use partie_mesh::{ClientAddress, InFlight, Limit, Limited, Peer, Serve};
+use partie_mesh::{ClientAddress, InFlight, Limit, Limited, Peer, Serve, refuse_misdirected};
 use partie_messaging::Worker;
 use partie_runtime::{Activity, Ids, Stop};
 use partie_store::{Replay, Store};
@@ -88,6 +88,9 @@ impl Server {
     }
 
     async fn answer(&self, peer: Peer, mut request: Request) -> Response {
+        if let Some(refusal) = refuse_misdirected(self.service, &request) {
+            return refusal;
+        }
         let presence = InFlight::of(&mut request, &self.shared.activity);
         let (endpoint, params) = match self.router.find(request.method(), request.uri().path()) {
             Found::Operation(endpoint, params) => (endpoint, params),

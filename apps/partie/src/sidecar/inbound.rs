@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, grpc, wire};
-use partie_mesh::{Peer, Serve, Target, check_path};
+use partie_mesh::{Peer, Serve, Target, check_path, refuse_misdirected};
 use partie_telemetry::HttpServerMetrics;
 
 use super::deadline;
@@ -35,6 +35,9 @@ impl Inbound {
     }
 
     async fn answer(&self, peer: Peer, request: Request) -> Response {
+        if let Some(refusal) = refuse_misdirected(self.app.service(), &request) {
+            return refusal;
+        }
         let active = self.metrics.begin();
         let path = request.uri().path().to_owned();
         let id = request.headers().get(wire::REQUEST_ID).cloned();

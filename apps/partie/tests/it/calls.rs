@@ -45,6 +45,15 @@ async fn a_call_arrives_as_it_was_sent_and_so_does_its_answer() {
 }
 
 #[tokio::test]
+async fn a_call_for_another_service_is_not_the_programs() {
+    let (_registry, at) = registry().await;
+    let (_app, beside) = caller(&format!("http://{at}"), &[]).await;
+    let for_another = send(beside.inbound, "GET", "/", "Partie-To: somebody-else\r\n", "").await;
+    assert_eq!((for_another.status, &*for_another.code()), (421, "misdirected"));
+    assert_eq!(send(beside.inbound, "GET", "/", "Partie-To: caller\r\n", "").await.status, 204);
+}
+
+#[tokio::test]
 async fn a_body_streams_both_ways() {
     let (_registry, at) = registry().await;
     let registry = format!("http://{at}");

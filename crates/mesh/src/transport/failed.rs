@@ -7,8 +7,8 @@ use partie_contract::{BoxError, FaultKind, Platform};
 /// No answer.
 #[derive(Debug)]
 pub(crate) enum Failed {
-    /// Not a byte of the request was written, and it is back in its place: it may be sent anywhere. The instance cannot be
-    /// reached.
+    /// Nobody has seen the request, or nobody wanted it, and it is back in its place: it may be sent anywhere. The instance
+    /// cannot be reached.
     Unsent(Platform),
     /// A connection that had been used before died without a byte of an answer. Most likely the other side had closed it
     /// just before; but it may have seen the request.
@@ -28,6 +28,13 @@ impl Failed {
             .with_detail("a service that was called does not accept connections")
             .caused_by(error);
         Self::Unsent(fault)
+    }
+
+    /// Somebody else is at the instance's address. `again` says whether the request is back in its place.
+    pub(crate) fn elsewhere(again: bool) -> Self {
+        let fault = Platform::new(FaultKind::UpstreamUnavailable)
+            .with_detail("somebody else is at the address of a service that was called");
+        if again { Self::Unsent(fault) } else { Self::Broken(fault) }
     }
 
     /// What hyper says became of a request that was sent. `reused` tells of the connection.

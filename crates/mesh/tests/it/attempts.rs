@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use partie_contract::wire;
 use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance, Registry};
 use partie_mesh::{BreakerConfig, BudgetConfig, Handles, Mesh, MeshConfig, Overrides, ServicePolicy};
 use partie_runtime::Ids;
@@ -56,7 +57,7 @@ async fn what_may_be_done_twice_is_tried_again_elsewhere() {
 async fn the_attempt_is_told_and_the_last_failure_is_the_answer() {
     let fleet = Fleet::with(&[BAD], config(), &[]);
     assert_eq!(fleet.get().await, Err("502".to_owned()));
-    let told = fleet.members[0].attempts();
+    let told = fleet.members[0].said(&wire::ATTEMPT);
     assert_eq!(told, [None, Some("2".to_owned()), Some("3".to_owned())]);
 }
 
@@ -165,7 +166,7 @@ async fn nobody_waits_for_an_instance_that_is_gone_while_there_are_others() {
         let answer = fleet.send(Method::POST, &[], FOREVER).await;
         assert!(matches!(answer.as_deref(), Ok("0" | "2")), "{answer:?}");
     }
-    assert!(fleet.members.iter().all(|member| member.attempts().iter().all(Option::is_none)));
+    assert!(fleet.members.iter().all(|member| member.said(&wire::ATTEMPT).iter().all(Option::is_none)));
 }
 
 #[tokio::test]
@@ -194,6 +195,35 @@ async fn calls_wait_for_the_next_instance_of_a_service_that_has_just_gone() {
     let (between, _announced) = tokio::join!(between, async { announce("b", &second) });
     assert_eq!(between.as_deref(), Ok("0"));
     assert_eq!(second.members[0].asked(), 1);
+}
+
+#[tokio::test]
+async fn who_has_the_address_of_another_is_passed_by() {
+    const ELSEWHERE: Manner = Manner::Status(StatusCode::MISDIRECTED_REQUEST);
+    for (method, headers, again) in
+        [(Method::GET, &[][..], true), (Method::POST, KEYED, true), (Method::POST, &[], false)]
+    {
+        let mut failed = 0;
+        for _ in 0..20 {
+            let fleet = Fleet::with(&[ELSEWHERE, Manner::Well], MeshConfig { retries: 0, ..config() }, &[]);
+            match fleet.send(method.clone(), headers, FOREVER).await {
+                Ok(who) => assert_eq!(who, "1"),
+                // What cannot be sent twice was done by nobody.
+                Err(fault) => {
+                    assert_eq!((&*fault, fleet.asked()), ("upstream-unavailable", vec![1, 0]), "{method}");
+                    failed += 1;
+                }
+            }
+            let names: Vec<_> = fleet.members.iter().flat_map(|member| member.said(&wire::TO)).collect();
+            assert!(names.iter().all(|name| name.as_deref() == Some("orders")), "{names:?}");
+        }
+        assert_eq!(failed > 0, !again, "{method}: {failed}");
+    }
+    // Where somebody said where to go, whoever is there is the right one.
+    let fleet = Fleet::start(&[Manner::Well]);
+    fleet.mesh.connect_all("orders", &fleet.addresses());
+    assert!(fleet.get().await.is_ok());
+    assert_eq!(fleet.members[0].said(&wire::TO), [None]);
 }
 
 #[tokio::test]

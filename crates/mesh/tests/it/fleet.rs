@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Method, StatusCode};
-use partie_contract::{Deadline, Platform, Request, Response, wire};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use partie_contract::{Deadline, Platform, Request, Response};
 use partie_mesh::discovery::{FixedRegistry, Instance};
 use partie_mesh::{Handles, Limits, Mesh, MeshConfig, Peer};
 
@@ -32,7 +32,7 @@ pub(crate) struct Member {
     pub(crate) server: Server,
     manner: Arc<Mutex<Manner>>,
     asked: Arc<AtomicUsize>,
-    attempts: Arc<Mutex<Vec<Option<String>>>>,
+    heads: Arc<Mutex<Vec<HeaderMap>>>,
 }
 
 /// The instances, and a mesh that knows them.
@@ -47,13 +47,11 @@ impl Member {
     fn start(number: usize, manner: Manner) -> Self {
         let manner = Arc::new(Mutex::new(manner));
         let asked = Arc::new(AtomicUsize::new(0));
-        let attempts = Arc::new(Mutex::new(Vec::new()));
-        let (how, count, seen) = (Arc::clone(&manner), Arc::clone(&asked), Arc::clone(&attempts));
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let (how, count, seen) = (Arc::clone(&manner), Arc::clone(&asked), Arc::clone(&heads));
         let serve = fake(move |_, request| {
             count.fetch_add(1, Ordering::SeqCst);
-            let attempt =
-                request.headers().get(wire::ATTEMPT).map(|number| number.to_str().unwrap().to_owned());
-            seen.lock().unwrap().push(attempt);
+            seen.lock().unwrap().push(request.headers().clone());
             let manner = *how.lock().unwrap();
             async move {
                 match manner {
@@ -77,7 +75,7 @@ impl Member {
             }
         });
         let limits = Limits { lame_duck: Duration::ZERO, drain: Duration::ZERO, ..Limits::default() };
-        Self { server: Server::start(limits, serve), manner, asked, attempts }
+        Self { server: Server::start(limits, serve), manner, asked, heads }
     }
 
     /// From now on it answers like that.
@@ -90,9 +88,10 @@ impl Member {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// What the requests it got said about attempts.
-    pub(crate) fn attempts(&self) -> Vec<Option<String>> {
-        self.attempts.lock().unwrap().clone()
+    /// What each request it got said in that field.
+    pub(crate) fn said(&self, field: &HeaderName) -> Vec<Option<String>> {
+        let said = |head: &HeaderMap| head.get(field).map(|value| value.to_str().unwrap().to_owned());
+        self.heads.lock().unwrap().iter().map(said).collect()
     }
 }
 

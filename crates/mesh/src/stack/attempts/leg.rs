@@ -9,6 +9,7 @@ use partie_contract::{Platform, Request, Response, wire};
 
 use super::{Answer, Attempts};
 use crate::balance::{Endpoint, Outcome, UnderWay, Wish};
+use crate::misdirected::is_misdirected;
 use crate::stack::deadline;
 use crate::stack::judge::judge;
 use crate::stack::replay::Replay;
@@ -100,6 +101,12 @@ impl<'a> Leg<'a> {
                 *request = Some(again);
                 self.complete(request, Ticks::now());
                 result = remote.send(request, true).await;
+            }
+            if let Ok(answer) = &result
+                && is_misdirected(answer)
+            {
+                *request = self.replay.and_then(Replay::again);
+                result = Err(Failed::elsewhere(request.is_some()));
             }
             match result {
                 Ok(answer) => return at.answered(answer),

@@ -87,6 +87,28 @@ fn parts_of_the_system_find_each_other_in_etcd() {
     drop((orders, restaurants));
 }
 
+/// An instance is gone, and before the registry knows that another service has its port.
+#[test]
+fn who_listens_at_the_address_of_another_is_not_taken_for_it() {
+    let data = Scratch::new("misdirected");
+    let platform = serve("platform", data.path(), None, None);
+    let broker = format!("http://{}", platform.address());
+    let restaurants = serve("restaurants", data.path(), Some("static:orders=127.0.0.1:1"), Some(&broker));
+    let known = format!("static:restaurants={}", restaurants.address());
+    let orders = serve("orders", data.path(), Some(&known), Some(&broker));
+    let known = format!("{known};orders={},{}", restaurants.address(), orders.address());
+    let gateway = serve("gateway", data.path(), Some(&known), Some(&broker));
+    let token = Food::token(data.path(), "ada", "customer");
+    let basket = gateway.basket();
+    for number in 0..20 {
+        let placed = gateway.post("/api/v1/orders", &token, &format!("key-{number}"), &basket);
+        assert_eq!(placed.status, 201, "{placed:?}");
+        let listed = gateway.get("/api/v1/orders", &token);
+        assert_eq!(listed.status, 200, "{listed:?}");
+    }
+    drop(orders);
+}
+
 #[test]
 fn a_registry_that_cannot_be_is_refused_before_anything_starts() {
     let data: PathBuf = Scratch::new("registry-refused").path().join("data");
