@@ -34,5 +34,5 @@ pub use child::{Child, End, announce, own_cpu, until_told};
 pub use http::{Answer, Connection, request};
 pub use load::{Load, Tally};
 pub use machine::{facts, file_system};
-pub use rounds::{Round, median};
+pub use rounds::{Round, median, rounds_and_time};
 pub use table::Table;

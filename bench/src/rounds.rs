@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Tally;
+use crate::{Error, Tally};
 
 /// What one round has shown of one server.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,24 @@ pub struct Round {
     pub per_second: f64,
     /// How much of one core the server used, in percent.
     pub busy: f64,
+}
+
+/// The arguments `[ROUNDS] [SECONDS]` of a benchmark, with what holds without them.
+///
+/// # Errors
+/// When they are others: how it is used, or which is no number.
+pub fn rounds_and_time(
+    name: &str,
+    arguments: &[&str],
+    (rounds, seconds): (usize, u64),
+) -> Result<(usize, Duration), Error> {
+    let (rounds, seconds) = match arguments {
+        [] => (rounds, seconds),
+        [rounds] => (rounds.parse()?, seconds),
+        [rounds, seconds] => (rounds.parse()?, seconds.parse()?),
+        _ => return Err(format!("usage: {name} [ROUNDS] [SECONDS]").into()),
+    };
+    Ok((rounds, Duration::from_secs(seconds)))
 }
 
 // === impl Round ===

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use bench::orders::{ORDER, PATH, by_hand, by_partie};
-use bench::{Child, Error, Load, Round, Table, facts, median};
+use bench::{Child, Error, Load, Round, Table, facts, median, rounds_and_time};
 
 const CONNECTIONS: usize = 64;
 const WORKERS: usize = 1;
@@ -31,10 +31,10 @@ fn main() -> Result<(), Error> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", "partie"] => by_partie::serve(WORKERS),
         ["serve", "axum"] => by_hand::serve(WORKERS),
-        [] => compare(7, Duration::from_secs(4)),
-        [rounds] => compare(rounds.parse()?, Duration::from_secs(4)),
-        [rounds, seconds] => compare(rounds.parse()?, Duration::from_secs(seconds.parse()?)),
-        _ => Err("usage: contract [ROUNDS] [SECONDS]".into()),
+        ref rounds => {
+            let (rounds, time) = rounds_and_time("contract", rounds, (7, 4))?;
+            compare(rounds, time)
+        }
     }
 }
 

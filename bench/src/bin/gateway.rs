@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bench::gateway::{Driven, Peer, Stage, drive, idle};
 use bench::mesh::upstream;
-use bench::{Child, Error, Round, Table, facts, median};
+use bench::{Child, Error, Round, Table, facts, median, rounds_and_time};
 
 /// The most a request through ours may cost, tokens verified, beside nginx, which verifies none.
 const NGINX: f64 = 1.25;
@@ -19,6 +19,8 @@ const NGINX: f64 = 1.25;
 const ENVOY: f64 = 0.4;
 /// Requests under way.
 const CONNECTIONS: usize = 64;
+/// The first requests, which do not count.
+const WARM: Duration = Duration::from_secs(1);
 /// Connections that do nothing.
 const IDLE: usize = 1_000;
 /// The core of everything but gateways.
@@ -36,16 +38,16 @@ fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve"] => upstream::serve(),
-        [] => compare(7, 3),
-        [rounds] => compare(rounds.parse()?, 3),
-        [rounds, seconds] => compare(rounds.parse()?, seconds.parse()?),
-        _ => Err("usage: gateway [ROUNDS] [SECONDS]".into()),
+        ref rounds => {
+            let (rounds, time) = rounds_and_time("gateway", rounds, (7, 3))?;
+            compare(rounds, time)
+        }
     }
 }
 
-fn compare(rounds: usize, seconds: u64) -> Result<(), Error> {
+fn compare(rounds: usize, time: Duration) -> Result<(), Error> {
     facts().iter().for_each(|(what, value)| println!("{what:<12} {value}"));
-    println!("{rounds} rounds of {seconds} s, {CONNECTIONS} connections\n");
+    println!("{rounds} rounds of {time:?}, {CONNECTIONS} connections\n");
     make_room()?;
     let upstream = Child::start(&["serve"])?;
     let stage = Stage::new(upstream.address())?;
@@ -55,11 +57,11 @@ fn compare(rounds: usize, seconds: u64) -> Result<(), Error> {
         runners.push(Runner { peer, child, request, rounds: Vec::new() });
     }
     for runner in &runners {
-        runner.round(1)?;
+        runner.round(WARM)?;
     }
     for round in 1..=rounds {
         for runner in &mut runners {
-            let (figures, driven) = runner.round(seconds)?;
+            let (figures, driven) = runner.round(time)?;
             println!(
                 "round {round}  {:<12} {:>8.2} us/request {:>8.0} /s, {:>3.0} % of a core",
                 runner.peer.name(),
@@ -89,13 +91,12 @@ fn make_room() -> Result<(), Error> {
 // === impl Runner ===
 
 impl Runner {
-    fn round(&self, seconds: u64) -> Result<(Round, Driven), Error> {
+    fn round(&self, time: Duration) -> Result<(Round, Driven), Error> {
         let (child, mut before) = (&self.child, Duration::ZERO);
         let begin = || {
             before = child.cpu()?;
             Ok(())
         };
-        let time = Duration::from_secs(seconds);
         let driven = drive(child.address(), &self.request, CONNECTIONS, time, begin)
             .map_err(|error| format!("{}: {error}", self.peer.name()))?;
         Ok((Round::new(driven.tally, child.cpu()?.saturating_sub(before)), driven))

@@ -12,8 +12,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use bench::mesh::{Caller, upstream, watch};
-use bench::{Child, Error, Table, facts, median};
+use bench::{Child, Error, Table, facts, median, rounds_and_time};
 
+/// The first calls, which do not count.
+const WARM: Duration = Duration::from_secs(1);
 /// The most a call through the mesh may cost.
 const LIMIT: f64 = 1.2;
 /// The most a call to one of 10,000 instances may cost.
@@ -29,24 +31,24 @@ fn main() -> Result<(), Error> {
             println!("{calls} {}", cpu.as_micros());
             Ok(())
         }
-        [] => compare(7, 3),
-        [rounds] => compare(rounds.parse()?, 3),
-        [rounds, seconds] => compare(rounds.parse()?, seconds.parse()?),
-        _ => Err("usage: mesh [ROUNDS] [SECONDS]".into()),
+        ref rounds => {
+            let (rounds, time) = rounds_and_time("mesh", rounds, (7, 3))?;
+            compare(rounds, time)
+        }
     }
 }
 
-fn compare(rounds: usize, seconds: u64) -> Result<(), Error> {
+fn compare(rounds: usize, time: Duration) -> Result<(), Error> {
     facts().iter().for_each(|(what, value)| println!("{what:<12} {value}"));
-    println!("{rounds} rounds of {seconds} s, {} calls at a time\n", Caller::AT_ONCE);
+    println!("{rounds} rounds of {time:?}, {} calls at a time\n", Caller::AT_ONCE);
     let server = Child::start(&["serve"])?;
     let mut costs: Vec<(Caller, Vec<f64>)> = Caller::ALL.iter().map(|caller| (*caller, Vec::new())).collect();
     for (caller, _) in &costs {
-        call(*caller, server.address(), 1)?;
+        call(*caller, server.address(), WARM)?;
     }
     for round in 1..=rounds {
         for (caller, costs) in &mut costs {
-            let cost = call(*caller, server.address(), seconds)?;
+            let cost = call(*caller, server.address(), time)?;
             println!("round {round}  {:<28} {cost:>7.2} us/call", caller.name());
             costs.push(cost);
         }
@@ -80,9 +82,9 @@ fn compare(rounds: usize, seconds: u64) -> Result<(), Error> {
 }
 
 /// CPU time of a call, in microseconds.
-fn call(caller: Caller, to: SocketAddr, seconds: u64) -> Result<f64, Error> {
+fn call(caller: Caller, to: SocketAddr, time: Duration) -> Result<f64, Error> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["call", caller.name(), &to.to_string(), &seconds.to_string()]);
+    command.args(["call", caller.name(), &to.to_string(), &time.as_secs().to_string()]);
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     let figures = said

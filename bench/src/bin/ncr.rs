@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bench::ncr::{Form, Pair, Program, Rate, SMALL_AND_LARGE, saturate};
-use bench::{Beside, Error, Latency, Table, facts, median, times_as_long};
+use bench::{Beside, Error, Latency, Table, facts, median, rounds_and_time, times_as_long};
 
 /// Where `cargo xtask bench` says which Python has Flask and grpcio.
 const PYTHON: &str = "BENCH_FLASK_PYTHON";
@@ -28,18 +28,13 @@ const WARM: Duration = Duration::from_secs(1);
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (rounds, seconds) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => (5, 4),
-        [rounds] => (rounds.parse()?, 4),
-        [rounds, seconds] => (rounds.parse()?, seconds.parse()?),
-        _ => return Err("usage: ncr [ROUNDS] [SECONDS]".into()),
-    };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (rounds, time) = rounds_and_time("ncr", &arguments, (5, 4))?;
     let dist = std::env::current_exe()?.parent().map_or_else(PathBuf::new, Path::to_owned);
     let dir = dist.join(format!("bench-ncr-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     facts().iter().for_each(|(what, value)| println!("{what:<12} {value}"));
-    let time = Duration::from_secs(seconds);
-    println!("{rounds} rounds of {seconds} s, in turns\n");
+    println!("{rounds} rounds of {time:?}, in turns\n");
     let result = compare(&dist.join("ncr"), &dir, rounds, time)
         .and_then(|()| beside(&dist.join("ncr"), &dir, rounds, time));
     fs::remove_dir_all(&dir)?;

@@ -11,8 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bench::{
-    Ask, Beside, Child, Error, Latency, Load, Table, announce, facts, median, request, times_as_long,
-    until_told,
+    Ask, Beside, Child, Error, Latency, Load, Table, announce, facts, median, request, rounds_and_time,
+    times_as_long, until_told,
 };
 use fastrand::Rng;
 use partie::contract::{Call, Outcome, contract};
@@ -66,10 +66,10 @@ fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve"] => serve(),
-        [] => compare(5, Duration::from_secs(4)),
-        [rounds] => compare(rounds.parse()?, Duration::from_secs(4)),
-        [rounds, seconds] => compare(rounds.parse()?, Duration::from_secs(seconds.parse()?)),
-        _ => Err("usage: stalls [ROUNDS] [SECONDS]".into()),
+        ref rounds => {
+            let (rounds, time) = rounds_and_time("stalls", rounds, (5, 4))?;
+            compare(rounds, time)
+        }
     }
 }
 

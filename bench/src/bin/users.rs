@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use bench::{Child, Connection, End, Error, Table, facts, median, request};
+use bench::{Child, Connection, End, Error, Table, facts, median, request, rounds_and_time};
 use futures_util::future::try_join_all;
 use partie::identity::{self, Grant, Signer, Verifier};
 use partie_runtime::monotonic;
@@ -32,19 +32,14 @@ const PASSWORD: &str = "a difference engine";
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (rounds, seconds) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => (5, 4),
-        [rounds] => (rounds.parse()?, 4),
-        [rounds, seconds] => (rounds.parse()?, seconds.parse()?),
-        _ => return Err("usage: users [ROUNDS] [SECONDS]".into()),
-    };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (rounds, time) = rounds_and_time("users", &arguments, (5, 4))?;
     let dist = std::env::current_exe()?.parent().map_or_else(PathBuf::new, Path::to_owned);
     let dir = dist.join(format!("bench-users-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     facts().iter().for_each(|(what, value)| println!("{what:<12} {value}"));
-    println!("{rounds} rounds of {seconds} s, in turns\n");
+    println!("{rounds} rounds of {time:?}, in turns\n");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let time = Duration::from_secs(seconds);
     let result = runtime.block_on(compare(&dist.join("users"), &dir, rounds, time)).and_then(|()| verify());
     fs::remove_dir_all(&dir)?;
     result

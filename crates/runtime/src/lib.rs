@@ -22,6 +22,7 @@ mod failpoint;
 mod ids;
 #[cfg(feature = "layers")]
 pub mod layers;
+mod scramble;
 mod secret;
 mod stop;
 
@@ -31,5 +32,6 @@ pub use clock::{Clock, Stepper, monotonic, trust_now};
 pub use compute::{Compute, Saturated};
 pub use failpoint::failpoint;
 pub use ids::Ids;
+pub use scramble::scramble;
 pub use secret::{HIDDEN, Secret, SecretError};
 pub use stop::Stop;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use partie_runtime::scramble;
+
 use super::endpoint::{Endpoint, Outcome, UnderWay};
 use super::subset;
 use crate::discovery::Instance;
@@ -194,14 +196,6 @@ impl EndpointSet {
 /// A number below `limit`, each as likely as makes no difference.
 fn below(random: u64, limit: usize) -> usize {
     (((random & 0xFFFF_FFFF) * limit as u64) >> 32) as usize
-}
-
-/// Another number with all bits mixed (the finalizer of SplitMix64).
-fn scramble(seed: u64) -> u64 {
-    let mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ mixed >> 31
 }
 
 #[cfg(test)]
