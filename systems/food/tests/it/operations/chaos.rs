@@ -13,6 +13,8 @@ use crate::faults::stage::Stage;
 use crate::processes::company::within;
 use crate::program::food;
 
+/// Another time than [`A_WHILE`], in seconds.
+const SECONDS: &str = "FOOD_CHAOS_SECONDS";
 /// How long people order.
 const A_WHILE: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -24,9 +26,10 @@ fn play(name: &str, arguments: &[&str]) -> Vec<(String, u64, u64)> {
     let mut command: Command = food();
     command.arg("up").args(arguments);
     let running = stage.start_as(command).expect("it starts");
+    let seconds = std::env::var(SECONDS).ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let town = Town { drivers: 8, customers: 3, last_orders: PATIENCE, home: PATIENCE };
     town.during(&play, || {
-        let until = monotonic() + A_WHILE;
+        let until = monotonic() + seconds.unwrap_or(A_WHILE);
         while monotonic() < until {
             thread::sleep(A_MOMENT);
         }
@@ -37,6 +40,7 @@ fn play(name: &str, arguments: &[&str]) -> Vec<(String, u64, u64)> {
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
     assert!(broken.is_empty(), "{broken:#?}\n{}", stage.last_words());
     assert!(play.placed() > 10, "{} orders", play.placed());
+    println!("{} orders, none lost or doubled\n{said}", play.placed());
     let table = said.lines().skip_while(|line| !line.starts_with("chaos ")).skip(1);
     table
         .map(|line| {
