@@ -180,7 +180,7 @@ async fn run(
         let running = Arc::clone(&running);
         playing.spawn(async move { up::welcome(&running, &guide).await });
     }
-    if demo {
+    if demo && running.has_key() {
         for actor in actors {
             playing.spawn(actor(Arc::clone(&running)));
         }
