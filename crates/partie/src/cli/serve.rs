@@ -112,7 +112,9 @@ fn prepare(system: &System, flags: &ArgMatches) -> Result<(Config, Place), Strin
         listen,
         registry,
         broker,
-        join: text("join").map(str::to_owned).or_else(|| std::env::var(JOIN).ok()),
+        join: text("join")
+            .map(str::to_owned)
+            .or_else(|| std::env::var(JOIN).ok().filter(|join| !join.is_empty())),
         key: text("key").map(Into::into),
         waits: if flags.get_flag("supervised") { waits } else { || {} },
     };

@@ -144,6 +144,13 @@ impl RegistryWire for RegistryDesk {
             ))
             .into());
         }
+        // The token to come back with is for who can also show what went with it.
+        if !is_joiner(cx.caller()) && cx.peer().is_none() {
+            return Err(refused(format!(
+                "{service} has joined, and shows its certificate when it comes back"
+            ))
+            .into());
+        }
         let application = Application { service, public_key, proof };
         let certified = authority.certify(&application, &[]).map_err(|error| refused(error.to_string()))?;
         // Nothing is spent on who would get nothing.

@@ -300,6 +300,8 @@ async fn who_has_joined_has_what_it_takes_to_be_that_service_and_no_other() {
     };
     let reason = refusal(line.desk().certify(&stolen(Some("menu")), apply("orders")).await);
     assert_eq!(reason, "menu is not orders");
+    let reason = refusal(line.desk().certify(&stolen(None), apply("orders")).await);
+    assert!(reason.contains("shows its certificate"), "{reason}");
     let reason = refusal(line.desk().certify(&stolen(None), apply("delivery")).await);
     assert!(reason.contains("not for delivery"), "{reason}");
 }

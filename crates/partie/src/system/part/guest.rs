@@ -204,9 +204,12 @@ async fn ask(
     let tls = ClientTls::new(&service_host(&token.system, REGISTRY), &trust).map_err(BindError::from)?;
     // Nobody is waited for there: it is asked again here.
     let once = MeshConfig { hold: Duration::ZERO, ..config.mesh.clone() };
-    let mesh = Mesh::new(once, environment.mesh_handles());
-    mesh.connect_tls(REGISTRY, &[address], tls);
-    let desk = RegistryWireClient::over(mesh.channel(Origin::new(&*place.part), REGISTRY));
+    // A new way each time: one that has failed is left alone for a while.
+    let desk = || {
+        let mesh = Mesh::new(once.clone(), environment.mesh_handles());
+        mesh.connect_tls(REGISTRY, &[address], tls.clone());
+        RegistryWireClient::over(mesh.channel(Origin::new(&*place.part), REGISTRY))
+    };
 
     // The same key every time: an answer may be lost, and the token lets one in.
     let (key, apply) = applicant(&token.system, &token.service)?;
@@ -219,7 +222,7 @@ async fn ask(
             return Err(refused("the join token is over: each is good for ten minutes".to_owned()));
         }
         let call = Call::new(Deadline::after(ASK), environment.ids.trace()).with_caller(shown.clone());
-        let fault = match desk.certify(&call, apply.clone()).await {
+        let fault = match desk().certify(&call, apply.clone()).await {
             Ok(given) => {
                 return Ok(papers((&token.system, &token.service, &anchor.to_string()), key, given));
             }
