@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use notifications::last_mail;
+use partie::Config;
 use serde_json::json;
 
 use crate::support::{App, PASSWORD, cheap, said};
@@ -28,6 +30,33 @@ async fn from_registration_to_the_first_token() {
     let session = app.session("ada@example.ORG").await;
     assert_eq!(session.id, id);
     assert_eq!(app.told(&id).await, ["user.registered", "user.email_verified"]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn links_lead_to_where_the_system_is() {
+    let link = async |app: &App| {
+        app.register("ada@example.org").await;
+        app.settled().await;
+        let mail = last_mail(app.data(), "ada@example.org").unwrap().unwrap();
+        mail.split_whitespace().find_map(|word| word.split_once("?token=")).unwrap().0.to_owned()
+    };
+    // A free port, whichever it is.
+    let app = App::start().await;
+    assert_eq!(link(&app).await, format!("{}/verify-email", app.running.url()));
+    app.stop().await;
+
+    let public = |config: &mut Config| {
+        config.public_url = Some("https://users.example.org/".to_owned().try_into().unwrap());
+    };
+    let app = App::configured(cheap(), public).await;
+    assert_eq!(link(&app).await, "https://users.example.org/verify-email");
+    app.stop().await;
+
+    let mut settings = cheap();
+    settings.verify_link = "https://app.example.org/verify".to_owned();
+    let app = App::configured(settings, public).await;
+    assert_eq!(link(&app).await, "https://app.example.org/verify");
     app.stop().await;
 }
 
