@@ -19,8 +19,8 @@ const SECONDS: &str = "FOOD_CHAOS_SECONDS";
 const A_WHILE: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Plays for a while, and gives back the rows of the table at the end: injected and absorbed, by what it was.
-fn play(name: &str, arguments: &[&str]) -> Vec<(String, u64, u64)> {
+/// Plays for a while, and gives back what is said at the end.
+fn play(name: &str, arguments: &[&str]) -> String {
     let stage = Stage::new(name, SETTINGS).unwatched();
     let play = Play::new(&stage, A_GLANCE);
     let mut command: Command = food();
@@ -40,7 +40,11 @@ fn play(name: &str, arguments: &[&str]) -> Vec<(String, u64, u64)> {
     let broken = audit::check(&stage.data(), &play.orders(Word::Placed));
     assert!(broken.is_empty(), "{broken:#?}\n{}", stage.last_words());
     assert!(play.placed() > 10, "{} orders", play.placed());
-    println!("{} orders, none lost or doubled\n{said}", play.placed());
+    format!("{} orders, none lost or doubled\n{said}", play.placed())
+}
+
+/// The rows of the table at the end: injected and absorbed, by what it was.
+fn table(said: &str) -> Vec<(String, u64, u64)> {
     let table = said.lines().skip_while(|line| !line.starts_with("chaos ")).skip(1);
     table
         .map(|line| {
@@ -64,12 +68,16 @@ const EVERYWHERE: [&str; 4] =
 
 #[test]
 fn one_process_survives_chaos() {
-    check(&play("chaos", &["--chaos", "7"]), &EVERYWHERE);
+    let said = play("chaos", &["--chaos", "7"]);
+    println!("{said}");
+    check(&table(&said), &EVERYWHERE);
 }
 
 #[test]
 fn processes_survive_chaos_and_deaths() {
-    let table = play("chaos-processes", &["--processes", "--chaos", "7"]);
+    let said = play("chaos-processes", &["--processes", "--chaos", "7"]);
+    println!("{said}");
+    let table = table(&said);
     check(&table, &EVERYWHERE);
     check(&table, &["processes killed"]);
 }
