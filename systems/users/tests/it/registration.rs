@@ -61,6 +61,24 @@ async fn links_lead_to_where_the_system_is() {
 }
 
 #[tokio::test]
+async fn a_mail_with_a_link_is_worth_sending_as_long_as_the_link() {
+    let app = App::start().await;
+    let root = app.signed_in("root@example.org").await;
+    app.post("/api/v1/auth/password/forgot", json!({ "email": "root@example.org" })).await;
+    app.settled().await;
+    let listed = app.by(&root, app.http().get("/api/v1/notifications?recipient=root@example.org")).await;
+    let mails = listed.json()["data"].as_array().unwrap().clone();
+    assert_eq!(mails.len(), 2, "{}", listed.text());
+    let at = |mail: &serde_json::Value, name: &str| {
+        mail[name].as_str().unwrap().parse::<partie::contract::Timestamp>().unwrap()
+    };
+    for mail in &mails {
+        assert_eq!(at(mail, "until").since(at(mail, "created_at")), Duration::from_mins(10), "{mail}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_taken_or_not_taken() {
     let app = App::start().await;
     let new =
