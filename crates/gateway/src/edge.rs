@@ -50,8 +50,9 @@ pub struct Edge {
 }
 
 impl Serve for Edge {
-    fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move { self.answer(peer, request).await })
+    fn serve(self: Arc<Self>, peer: Peer, mut request: Request) -> BoxFuture<'static, Response> {
+        // Whatever takes a request by value has room for two of them; there is one for each request under way.
+        Box::pin(async move { self.answer(peer, &mut request).await })
     }
 }
 
@@ -87,7 +88,7 @@ impl Edge {
     }
 
     /// Whatever comes of a request, it has an id, is logged, and faults become problems here and nowhere else.
-    async fn answer(&self, peer: Peer, request: Request) -> Response {
+    async fn answer(&self, peer: Peer, request: &mut Request) -> Response {
         // One look is enough: a request ends as it began, whatever is changed meanwhile.
         let table = self.table.load_full();
         let request_id = request_id(request.headers(), &self.ids);

@@ -205,7 +205,8 @@ impl Transport for Line {
             request.extensions_mut().insert(Once);
         }
         Box::pin(async move {
-            let sent = stack::call(&target.0, from, Some(&origin), Some(operation), request, call.deadline());
+            let sent =
+                stack::call(&target.0, from, Some(&origin), Some(operation), &mut request, call.deadline());
             sent.await
         })
     }

@@ -76,12 +76,12 @@ where
         let Self { target, timeout, origin } = self.clone();
         let left = request.headers().get(wire::TIMEOUT_MS).and_then(|left| left.to_str().ok()?.parse().ok());
         let deadline = Deadline::after(left.map_or(timeout, |left| timeout.min(Duration::from_millis(left))));
-        let request =
+        let mut request =
             request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::stream(body) });
         let name = origin.as_ref().map_or_else(|| "program".into(), |origin| origin.service().clone());
         Box::pin(async move {
             let from = Peer::InProcess(name);
-            stack::call(&target.0, from, origin.as_ref(), None, request, deadline).await
+            stack::call(&target.0, from, origin.as_ref(), None, &mut request, deadline).await
         })
     }
 }

@@ -49,13 +49,14 @@ pub struct Moving(pub Duration);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Once;
 
-/// Takes one request to the service and its answer back.
+/// Takes one request to the service and its answer back. It is taken from its place when it is sent: it is large, and the way
+/// there is long.
 pub(crate) async fn call(
     target: &TargetState,
     from: Peer,
     origin: Option<&Origin>,
     operation: Option<&Operation>,
-    mut request: Request,
+    request: &mut Request,
     deadline: Deadline,
 ) -> Result<Response, Platform> {
     // One look at the clock is enough for all that comes before the request leaves.
@@ -65,8 +66,8 @@ pub(crate) async fn call(
     deadline::check(deadline, &target.service, now)?;
 
     // What belongs to the connection the request came over ends here, and likewise for the answer below.
-    upgrade::strip_request(&mut request);
-    let upgrades = upgrade::is_asked(&request);
+    upgrade::strip_request(request);
+    let upgrades = upgrade::is_asked(request);
     let moving = request.extensions().get::<Moving>().copied();
 
     // The call is a span of its own: the service's span becomes its child.
@@ -88,7 +89,7 @@ pub(crate) async fn call(
         // In this process there is one instance, and nothing that could be lost on the way to it.
         Some(serve) => {
             deadline::write(deadline, request.headers_mut(), now);
-            let sent = transport::send_in_process(serve, from, request, target, deadline);
+            let sent = transport::send_in_process(serve, from, std::mem::take(request), target, deadline);
             (deadline::bound(deadline, &target.service, sent).await??, None)
         }
         // Over the wire: attempts with their budget, each at an instance of its own choice.

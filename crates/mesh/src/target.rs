@@ -118,14 +118,18 @@ impl Target {
     /// [`FaultKind::UpstreamUnavailable`] when the service is nowhere or refuses connections,
     /// [`FaultKind::Overloaded`] at once when too much is under way, [`FaultKind::UpstreamTimeout`] at the deadline,
     /// [`FaultKind::UpstreamFailed`] when the service broke off.
-    pub async fn forward(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "that has room for its arguments twice, and a request is large"
+    )]
+    pub fn forward(
         &self,
         from: Peer,
         operation: Option<&Operation>,
-        request: Request,
+        mut request: Request,
         deadline: Deadline,
-    ) -> Result<Response, Platform> {
-        stack::call(&self.0, from, None, operation, request, deadline).await
+    ) -> impl Future<Output = Result<Response, Platform>> + Send {
+        async move { stack::call(&self.0, from, None, operation, &mut request, deadline).await }
     }
 
     /// The service's name.

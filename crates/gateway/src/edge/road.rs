@@ -35,7 +35,7 @@ impl Edge {
         &self,
         table: &'t Table,
         peer: Peer,
-        request: Request,
+        request: &mut Request,
         entry: &mut Entry<'t>,
     ) -> Result<Response, Platform> {
         let path = request.uri().path();
@@ -64,7 +64,7 @@ impl Edge {
         }
 
         // What the configuration says of all other addresses.
-        let rule = find(table, &request, reading)?;
+        let rule = find(table, request, reading)?;
         self.rule(rule, table, peer, request, entry).await
     }
 
@@ -73,11 +73,11 @@ impl Edge {
         resource: &'t Resource,
         table: &'t Table,
         peer: Peer,
-        mut request: Request,
+        request: &mut Request,
         entry: &mut Entry<'t>,
     ) -> Result<Response, Platform> {
         // What pages of other origins may do, asked before or along with the request.
-        if let Some(answer) = greet(table.cors.as_ref(), &request, entry) {
+        if let Some(answer) = greet(table.cors.as_ref(), request, entry) {
             return Ok(answer);
         }
         if entry.method == Method::OPTIONS {
@@ -103,9 +103,9 @@ impl Edge {
 
         // What it may send.
         let deadline = deadline(table, route.operation, request.headers());
-        squeeze(table.compression().is_some(), &request, false, entry);
-        let (head, sent) = request.into_parts();
-        request = Request::from_parts(head, body::limit(sent, table.config.body).await?);
+        squeeze(table.compression().is_some(), request, false, entry);
+        let sent = std::mem::take(request.body_mut());
+        *request.body_mut() = body::limit(sent, table.config.body).await?;
 
         // What goes on: nothing the client could have made up, and what every request has.
         // Where nobody proves who they are, where they are is all there is to count them by.
@@ -125,7 +125,7 @@ impl Edge {
         }
 
         // The mesh does the rest, until the deadline.
-        route.target.forward(peer, Some(route.operation), request, deadline).await
+        route.target.forward(peer, Some(route.operation), std::mem::take(request), deadline).await
     }
 
     async fn rule<'t>(
@@ -133,10 +133,10 @@ impl Edge {
         rule: &'t Rule,
         table: &'t Table,
         peer: Peer,
-        mut request: Request,
+        request: &mut Request,
         entry: &mut Entry<'t>,
     ) -> Result<Response, Platform> {
-        if let Some(answer) = greet(rule.cors.as_ref(), &request, entry) {
+        if let Some(answer) = greet(rule.cors.as_ref(), request, entry) {
             return Ok(answer);
         }
         entry.route = &rule.name;
@@ -168,10 +168,10 @@ impl Edge {
             rule.timeout
         };
         let deadline = Deadline::after(time);
-        squeeze(rule.compresses && table.compression().is_some() && !is_grpc, &request, true, entry);
+        squeeze(rule.compresses && table.compression().is_some() && !is_grpc, request, true, entry);
         if !is_grpc || rule.limits_grpc {
-            let (head, sent) = request.into_parts();
-            request = Request::from_parts(head, body::limit(sent, rule.body).await?);
+            let sent = std::mem::take(request.body_mut());
+            *request.body_mut() = body::limit(sent, rule.body).await?;
         }
 
         // What goes on: the same bytes, but for the prefix; nothing the client could have made up; what we know of it.
@@ -194,7 +194,7 @@ impl Edge {
             request.extensions_mut().insert(Moving(time));
         }
 
-        let answer = target.forward(peer, None, request, deadline).await?;
+        let answer = target.forward(peer, None, std::mem::take(request), deadline).await?;
         entry.as_it_is = true;
         Ok(answer)
     }
@@ -204,7 +204,7 @@ impl Edge {
         target: &Target,
         table: &'t Table,
         peer: Peer,
-        mut request: Request,
+        request: &mut Request,
         entry: &mut Entry<'t>,
     ) -> Result<Response, Platform> {
         entry.route = "grpc";
@@ -217,7 +217,7 @@ impl Edge {
         let longest = table.config.longest_timeout;
         let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
-        target.forward(peer, None, request, Deadline::after(limit)).await
+        target.forward(peer, None, std::mem::take(request), Deadline::after(limit)).await
     }
 
     async fn own(

@@ -114,13 +114,18 @@ impl Prefixes {
 
     /// The routes whose prefix the address has, those with the longest first.
     fn along<'a>(&'a self, path: &'a str) -> impl Iterator<Item = usize> + 'a {
-        let mut prefix = Some(path);
+        // What ends before the last slash of it.
+        let shorter =
+            |path: &'a str| path.bytes().rposition(|byte| byte == b'/').and_then(|end| path.get(..end));
+        // Nothing longer than the longest prefix need be looked up.
+        let end = path.bytes().take(self.longest + 1).rposition(|byte| byte == b'/');
+        let longest = || path.get(..end?);
+        let mut prefix = if path.len() <= self.longest { Some(path) } else { longest() };
         let prefixes = std::iter::from_fn(move || {
             let this = prefix?;
-            prefix = this.rfind('/').map(|end| &this[..end]);
+            prefix = shorter(this);
             Some(this)
         });
-        let short = prefixes.skip_while(|prefix| prefix.len() > self.longest);
-        short.filter_map(|prefix| self.by_prefix.get(prefix)).flatten().copied()
+        prefixes.filter_map(|prefix| self.by_prefix.get(prefix)).flatten().copied()
     }
 }

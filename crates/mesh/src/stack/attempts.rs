@@ -38,7 +38,7 @@ struct Attempts<'a> {
 pub(super) async fn run(
     target: &TargetState,
     policy: &Policy,
-    request: Request,
+    request: &mut Request,
     deadline: Deadline,
     chance: u64,
     mut now: Ticks,
@@ -52,7 +52,7 @@ pub(super) async fn run(
         return Err(Platform::new(FaultKind::Overloaded)
             .with_detail(format!("{} refuses most calls, so this one was not sent", target.service)));
     }
-    let safe = is_retry_safe(&request);
+    let safe = is_retry_safe(request);
     let attempts = Attempts {
         target,
         policy,
@@ -68,16 +68,13 @@ pub(super) async fn run(
     let retries = if safe && !once { policy.retries } else { 0 };
     let read = is_read(request.method());
     let waits = request.headers().contains_key(wire::PREFER);
-    // The request stays in its place until it is sent: it is large, and the way there is long.
-    let mut request = Some(request);
-    let replay = if safe { request.as_mut().map(Replay::prepare) } else { None };
+    let replay = safe.then(|| Replay::prepare(request));
     let mut made = 0;
     loop {
         // Whoever asked to wait for news is not in a hurry.
         let second = if retries > made && !waits { attempts.second(read, now) } else { None };
         let number = first + made;
-        let ended =
-            attempts.at_most_two(&mut request, number, replay.as_ref(), second, &mut made, now).await?;
+        let ended = attempts.at_most_two(request, number, replay.as_ref(), second, &mut made, now).await?;
         let Ended { fault, answer, again } = match ended {
             Ok(answer) => return Ok(answer),
             Err(ended) => ended,
@@ -86,11 +83,11 @@ pub(super) async fn run(
             Some(replay) if again && made <= retries => attempts.again(made, replay).await,
             _ => None,
         };
-        if next.is_none() {
+        let Some(next) = next else {
             let fault = || fault.unwrap_or_else(|| late(&target.service).from_upstream());
             return answer.map(|answer| *answer).ok_or_else(fault);
-        }
-        (request, now) = (next, Ticks::now());
+        };
+        (*request, now) = (next, Ticks::now());
     }
 }
 
@@ -100,7 +97,7 @@ impl Attempts<'_> {
     /// One attempt; and a second one beside it when the first is not answered by then. The first answer counts.
     async fn at_most_two(
         &self,
-        request: &mut Option<Request>,
+        request: &mut Request,
         number: u32,
         replay: Option<&Replay>,
         second: Option<Second>,
@@ -123,10 +120,12 @@ impl Attempts<'_> {
             let others = self.endpoints(|endpoints| endpoints.len() > 1);
             let now = Ticks::now();
             copy = replay.filter(|_| others).and_then(Replay::again);
-            if copy.is_some() && self.target.budget.withdraw(now) {
+            if let Some(copy) = &mut copy
+                && self.target.budget.withdraw(now)
+            {
                 *made += 1;
                 // Boxed, for it is rare, and every call carries the room for it.
-                let mut other = Box::pin(Leg::new(self, number + 1, replay, &expired).walk(&mut copy, now));
+                let mut other = Box::pin(Leg::new(self, number + 1, replay, &expired).walk(copy, now));
                 return self.either(first, other.as_mut(), &expired, &second, limit).await;
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
-use partie_contract::{Response, wire};
+use partie_contract::{Response, grpc, wire};
 
 use crate::balance::Outcome;
 
@@ -27,7 +27,7 @@ pub(super) fn judge(answer: &Response, took: Duration) -> Judgement {
     let headers = answer.headers();
     let well = Judgement { outcome: Outcome::Answered(took), again: false };
     match answer.status() {
-        StatusCode::OK => grpc(headers, took).unwrap_or(well),
+        StatusCode::OK => of_grpc(headers, took).unwrap_or(well),
         status if status.as_u16() < 500 => well,
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             if is_beyond(headers) {
@@ -48,8 +48,8 @@ pub(super) fn judge(answer: &Response, took: Duration) -> Judgement {
 /// `RESOURCE_EXHAUSTED` (8) says the same; `UNKNOWN` (2), `DEADLINE_EXCEEDED` (4), `INTERNAL` (13) and `DATA_LOSS` (15) are
 /// failures, unless of somebody behind the instance. A negative or unreadable pushback forbids
 /// to try again (gRPC's A6).
-fn grpc(headers: &HeaderMap, took: Duration) -> Option<Judgement> {
-    let status = headers.get("grpc-status")?.to_str().ok()?;
+fn of_grpc(headers: &HeaderMap, took: Duration) -> Option<Judgement> {
+    let status = headers.get(grpc::STATUS)?.to_str().ok()?;
     let pushback =
         headers.get("grpc-retry-pushback-ms").map(|value| value.to_str().ok()?.parse::<u64>().ok());
     let forbidden = matches!(pushback, Some(None));

@@ -42,10 +42,8 @@ impl Http1 {
     }
 
     /// Takes the request from its place, sends it, and awaits the head of the answer.
-    pub(super) async fn send(&self, request: &mut Option<Request>, fresh: bool) -> Result<Response, Failed> {
-        if let Some(request) = request {
-            self.address_to_us(request);
-        }
+    pub(super) async fn send(&self, request: &mut Request, fresh: bool) -> Result<Response, Failed> {
+        self.address_to_us(request);
         let kept = if fresh { None } else { self.pool.take() };
         if let Some(connection) = kept {
             match self.send_on(connection, request, true).await {
@@ -65,12 +63,11 @@ impl Http1 {
     async fn send_on(
         &self,
         mut connection: Box<Connection>,
-        request: &mut Option<Request>,
+        request: &mut Request,
         reused: bool,
     ) -> Result<Response, Failed> {
-        let request_taken = request.take().unwrap_or_default();
-        let upgrades = upgrade::is_asked(&request_taken);
-        match connection.send(request_taken, upgrades).await {
+        let upgrades = upgrade::is_asked(request);
+        match connection.send(std::mem::take(request), upgrades).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
                 let body = if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -93,7 +90,7 @@ impl Http1 {
             }
             Err(mut error) => Err(match error.take_message() {
                 Some(unsent) => {
-                    *request = Some(unsent);
+                    *request = unsent;
                     Failed::unreachable(error.into_error())
                 }
                 None => Failed::of(error.into_error(), reused),

@@ -68,10 +68,8 @@ impl Http2 {
     }
 
     /// Takes the request from its place, sends it, and awaits the head of the answer.
-    pub(super) async fn send(&self, request: &mut Option<Request>) -> Result<Response, Failed> {
-        if let Some(request) = request {
-            self.address_to_us(request);
-        }
+    pub(super) async fn send(&self, request: &mut Request) -> Result<Response, Failed> {
+        self.address_to_us(request);
         let lane = self.lane();
         // A connection may end between the look at it and its use; a second one has just been opened.
         for _ in 0..2 {
@@ -79,7 +77,7 @@ impl Http2 {
                 Ok(stream) => stream,
                 Err(error) => return Err(Failed::unreachable(error)),
             };
-            let sent = stream.0.sender.clone().try_send_request(request.take().unwrap_or_default());
+            let sent = stream.0.sender.clone().try_send_request(std::mem::take(request));
             match sent.await {
                 Ok(answer) => {
                     let (head, body) = answer.into_parts();
@@ -89,7 +87,7 @@ impl Http2 {
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => {
                         lane.forget(&stream.0);
-                        *request = Some(unsent);
+                        *request = unsent;
                     }
                     // hyper does not give back what it sent, not even a stream that was refused unseen (RFC 9113 section
                     // 8.7): only what may be made twice is sent again.
@@ -223,7 +221,7 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 for _ in 0..times {
-                    assert!(instance.send(&mut Some(Request::new(Body::empty()))).await.is_ok());
+                    assert!(instance.send(&mut Request::new(Body::empty())).await.is_ok());
                 }
                 together.wait().await;
             });

@@ -37,11 +37,12 @@ impl Remote {
 
     /// Takes the request from its place, sends it, and awaits the head of the answer. With `fresh` not on a connection that
     /// was used before.
-    pub(crate) async fn send(&self, request: &mut Option<Request>, fresh: bool) -> Result<Response, Failed> {
+    pub(crate) async fn send(&self, request: &mut Request, fresh: bool) -> Result<Response, Failed> {
         // On one machine a connection for each call under way costs less than streams that share one; gRPC knows only
         // the latter.
-        if request.as_ref().is_some_and(|request| grpc::is_call(request.headers())) {
-            self.0.http2.send(request).await
+        if grpc::is_call(request.headers()) {
+            // Boxed, for it is large, and every other call carries the room for it.
+            Box::pin(self.0.http2.send(request)).await
         } else {
             self.0.http1.send(request, fresh).await
         }

@@ -64,7 +64,7 @@ impl<'a> Leg<'a> {
     }
 
     /// Picks an instance, sends the request and judges the answer.
-    pub(super) async fn walk(self, request: &mut Option<Request>, mut now: Ticks) -> Result<Answer, Ended> {
+    pub(super) async fn walk(self, request: &mut Request, mut now: Ticks) -> Result<Answer, Ended> {
         let target = self.attempts.target;
         let (mut refusals, mut refused_by): (usize, Option<Arc<Endpoint>>) = (0, None);
         let mut unsent = None;
@@ -101,15 +101,16 @@ impl<'a> Leg<'a> {
             let swallowed = matches!(result, Err(Failed::Swallowed(_)));
             if let Some(again) = self.replay.filter(|_| swallowed).and_then(Replay::again) {
                 // The connection had most likely been closed before: a fresh one to the same instance.
-                *request = Some(again);
+                *request = again;
                 self.complete(request, Ticks::now());
                 result = remote.send(request, true).await;
             }
             if let Ok(answer) = &result
                 && is_misdirected(answer)
             {
-                *request = self.replay.and_then(Replay::again);
-                result = Err(Failed::elsewhere(request.is_some()));
+                let again = self.replay.and_then(Replay::again);
+                result = Err(Failed::elsewhere(again.is_some()));
+                *request = again.unwrap_or_default();
             }
             match result {
                 Ok(answer) => return at.answered(answer),
@@ -142,8 +143,7 @@ impl<'a> Leg<'a> {
     }
 
     /// Says which attempt this is, and what is left of the deadline, measured as late as possible. It is never extended.
-    fn complete(&self, request: &mut Option<Request>, now: Ticks) {
-        let Some(request) = request else { return };
+    fn complete(&self, request: &mut Request, now: Ticks) {
         let headers = request.headers_mut();
         if self.number > 1 {
             headers.insert(wire::ATTEMPT, HeaderValue::from(self.number));
