@@ -38,6 +38,7 @@ const EMBEDDED_ONLY: &[(&str, &str)] = &[
     ("operations::retention", "steps a clock, as journeys do"),
     ("policies::", "starts nothing"),
     ("processes::joining", "is about the registry"),
+    ("processes::keyless", "is about who may join, whatever carries the events"),
     ("processes::replicas", "starts servers of its own, and runs with all other tests"),
     ("processes::words::what_cannot_be", "refusals, of which one is about SQLite"),
     ("refusals::", "a foreign file, a locked directory"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ca::Anchor;
 use crate::claims::{is_role, is_subject};
 
 /// What a token is to say.
@@ -24,6 +25,8 @@ pub struct Grant {
     pub scope: Option<String>,
     /// `jti`: the token's own name; 128 random bits if nothing is said.
     pub id: Option<String>,
+    /// `ca`: by what the authority of the system is known, for those who are to join it.
+    pub anchor: Option<Anchor>,
 }
 
 /// Why a token cannot be issued.
@@ -45,6 +48,9 @@ pub enum IssueError {
     /// It would be refused for its size.
     #[error("the token would be longer than 8 KiB; give it fewer roles")]
     TooLong,
+    /// Tokens are signed by those who have the system's key, and this process has joined without it.
+    #[error("this process has joined without the system's key, so it signs nothing")]
+    NoKey,
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers")]
     Random,
@@ -64,6 +70,7 @@ impl Grant {
             client: None,
             scope: None,
             id: None,
+            anchor: None,
         }
     }
 
@@ -99,6 +106,13 @@ impl Grant {
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
+        self
+    }
+
+    /// The same grant to a newcomer who is to know that authority, `ca`.
+    #[must_use]
+    pub fn anchor(mut self, anchor: Anchor) -> Self {
+        self.anchor = Some(anchor);
         self
     }
 

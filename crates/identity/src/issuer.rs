@@ -62,6 +62,16 @@ impl Issuer {
         Self { expected, trust, revocations: None, published: true }
     }
 
+    /// The system itself, to those who have not its key and were given the public part of it.
+    ///
+    /// # Errors
+    /// [`JwksError`] when the set holds no key that can be used.
+    pub fn system(issuer: &str, jwks: &Value) -> Result<Self, JwksError> {
+        let mut own = Self::fixed(issuer, jwks)?.published();
+        own.expected.own = true;
+        Ok(own)
+    }
+
     /// Somebody whose keys do not change.
     ///
     /// # Errors

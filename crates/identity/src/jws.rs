@@ -82,6 +82,11 @@ impl<'t> Parts<'t> {
         self.claims.get("iss").and_then(Value::as_str)
     }
 
+    /// A claim that nobody has proven.
+    pub(crate) fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.get(name)
+    }
+
     /// The claims, if the key proves them. Its algorithm is the one the token has to name.
     pub(crate) fn check(self, key: &Key) -> Result<Map<String, Value>, &'static str> {
         if self.alg() == key.alg() && key.verify(self.signed.as_bytes(), &self.signature) {

@@ -1,4 +1,4 @@
-//! The file a development key lives in.
+//! The files private keys live in.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -14,7 +14,7 @@ use crate::algorithm::Algorithm;
 #[non_exhaustive]
 pub enum KeyError {
     /// The file cannot be made or read.
-    #[error("the signing key {} cannot be {doing}", path.display())]
+    #[error("the private key {} cannot be {doing}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// Others can read the file, so its key is no secret.
-    #[error("others can read the signing key {} (mode {mode:03o}); remove it, or chmod 600 if nobody has", path.display())]
+    #[error("others can read the private key {} (mode {mode:03o}); remove it, or chmod 600 if nobody has", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -63,7 +63,8 @@ pub(crate) fn load_or_create(path: &Path) -> Result<Vec<u8>, KeyError> {
     }
 }
 
-fn load(path: &Path) -> Result<Vec<u8>, KeyError> {
+/// The content of the file, if nobody else can read it.
+pub(crate) fn load(path: &Path) -> Result<Vec<u8>, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
     #[cfg(unix)]
     {
@@ -100,7 +101,8 @@ fn create(path: &Path) -> Result<(), KeyError> {
     removed.map_err(failed)
 }
 
-fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+/// A new file that only its owner can read, on disk.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

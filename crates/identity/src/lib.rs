@@ -54,7 +54,10 @@ mod verifier;
 pub use algorithm::Algorithm;
 pub use api_keys::{API_KEY_PREFIX, ApiKey, ApiKeyError};
 pub use bearer::{bearer, credential};
-pub use ca::{Applicant, Application, Authority, AuthorityError, Certified, JoinError, Joins};
+pub use ca::{
+    Anchor, Applicant, Application, Authority, AuthorityError, Certified, Invitation, JoinError, Joins,
+    NotAnAnchor, NotAnInvitation, Papers, PapersError, service_host,
+};
 pub use config::{ApiKeyConfig, Config, InvalidIdentity, IssuerConfig, Opened};
 pub use development::{DEVELOPMENT_ISSUER, DevelopmentKeyOffLoopback};
 pub use grant::{Grant, IssueError};

@@ -41,7 +41,7 @@ enum Private {
     Es256(EcdsaKeyPair),
 }
 
-/// Claims of RFC 9068, and `sid`.
+/// Claims of RFC 9068, `sid`, and `ca`, which is our own.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -58,6 +58,8 @@ struct Claims<'a> {
     client_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
 }
 
 // === impl Signer ===
@@ -150,6 +152,7 @@ impl Signer {
             sid: grant.session.as_deref(),
             client_id: grant.client.as_deref(),
             scope: grant.scope.as_deref(),
+            ca: grant.anchor.as_ref().map(ToString::to_string),
         };
         let token = self.sign(&json!(claims).to_string())?;
         if token.len() > LONGEST {

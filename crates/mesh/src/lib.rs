@@ -77,4 +77,6 @@ pub use serve::{Peer, Serve};
 pub use service::MeshService;
 pub use stack::{ClientAddress, KeepHost, Moving, RetrySafe};
 pub use target::{Known, Target};
-pub use tls::{ClientTls, Credentials, Pem, ServerTls, Strangers, TlsError, TlsFiles, TlsPair, Trust};
+pub use tls::{
+    ClientTls, Credentials, Pem, ServerTls, Strangers, TlsError, TlsFiles, TlsPair, Trust, refused_handshake,
+};

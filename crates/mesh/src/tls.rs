@@ -20,7 +20,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, SupportedProtocolVersion};
 
-pub use self::client::{ClientTls, Trust};
+pub use self::client::{ClientTls, Trust, refused_handshake};
 pub(crate) use self::client::{Secure, Speak};
 pub use self::credentials::{Credentials, Pem};
 pub use self::files::{TlsFiles, TlsPair};

@@ -410,8 +410,7 @@ impl Start {
             );
         }
         let tokens = self.tokens.clone();
-        let origin = Origin::new(self.service)
-            .with_token(move || http::HeaderValue::from_str(&tokens.identity().token).ok());
+        let origin = Origin::new(self.service).with_token(move || crate::trust::shown(&tokens));
         C::over(self.mesh.channel(origin, to))
     }
 

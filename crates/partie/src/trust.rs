@@ -6,8 +6,9 @@ mod mesh_keys;
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use partie_gateway::Readiness;
-use partie_identity::{Config as IdentityConfig, InvalidIdentity, Opened, ServiceTokens, Signer, Verifier};
+use partie_identity::{Config as IdentityConfig, InvalidIdentity, Issuer, Opened, ServiceTokens, Verifier};
 use partie_mesh::{Mesh, MeshService, Origin};
 use partie_runtime::{Ids, Stop};
 
@@ -24,19 +25,18 @@ pub(crate) struct Trust {
 // === impl Trust ===
 
 impl Trust {
-    /// Believes that signer, and whoever the configuration names. Nothing is fetched yet. Services are asked under the
+    /// Believes the system's own issuer, and whoever the configuration names. Nothing is fetched yet. Services are asked under the
     /// identity of `tokens`.
     pub(crate) fn open(
         config: &Config,
         system: &str,
-        signer: &Signer,
+        own: Issuer,
         mesh: &Mesh,
         ids: &Ids,
         tokens: &ServiceTokens,
     ) -> Result<Self, InvalidIdentity> {
         let settings = settings(config);
         let keys_of = |service: &str| MeshKeys::shared(asked(mesh, service, tokens));
-        let own = signer.trusted(system);
         let Opened { verifier, followed } = settings.open([own], system, ids, keys_of)?;
         let followers = followed.into_iter().map(|(service, revocations)| Follower {
             target: mesh.target(&service),
@@ -67,8 +67,12 @@ impl Trust {
 /// A way to a service, on behalf of the process.
 fn asked(mesh: &Mesh, service: &str, tokens: &ServiceTokens) -> MeshService {
     let (name, tokens) = (tokens.service().to_owned(), tokens.clone());
-    let token = move || http::HeaderValue::from_str(&tokens.identity().token).ok();
-    mesh.service(service).on_behalf_of(Origin::new(name).with_token(token))
+    mesh.service(service).on_behalf_of(Origin::new(name).with_token(move || shown(&tokens)))
+}
+
+/// What a service shows of itself beside the tokens of users, if there is anything to show.
+pub(crate) fn shown(tokens: &ServiceTokens) -> Option<HeaderValue> {
+    HeaderValue::from_str(&tokens.shown()?.token).ok()
 }
 
 /// The settings of identity. A service that issues tokens says itself in whose name and for whom, in its own settings.

@@ -9,8 +9,8 @@ mod remote_registry;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::join::Joined;
 pub use self::join::join_grant;
+pub(crate) use self::join::{JoinToken, Joined};
 pub use self::registry::{
     Admitted, After, Announce, Apply, Certificate, RegistryWire, RegistryWireClient, RegistryWireError,
     Which, WireInstance, WireListing,

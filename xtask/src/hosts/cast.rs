@@ -12,7 +12,7 @@ use crate::process::{Result, capture, program};
 /// Where the platform and the gateway listen.
 pub(super) const PLATFORM: &str = "10.77.0.1:7000";
 pub(super) const GATEWAY: &str = "10.77.0.1:8080";
-/// Who is where, in the order to start in.
+/// Who is where, in the order to start in. Host B has no key of the system: who is there joins by a token.
 const CAST: &[(&str, Host)] = &[
     ("platform", Host::A),
     ("restaurants", Host::B),
@@ -74,17 +74,23 @@ impl Cast {
             );
         }
         arguments.extend(["--listen".to_owned(), listen]);
-        println!("[{address}] food {} --key food.key --data ...", arguments.join(" "));
         let mut command = match host {
-            Host::A => program(&self.food),
+            Host::A => {
+                println!("[{address}] food {} --key food.key --data ...", arguments.join(" "));
+                let mut command = program(&self.food);
+                command.args(arguments).arg("--key").arg(self.key());
+                command
+            }
             Host::B => {
+                println!("[{address}] PARTIE_JOIN=$TOKEN food {} --data ...", arguments.join(" "));
                 let [ip, rest @ ..] = on_b();
                 let mut command = program(ip);
-                command.args(rest).arg(&self.food);
+                command.args(rest).arg(&self.food).args(arguments);
+                command.env("PARTIE_JOIN", self.signed(&["--join", part])?);
                 command
             }
         };
-        command.args(arguments).arg("--key").arg(self.key()).arg("--data").arg(data);
+        command.arg("--data").arg(data);
         let log = File::options().create(true).append(true).open(self.log(part));
         command.stderr(log.map_err(|e| format!("the log of {part}: {e}"))?);
         let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| format!("{part}: {e}"))?;
@@ -116,8 +122,12 @@ impl Cast {
 
     /// A token of somebody, signed with the system's key.
     pub(super) fn token(&self, subject: &str, role: &str) -> Result<String> {
+        self.signed(&["--sub", subject, "--role", role])
+    }
+
+    fn signed(&self, what: &[&str]) -> Result<String> {
         let mut command = program(&self.food);
-        command.args(["token", "--sub", subject, "--role", role, "--key"]).arg(self.key());
+        command.arg("token").args(what).arg("--key").arg(self.key());
         Ok(capture(command)?.trim().to_owned())
     }
 

@@ -39,7 +39,8 @@ struct Worst {
 pub(super) fn play(food: &Path, data: &Path) -> Result {
     let mut cast = Cast::start(food, data)?;
     println!(
-        "the system is on two hosts, gateway http://{GATEWAY}; between them TLS, both sides with a certificate"
+        "the system is on two hosts, gateway http://{GATEWAY}; between them TLS, both sides with a certificate, \
+         and the key of the system on one of them only"
     );
     let played = scenes(&mut cast);
     let placed = played.map_err(|error| format!("{error}\n{}", cast.complaints()))?;

@@ -17,8 +17,9 @@ use ring::hmac;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
+use super::anchor::Anchor;
 use super::applicant::Application;
-use super::proof;
+use super::{proof, service_host};
 use crate::keyfile::{self, KeyError};
 
 /// How long a certificate is good for.
@@ -38,6 +39,7 @@ pub struct Authority {
     system: String,
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
+    anchor: Anchor,
 }
 
 /// A certificate, and when to ask for the next one.
@@ -86,7 +88,7 @@ pub enum AuthorityError {
 }
 
 /// The public half of an applicant's key.
-struct Public(Vec<u8>);
+pub(super) struct Public(pub(super) Vec<u8>);
 
 // === impl Authority ===
 
@@ -110,11 +112,11 @@ impl Authority {
     }
 
     fn of(key: KeyPair, system: &str) -> Result<Self, AuthorityError> {
-        let mut params = params(trust_now(), ROOT, &format!("Partie authority of {system}"));
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = root(system)?;
+        let anchor =
+            Anchor::of(key.public_key_raw()).map_err(|_| rcgen::Error::UnsupportedSignatureAlgorithm)?;
         let certificate = params.self_signed(&key)?.pem();
-        Ok(Self { system: system.to_owned(), issuer: Issuer::new(params, key), certificate })
+        Ok(Self { system: system.to_owned(), issuer: Issuer::new(params, key), certificate, anchor })
     }
 
     /// The authority of all who have the system's key, in PKCS#8: its root is derived from it, so that each of them comes to
@@ -134,6 +136,11 @@ impl Authority {
     /// Whom to believe, as PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
+    }
+
+    /// By what newcomers know it: a part of join tokens.
+    pub fn anchor(&self) -> &Anchor {
+        &self.anchor
     }
 
     /// A certificate for whoever applies, good for a day from now. Whether he may be that service is for the caller to know.
@@ -166,7 +173,7 @@ impl Authority {
         params.subject_alt_names.push(SanType::URI(uri));
         for name in [service.as_str()].iter().chain(also) {
             check_name(name)?;
-            let host = Ia5String::try_from(format!("{name}.{}.internal", self.system))?;
+            let host = Ia5String::try_from(service_host(&self.system, name))?;
             params.subject_alt_names.push(SanType::DnsName(host));
         }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -205,6 +212,15 @@ impl PublicKeyData for Public {
     fn algorithm(&self) -> &'static SignatureAlgorithm {
         &PKCS_ED25519
     }
+}
+
+/// The root of that system, as every process comes to it.
+pub(super) fn root(system: &str) -> Result<CertificateParams, AuthorityError> {
+    check_name(system)?;
+    let mut params = params(trust_now(), ROOT, &format!("Partie authority of {system}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
 }
 
 fn params(now: i64, lifetime: Duration, name: &str) -> CertificateParams {

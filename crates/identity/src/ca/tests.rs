@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
+use crate::grant::Grant;
 use crate::keyfile::KeyError;
 
 /// A directory that goes with the test.
@@ -133,4 +134,112 @@ fn a_join_token_lets_one_key_in_and_a_restart_does_not_forget_it() {
     assert!(matches!(joins.spend_at("a.b.c", 200, "another", 150), Err(JoinError::Used)));
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1, "what is over is forgotten");
     assert!(matches!(Joins::open(&directory.0), Err(JoinError::File { .. })));
+}
+
+#[test]
+fn a_join_token_says_whom_to_believe() {
+    let authority = Authority::derived(b"the key", "food").unwrap();
+    let grant = Grant::new("food", "join:orders", Duration::from_mins(10)).role("join");
+    let token = crate::fixture::signer().issue(&grant.clone().anchor(authority.anchor().clone())).unwrap();
+    let invitation = Invitation::read(&token).unwrap();
+    assert_eq!((&*invitation.system, &*invitation.subject), ("food", "join:orders"));
+    assert_eq!(invitation.anchor.as_ref(), Some(authority.anchor()));
+    // To those who have the key it is a token like any other.
+    let identity = crate::fixture::signer().verifier("food").verify(&token).unwrap();
+    assert_eq!((identity.expires, &*identity.subject), (invitation.expires, "join:orders"));
+
+    let without = crate::fixture::signer().issue(&grant).unwrap();
+    assert_eq!(Invitation::read(&without).unwrap().anchor, None);
+    let said = |claims: &str| {
+        use base64::Engine;
+        let part = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+        Invitation::read(&format!("{}.{}.{}", part("{}"), part(claims), part("")))
+    };
+    assert!(said(r#"{"aud":"food","sub":"join:orders","exp":1}"#).is_ok());
+    for wrong in [
+        "{}",
+        r#"{"aud":"food","sub":"join:orders"}"#,
+        r#"{"aud":["food"],"sub":"join:orders","exp":1}"#,
+        r#"{"aud":"food","sub":"join:orders","exp":1,"ca":"AAAA"}"#,
+        r#"{"aud":"food","sub":"join:orders","exp":1,"ca":"!"}"#,
+    ] {
+        assert!(said(wrong).is_err(), "{wrong}");
+    }
+    assert!(Invitation::read("nonsense").is_err());
+    assert_eq!("AAAA".parse::<Anchor>(), Err(NotAnAnchor));
+    assert_eq!(authority.anchor().to_string().parse::<Anchor>().as_ref(), Ok(authority.anchor()));
+}
+
+#[test]
+fn an_anchor_is_enough_to_check_certificates_with() {
+    use rustls::RootCertStore;
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+    let authority = Authority::derived(b"the key", "food").unwrap();
+    let application = Applicant::new("food", "platform").unwrap().application().unwrap();
+    let certified = authority.certify(&application, &["registry"]).unwrap();
+    let leaf = CertificateDer::from_pem_slice(certified.certificate.as_bytes()).unwrap();
+    let believes = |root: &str, host: &str| {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+        let host = ServerName::try_from(host.to_owned()).unwrap();
+        verifier.verify_server_cert(&leaf, &[], &host, &[], UnixTime::now()).is_ok()
+    };
+    let root = authority.anchor().root("food").unwrap();
+    assert_ne!(root, authority.certificate());
+    assert!(
+        believes(&root, "registry.food.internal")
+            && believes(authority.certificate(), "registry.food.internal")
+    );
+    assert!(!believes(&root, "orders.food.internal"));
+    let another = Authority::derived(b"another key", "food").unwrap();
+    assert!(!believes(&another.anchor().root("food").unwrap(), "registry.food.internal"));
+    assert!(!believes(&authority.anchor().root("shop").unwrap(), "registry.food.internal"));
+    assert!(matches!(authority.anchor().root("Shop"), Err(AuthorityError::Name { .. })));
+}
+
+#[test]
+fn papers_are_kept_for_the_next_start_and_are_their_owners() {
+    let directory = Directory::new();
+    let path = directory.0.join("joined-orders.json");
+    assert_eq!(Papers::load(&path).unwrap(), None);
+    let authority = Authority::derived(b"the key", "food").unwrap();
+    let applicant = Applicant::new("food", "orders").unwrap();
+    let certified = authority.certify(&applicant.application().unwrap(), &[]).unwrap();
+    let papers = Papers {
+        system: "food".into(),
+        service: "orders".into(),
+        anchor: authority.anchor().to_string(),
+        key: applicant.key_pem(),
+        certified: certified.clone(),
+        member: "member".into(),
+        token: "token".into(),
+        keys: crate::fixture::signer().jwks(),
+    };
+    papers.save(&path).unwrap();
+    papers.save(&path).unwrap();
+    assert_eq!(Papers::load(&path).unwrap().as_ref(), Some(&papers));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(&directory.0).unwrap().count(), 1, "no draft stays");
+    assert!(!format!("{papers:?}").contains("PRIVATE"));
+
+    let (now, another) = (certified.issued, Authority::derived(b"another", "food").unwrap());
+    assert!(papers.are_good("food", "orders", None, now));
+    assert!(papers.are_good("food", "orders", Some(authority.anchor()), now));
+    assert!(!papers.are_good("food", "orders", Some(another.anchor()), now));
+    assert!(!papers.are_good("food", "menu", None, now) && !papers.are_good("shop", "orders", None, now));
+    assert!(!papers.are_good("food", "orders", None, certified.expires));
+    let half = Duration::from_mins(30);
+    assert_eq!((papers.renew_in(now), papers.renew_in(now + 1800)), (half, Duration::ZERO));
+
+    std::fs::write(&path, "{}").unwrap();
+    assert!(matches!(Papers::load(&path), Err(PapersError::Unreadable { .. })));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(Papers::load(&path), Err(PapersError::Read(KeyError::Exposed { mode: 0o640, .. }))));
+    assert!(matches!(papers.save(&directory.0.join("none/papers")), Err(PapersError::Write { .. })));
 }

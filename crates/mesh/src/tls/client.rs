@@ -1,10 +1,12 @@
 //! The caller's side of TLS.
 
+use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use partie_contract::Platform;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
@@ -21,6 +23,8 @@ pub enum Trust {
     Public,
     /// The authorities in that file, as PEM, and no other.
     File(PathBuf),
+    /// These authorities, as PEM, and no other.
+    Pem(String),
 }
 
 /// What is expected of an upstream that speaks TLS. Cheap to clone.
@@ -65,6 +69,7 @@ impl ClientTls {
         let trusted = match trust {
             Trust::Public => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
             Trust::File(path) => roots(path.display(), &read(path)?)?,
+            Trust::Pem(pem) => roots("the authority of an upstream", pem.as_bytes())?,
         };
         let mut http1 = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(super::VERSIONS)
@@ -127,4 +132,27 @@ impl Secure {
         let stream = TlsConnector::from(config).connect(name, stream).await?;
         Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
     }
+}
+
+/// Why no connection to an upstream was secured, if a call failed for that reason: what is there does not speak TLS, or
+/// shows a certificate that is not believed. It will not be another one soon, so trying again is of little use.
+///
+/// ```
+/// use partie_contract::{FaultKind, Platform};
+///
+/// let closed = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let fault = Platform::new(FaultKind::UpstreamUnavailable).caused_by(closed);
+/// assert!(partie_mesh::refused_handshake(&fault).is_none());
+/// ```
+pub fn refused_handshake(fault: &Platform) -> Option<String> {
+    let mut source = fault.source();
+    while let Some(error) = source {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let refused = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(refused) = refused {
+            return Some(refused.to_string());
+        }
+        source = error.source();
+    }
+    None
 }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use rustls::client::Resumption;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::{ClientCertVerifierBuilder, NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 
 use super::{HTTP1, HTTP2, TlsError, chain, names, pair, provider, roots};
@@ -41,6 +41,8 @@ struct Shared {
 /// Made once for all connections. Sessions are never resumed: each connection shows what is good when it begins.
 pub(super) struct Configs {
     pub(super) server: Arc<ServerConfig>,
+    /// The same for those who need not show anything.
+    pub(super) open: Arc<ServerConfig>,
     pub(super) http1: Arc<ClientConfig>,
     pub(super) http2: Arc<ClientConfig>,
 }
@@ -112,16 +114,19 @@ impl Configs {
             .ok_or_else(|| unusable(&"it does not name one service as spiffe://SYSTEM/SERVICE"))?;
         let trusted = Arc::new(roots("the authority of services", pem.authority.as_bytes())?);
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&trusted), provider());
-        let verifier = verifier.build().map_err(|error| unusable(&error))?;
-
-        let mut server = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(VERSIONS)
-            .map_err(|error| unusable(&error))?
-            .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(Arc::clone(&own))));
-        server.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
-        server.session_storage = Arc::new(NoServerSessionStorage {});
-        server.send_tls13_tickets = 0;
+        let asking = |verifier: ClientCertVerifierBuilder| {
+            let verifier = verifier.build().map_err(|error| unusable(&error))?;
+            let mut server = ServerConfig::builder_with_provider(provider())
+                .with_protocol_versions(VERSIONS)
+                .map_err(|error| unusable(&error))?
+                .with_client_cert_verifier(verifier)
+                .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(Arc::clone(&own))));
+            server.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+            server.session_storage = Arc::new(NoServerSessionStorage {});
+            server.send_tls13_tickets = 0;
+            Ok(Arc::new(server))
+        };
+        let (server, open) = (asking(verifier.clone())?, asking(verifier.allow_unauthenticated())?);
 
         let key = PrivateKeyDer::from_pem_slice(pem.key.as_bytes()).map_err(|error| unusable(&error))?;
         let mut http1 = ClientConfig::builder_with_provider(provider())
@@ -134,7 +139,7 @@ impl Configs {
         let mut http2 = http1.clone();
         http1.alpn_protocols = vec![HTTP1.to_vec()];
         http2.alpn_protocols = vec![HTTP2.to_vec()];
-        let (server, http1, http2) = (Arc::new(server), Arc::new(http1), Arc::new(http2));
-        Ok((system, service, Self { server, http1, http2 }))
+        let (http1, http2) = (Arc::new(http1), Arc::new(http2));
+        Ok((system, service, Self { server, open, http1, http2 }))
     }
 }

@@ -27,12 +27,13 @@ enum Source {
     Service(Credentials, Strangers),
 }
 
-/// What becomes of those who do not speak TLS.
+/// What becomes of those who do not speak TLS, or have no certificate to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strangers {
     /// They are sent away.
     Refused,
-    /// They are served in the clear as [`Peer::Network`](crate::Peer::Network), and prove themselves by tokens.
+    /// They are served as [`Peer::Network`](crate::Peer::Network), and prove themselves by tokens: in the clear, or through
+    /// TLS without a certificate of their own, so that they know whom they show a token to.
     Served,
 }
 
@@ -48,8 +49,8 @@ impl ServerTls {
         Ok(Self(Arc::new(Source::Files { files, current })))
     }
 
-    /// For services of one system only: who connects has to show a certificate of its authority, and is known by it as
-    /// [`Peer::Service`](crate::Peer::Service).
+    /// For services of one system: who shows a certificate of its authority is known by it as
+    /// [`Peer::Service`](crate::Peer::Service). A certificate of anybody else is sent away.
     pub fn services(credentials: Credentials, strangers: Strangers) -> Self {
         Self(Arc::new(Source::Service(credentials, strangers)))
     }
@@ -63,16 +64,23 @@ impl ServerTls {
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<(Stream, Option<Arc<str>>)> {
         let config = match &*self.0 {
             Source::Files { current, .. } => current.load_full(),
-            Source::Service(credentials, _) => Arc::clone(&credentials.configs().server),
+            Source::Service(credentials, strangers) => match (credentials.configs(), strangers) {
+                (configs, Strangers::Refused) => Arc::clone(&configs.server),
+                (configs, Strangers::Served) => Arc::clone(&configs.open),
+            },
         };
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         let service = match &*self.0 {
             Source::Files { .. } => None,
             Source::Service(credentials, _) => {
+                // Nothing is shown where nothing has to be: the handshake would have failed otherwise.
                 let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                let named = shown.and_then(names::service);
-                let ours = named.filter(|(system, _)| **system == *credentials.system());
-                Some(ours.ok_or_else(|| io::Error::other("its certificate names no service of ours"))?.1)
+                let known = shown.map(|certificate| {
+                    let named = names::service(certificate);
+                    let ours = named.filter(|(system, _)| **system == *credentials.system());
+                    ours.ok_or_else(|| io::Error::other("its certificate names no service of ours"))
+                });
+                known.transpose()?.map(|(_, service)| service)
             }
         };
         Ok((Stream::Tls(Box::new(TlsStream::Server(stream))), service))

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use partie_contract::{Deadline, FaultKind, Platform, Request};
 use partie_mesh::discovery::Instance;
-use partie_mesh::{Credentials, Handles, Limits, Mesh, MeshConfig, Peer, ServerTls, Strangers};
+use partie_mesh::{
+    ClientTls, Credentials, Handles, Limits, Mesh, MeshConfig, Peer, ServerTls, Strangers, Trust,
+    refused_handshake,
+};
 use tokio::io::AsyncReadExt;
 
 use crate::certificates::{Authority, Directory, client_config, connect};
@@ -165,6 +168,46 @@ async fn strangers_may_be_served_as_such() {
     let mesh = mesh(Some(authority.credentials(&authority.service("orders"))));
     lead(&mesh, "registry", &server);
     assert_eq!(call(&mesh, "registry", JSON).await.unwrap(), "false");
+
+    // Those without a certificate may still want to know whom they speak to.
+    let newcomer = self::mesh(None);
+    let expect = |host: &str, authority: &Authority| {
+        let tls = ClientTls::new(host, &Trust::Pem(authority.pem())).unwrap();
+        newcomer.connect_tls("registry", &[server.address], tls);
+    };
+    expect("registry.food.internal", &authority);
+    assert_eq!(call(&newcomer, "registry", JSON).await.unwrap(), "true");
+    let other = Authority::new("food");
+    for (host, believed) in [("orders.food.internal", &authority), ("registry.food.internal", &other)] {
+        expect(host, believed);
+        let fault = call(&newcomer, "registry", JSON).await.unwrap_err();
+        let reason = refused_handshake(&fault).unwrap_or_else(|| panic!("{fault:?}"));
+        assert!(reason.contains("certificate"), "{reason}");
+    }
+    // Whoever shows one of somebody else's is no stranger but a liar.
+    let liar = self::mesh(Some(Credentials::new(other.service("orders").pem(&authority.pem())).unwrap()));
+    lead(&liar, "registry", &server);
+    assert!(call(&liar, "registry", JSON).await.is_err());
+    drop((mesh, newcomer, liar));
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn whoever_expects_tls_learns_that_there_is_none() {
+    let authority = Authority::new("food");
+    let server = Server::start(Limits::default(), fake(|_, _| async { text("in the clear".to_owned()) }));
+    let mesh = mesh(None);
+    let tls = ClientTls::new("registry.food.internal", &Trust::Pem(authority.pem())).unwrap();
+    mesh.connect_tls("registry", &[server.address], tls);
+    let fault = call(&mesh, "registry", JSON).await.unwrap_err();
+    assert!(refused_handshake(&fault).is_some(), "{fault:?}");
+    // Nobody there is something else: he may come.
+    let address = server.address;
     drop(mesh);
     server.stopped().await;
+    let mesh = self::mesh(None);
+    let tls = ClientTls::new("registry.food.internal", &Trust::Pem(authority.pem())).unwrap();
+    mesh.connect_tls("registry", &[address], tls);
+    let fault = call(&mesh, "registry", JSON).await.unwrap_err();
+    assert!(refused_handshake(&fault).is_none(), "{fault:?}");
 }

@@ -114,7 +114,9 @@ fn prepare(system: &System, flags: &ArgMatches, source: &mut Source) -> Result<(
         listen,
         registry,
         broker,
-        join: text("join").map(str::to_owned).or_else(|| std::env::var(JOIN).ok()),
+        join: text("join")
+            .map(str::to_owned)
+            .or_else(|| std::env::var(JOIN).ok().filter(|join| !join.is_empty())),
         key: text("key").map(Into::into),
         waits: if flags.get_flag("supervised") { waits } else { || {} },
     };
@@ -190,7 +192,7 @@ async fn run(
         let running = Arc::clone(&running);
         playing.spawn(async move { up::welcome(&running, &guide).await });
     }
-    if demo {
+    if demo && running.has_key() {
         for actor in actors {
             playing.spawn(actor(Arc::clone(&running)));
         }

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use partie_identity::{Grant, Signer};
 
 use super::{configure, out, refuse};
-use crate::system::{System, signer};
+use crate::system::{System, authority, signer};
 use crate::wire::join_grant;
 
 /// How long such a token is good for.
@@ -40,7 +40,7 @@ pub(super) fn command() -> clap::Command {
                 .long("join")
                 .value_name("NAME")
                 .conflicts_with_all(["sub", "role"])
-                .help("Instead: a token with which a process may become that service, good for ten minutes"),
+                .help("Instead: a token with which one process may become that service, good for ten minutes. With --key it needs no key itself"),
         )
         .arg(Arg::new("key").long("key").value_name("FILE").conflicts_with("data").help(
             "The key of the system, as `serve` takes it [default: the development key in the data directory]",
@@ -66,7 +66,15 @@ pub(super) fn main(system: &System, flags: &ArgMatches) -> ExitCode {
     let subject = flags.get_one::<String>("sub").map_or("", String::as_str);
     let roles = flags.get_many::<String>("role").into_iter().flatten();
     let grant = match flags.get_one::<String>("join") {
-        Some(service) => join_grant(system.name, service),
+        Some(service) => {
+            let grant = join_grant(system.name, service);
+            // Who joins with it has not the key, and has to know whom he shows it to.
+            match key.map(|key| authority(key, system.name)) {
+                Some(Ok(authority)) => grant.anchor(authority.anchor().clone()),
+                Some(Err(error)) => return refuse(&error),
+                None => grant,
+            }
+        }
         None => {
             roles.fold(Grant::new(system.name, subject, LIFETIME), |grant, role| grant.role(role.as_str()))
         }

@@ -47,7 +47,9 @@ impl GrpcChannel {
         grpc::write_timeout(deadline.remaining(), headers);
         if let Some(tokens) = &self.tokens {
             // Within one process it is known who calls; elsewhere the token says it.
-            set(headers, wire::SERVICE_TOKEN, &tokens.identity().token);
+            if let Some(identity) = tokens.shown() {
+                set(headers, wire::SERVICE_TOKEN, &identity.token);
+            }
             if let Some(identity) = call.as_ref().and_then(|call| call.caller().identity()) {
                 set(headers, header::AUTHORIZATION, &format!("Bearer {}", identity.token));
             }

@@ -2,7 +2,9 @@
 
 use partie_contract::BoxError;
 use partie_gateway::BuildError;
-use partie_identity::{AuthorityError, DevelopmentKeyOffLoopback, InvalidIdentity, JoinError, KeyError};
+use partie_identity::{
+    AuthorityError, DevelopmentKeyOffLoopback, InvalidIdentity, JoinError, KeyError, PapersError,
+};
 use partie_mesh::BindError;
 use partie_messaging::BrokerUrlError;
 use partie_store::OpenError;
@@ -36,6 +38,9 @@ pub enum StartError {
     /// Whom to believe cannot be read from the settings.
     #[error(transparent)]
     Identity(#[from] InvalidIdentity),
+    /// What was given to the process when it joined cannot be read or kept.
+    #[error(transparent)]
+    Papers(#[from] PapersError),
     /// It cannot be remembered who was let in.
     #[error(transparent)]
     Joins(#[from] JoinError),
@@ -76,8 +81,8 @@ pub enum StartError {
         /// Which.
         service: &'static str,
     },
-    /// The registry does not let the process be that service.
-    #[error("the registry refuses {service}: {reason}")]
+    /// The process may not be that service.
+    #[error("{service} is not let in: {reason}")]
     Join {
         /// Which service it wanted to be.
         service: String,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use partie_cache::Caches;
 use partie_contract::BoxError;
-use partie_gateway::{Parts, Readiness};
-use partie_identity::{DevelopmentKeyOffLoopback, Grant, ServiceTokens, Signer, Verifier};
+use partie_gateway::{DemoIdentity, Parts, Readiness};
+use partie_identity::{DevelopmentKeyOffLoopback, Grant, Signer, Verifier};
 use partie_mesh::{Handles, Mesh, Serve};
 use partie_messaging::{EmbeddedBroker, Stages, Worker};
 use partie_runtime::{Activity, Clock, Compute, Ids, Stop, monotonic};
@@ -20,6 +20,7 @@ use super::edges;
 use super::error::StartError;
 use super::part::doors;
 use super::prepare::DataDir;
+use super::proof::Proof;
 use super::registry::RegistryDoor;
 use super::running::{Kept, Leaving, Running};
 use crate::background::{Background, Carrier};
@@ -114,7 +115,7 @@ impl System {
             chaos: chaos.clone(),
             audience: self.name,
             ready: Arc::clone(&ready),
-            signer: Signer::development(data.path())?,
+            proof: Proof::Key(Signer::development(data.path())?),
             mesh: Mesh::new(config.mesh.clone(), handles.clone()),
             compute: compute()?,
             config: &config,
@@ -182,7 +183,7 @@ impl System {
                 StartError::Service { service: self.name, reason: "there is no service in it".into() },
             )?,
         };
-        let (signer, mesh) = (launch.signer.clone(), launch.mesh.clone());
+        let (signer, mesh) = (launch.proof.signer().cloned(), launch.mesh.clone());
         let stop = Stop::default();
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         ready.store(true, Ordering::Release);
@@ -209,7 +210,7 @@ pub(super) struct Launch<'l> {
     pub(super) audience: &'l str,
     /// Whether it serves, and nothing drains.
     pub(super) ready: Arc<AtomicBool>,
-    pub(super) signer: Signer,
+    pub(super) proof: Proof,
     pub(super) mesh: Mesh,
     pub(super) compute: Compute,
     pub(super) config: &'l Config,
@@ -234,11 +235,12 @@ pub(super) struct Launch<'l> {
 impl Launch<'_> {
     /// Whom this process believes; it asks others as `part`.
     pub(super) fn trust(&self, part: &str) -> Result<Trust, StartError> {
-        let tokens = ServiceTokens::new(self.signer.clone(), self.audience, part);
+        let tokens = self.proof.tokens(self.audience, part);
         let tokens =
             tokens.map_err(|error| StartError::Service { service: "identity", reason: error.into() })?;
         let ids = &self.environment.ids;
-        Ok(Trust::open(self.config, self.audience, &self.signer, &self.mesh, ids, &tokens)?)
+        let own = self.proof.trusted(self.audience);
+        Ok(Trust::open(self.config, self.audience, own, &self.mesh, ids, &tokens)?)
     }
 
     pub(super) async fn service(
@@ -254,7 +256,7 @@ impl Launch<'_> {
             Some(migrations) => Some(self.patiently(|| self.store(name, migrations)).await?),
             None => None,
         };
-        let tokens = ServiceTokens::new(self.signer.clone(), self.audience, name);
+        let tokens = self.proof.tokens(self.audience, name);
         let settings = self.config.services.get(name).and_then(|value| value.as_table().cloned());
         let start = Start {
             service: name,
@@ -361,13 +363,17 @@ impl Launch<'_> {
             worker: None,
         }));
         let (ready, metrics) = (Arc::clone(&self.ready), Metrics::install());
-        let (signer, demo_verifier, audience) =
-            (self.signer.clone(), Arc::clone(verifier), self.audience.to_owned());
-        let demo = move || {
-            let grant = Grant::new(&*audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
-            // Verified like any other token, so that nothing but tokens makes an identity.
-            signer.issue(&grant).ok().and_then(|token| demo_verifier.verify(&token).ok())
-        };
+        let (demo_verifier, audience) = (Arc::clone(verifier), self.audience.to_owned());
+        // Whoever has not the key makes up nobody.
+        let demo = self.proof.signer().cloned().map(|signer| {
+            let demo = move || {
+                let grant =
+                    Grant::new(&*audience, DEMO_CUSTOMER, DEMO_LIFETIME).role("customer").role("demo");
+                // Verified like any other token, so that nothing but tokens makes an identity.
+                signer.issue(&grant).ok().and_then(|token| demo_verifier.verify(&token).ok())
+            };
+            Arc::new(demo) as DemoIdentity
+        });
         Parts {
             title: self.audience.to_owned(),
             contracts,
@@ -379,7 +385,7 @@ impl Launch<'_> {
                 dependencies.iter().map(|dependency| dependency.readiness(starting)).collect()
             }),
             metrics: Arc::new(move || metrics.render()),
-            demo: Some(Arc::new(demo)),
+            demo,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One part of a system, alone in a process: a service, the gateway, or the platform they meet at.
 
 pub(super) mod doors;
+mod guest;
 mod pass;
 mod secured;
 
@@ -21,12 +22,14 @@ use partie_runtime::Stop;
 use partie_telemetry::Metrics;
 
 use self::doors::Doors;
+use self::guest::Guest;
 use self::pass::Pass;
-pub(crate) use self::pass::signer;
+pub(crate) use self::pass::{authority, signer};
 use self::secured::Secured;
 use super::error::StartError;
 use super::launch::{Environment, Launch, Member, compute, prune};
 use super::prepare::DataDir;
+use super::proof::Proof;
 use super::running::{Kept, Leaving, Running};
 use super::{System, edges};
 use crate::background::{Background, Carrier};
@@ -39,6 +42,8 @@ use crate::wire::{Admission, RegistryDesk, RegistryWire, RegistryWireError, Remo
 /// The names under which the mesh knows the platform's doors.
 const REGISTRY: &str = "registry";
 const BROKER: &str = "broker";
+/// All it is known as.
+const NAMES: &[&str] = &[platform::NAME, REGISTRY, BROKER];
 /// The largest request to the platform, in bytes: batches of events.
 const LARGEST_BATCH: usize = 16 << 20;
 /// How long a process waits for a store whose owner is about to go.
@@ -91,7 +96,7 @@ impl System {
     /// Starts one part of the system in this process.
     pub(crate) async fn launch_part(
         mut self,
-        place: Place,
+        mut place: Place,
         config: Config,
         environment: Environment,
     ) -> Result<Arc<Running>, StartError> {
@@ -122,12 +127,21 @@ impl System {
         } else {
             DataDir::keep(&config.data)?
         };
-        let signer = match &place.key {
-            Some(path) => signer(path, &place.system)?,
-            None => Signer::development(data.path())?,
+        // Who has joined without the key is given what the others come to by themselves.
+        let mut guest = Guest::join(&place, &config, data.path(), &environment).await?;
+        let proof = match (&guest, &place.key) {
+            (Some(guest), _) => guest.proof(),
+            (None, Some(path)) => Proof::Key(signer(path, &place.system)?),
+            (None, None) => Proof::Key(Signer::development(data.path())?),
         };
-        signer.check_listen(address)?;
-        let secured = Secured::new(&place, &config)?;
+        proof.signer().map_or(Ok(()), |signer| signer.check_listen(address))?;
+        let secured = match &guest {
+            Some(guest) => Some(Secured::given(guest.credentials())),
+            None => Secured::new(&place, &config)?,
+        };
+        if let Some(guest) = &guest {
+            place.join = Some(guest.member().to_owned());
+        }
         let listener = match &secured {
             Some(secured) => secured.protect(&place.part, listener),
             None => listener,
@@ -144,7 +158,7 @@ impl System {
             chaos: chaos.clone(),
             audience: &place.system,
             ready: Arc::default(),
-            signer,
+            proof,
             mesh: Mesh::new(config.mesh.clone(), handles.clone()),
             compute: compute()?,
             config: &config,
@@ -161,7 +175,10 @@ impl System {
             secured.show(&launch.mesh);
         }
         let trust = launch.trust(&place.part)?;
-        let pass = Pass::new(&place, &launch, &trust.verifier, secured.is_some())?;
+        let pass = Pass::new(&place, &launch, &trust.verifier, secured.as_ref())?;
+        if let Some(guest) = &mut guest {
+            guest.renew_if_due(&pass.desk(&launch.mesh), pass.calls()).await;
+        }
         let mut parts = Assembly::new(Arc::clone(&trust.verifier), Arc::clone(&launch.ready));
         let judging = trust.readiness();
         trust.keep_fresh(&parts.stages.work);
@@ -174,16 +191,19 @@ impl System {
             None => {
                 let services = self.services.iter().filter(|service| service.declared.migrations.is_some());
                 let names = services.map(|service| service.declared.name);
-                let authority = secured.as_ref().map(Secured::authority).transpose()?;
+                let authority = secured.as_ref().map(Secured::authority).transpose()?.flatten();
                 parts.platform(&launch, &pass, names, &known, authority).await?
             }
         };
 
-        let (signer, mesh) = (launch.signer.clone(), launch.mesh.clone());
+        let (signer, mesh) = (launch.proof.signer().cloned(), launch.mesh.clone());
         let stop = Stop::default();
         let tls = secured.is_some() && listener.speaks_tls();
         if let Some(secured) = secured {
             secured.keep(stop.clone());
+        }
+        if let Some(guest) = guest {
+            guest.keep(pass.desk(&mesh), Arc::clone(pass.calls()), stop.clone());
         }
         let serving = tokio::spawn(listener.run(door, stop.clone()));
         parts.ready.store(true, Ordering::Release);
@@ -242,18 +262,25 @@ async fn announce(
 
 /// What the platform refuses now it will refuse later. One that does not answer is tried again.
 async fn admitted(registry: &RemoteRegistry, service: &str, instance: &Instance) -> Result<(), StartError> {
-    let refused = match registry.announce(service, instance).await {
-        Err(Fault::Domain(RegistryWireError::JoinRefused { reason })) => Some(reason),
-        Err(Fault::Platform(fault))
-            if matches!(fault.kind(), FaultKind::Unauthenticated | FaultKind::Forbidden) =>
-        {
-            Some(fault.detail().unwrap_or("it does not know the token").to_owned())
-        }
-        Ok(()) | Err(_) => None,
-    };
-    match refused {
-        Some(reason) => Err(StartError::Join { service: service.to_owned(), reason }),
-        None => Ok(()),
+    match registry.announce(service, instance).await.map_err(refusal) {
+        Err(Ok(reason)) => Err(StartError::Join { service: service.to_owned(), reason }),
+        Ok(()) | Err(Err(_)) => Ok(()),
+    }
+}
+
+/// Why the platform does not let a process in; or a failure that may pass.
+fn refusal(fault: Fault<RegistryWireError>) -> Result<String, Fault<RegistryWireError>> {
+    match fault {
+        Fault::Domain(RegistryWireError::JoinRefused { reason }) => Ok(reason),
+        Fault::Domain(RegistryWireError::NoAuthority) => Ok("the platform certifies nobody".to_owned()),
+        Fault::Platform(fault) => match fault.kind() {
+            FaultKind::TokenExpired => Ok("the token is over".to_owned()),
+            FaultKind::Unauthenticated | FaultKind::Forbidden => {
+                Ok(fault.detail().unwrap_or("the platform does not know the token").to_owned())
+            }
+            _ => Err(Fault::Platform(fault)),
+        },
+        other => Err(other),
     }
 }
 
@@ -355,15 +382,13 @@ impl Assembly {
             Arc::new(doors::consul(launch, &self.verifier, registry.clone(), reserved, polls))
         });
         let joins = Joins::open(&launch.data.path().join(JOINS))?;
-        let admission = Admission { joins: Some(joins), authority };
-        let registry = RegistryDesk::open(
-            registry,
-            launch.audience,
-            launch.signer.clone(),
-            admission,
-            ids,
-            launch.closing.clone(),
-        );
+        let admission = Admission { joins: Some(joins), authority, reserved: NAMES };
+        let signer = launch.proof.signer().cloned().ok_or_else(|| StartError::Join {
+            service: platform::NAME.to_owned(),
+            reason: "it takes the key of the system: --key FILE".to_owned(),
+        })?;
+        let registry =
+            RegistryDesk::open(registry, launch.audience, signer, admission, ids, launch.closing.clone());
         let mut endpoints = Endpoint::all(RegistryWire::routes(), &Arc::new(registry));
         if launch.config.broker.url.is_none() {
             let broker = launch.patiently(|| launch.broker()).await?;

@@ -71,7 +71,8 @@ pub enum Ended {
 
 /// What a launch hands over.
 pub(crate) struct Kept {
-    pub(crate) signer: Signer,
+    /// The system's key, if it is here.
+    pub(crate) signer: Option<Signer>,
     pub(crate) mesh: Mesh,
     pub(crate) contracts: Vec<&'static Contract>,
     pub(crate) stores: BTreeMap<&'static str, Store>,
@@ -163,10 +164,20 @@ impl Running {
     /// A token of somebody with these roles, good for a day.
     ///
     /// # Errors
-    /// [`IssueError`] for a subject or role no verifier would accept.
+    /// [`IssueError`] for a subject or role no verifier would accept, and [`IssueError::NoKey`] in a process that has joined
+    /// without the system's key.
     pub fn token(&self, subject: &str, roles: &[&str]) -> Result<String, IssueError> {
         let grant = Grant::new(self.name, subject, TOKEN_LIFETIME);
-        self.kept.signer.issue(&roles.iter().fold(grant, |grant, role| grant.role(*role)))
+        self.signer()?.issue(&roles.iter().fold(grant, |grant, role| grant.role(*role)))
+    }
+
+    /// Whether tokens can be signed here.
+    pub(crate) fn has_key(&self) -> bool {
+        self.kept.signer.is_some()
+    }
+
+    fn signer(&self) -> Result<&Signer, IssueError> {
+        self.kept.signer.as_ref().ok_or(IssueError::NoKey)
     }
 
     /// A client that calls as users do, but without a socket.
@@ -185,8 +196,7 @@ impl Running {
     /// As [`token`](Self::token).
     pub fn call_as(&self, subject: &str, roles: &[&str]) -> Result<Call, IssueError> {
         let token = self.token(subject, roles)?;
-        let identity =
-            self.kept.signer.verifier(self.name).verify(&token).map_err(|_| IssueError::Subject)?;
+        let identity = self.signer()?.verifier(self.name).verify(&token).map_err(|_| IssueError::Subject)?;
         Ok(self.call().with_caller(partie_contract::Caller::Verified(identity)))
     }
 

@@ -7,7 +7,7 @@ use futures_util::stream;
 use partie_contract::{
     BoxFuture, EventStream, FaultKind, Reply as _, Request, Response, Revocation, RevocationNews, StreamItem,
 };
-use partie_identity::{Algorithm, Grant, IssuerConfig};
+use partie_identity::{Algorithm, Grant, IssuerConfig, Signer};
 use partie_mesh::{Handles, Limits, Listener, MeshConfig, Peer, Serve};
 use partie_runtime::{monotonic, trust_now};
 use tokio::sync::broadcast;
@@ -73,7 +73,8 @@ fn gateway(users: SocketAddr, stop: &Stop) -> Arc<Verifier> {
     mesh.connect("users", users);
     let own = signer("partie:food");
     let tokens = ServiceTokens::new(own.clone(), "food", "gateway").unwrap();
-    let trust = Trust::open(&config, "food", &own, &mesh, &Ids::from_entropy(), &tokens).unwrap();
+    let trust =
+        Trust::open(&config, "food", own.trusted("food"), &mesh, &Ids::from_entropy(), &tokens).unwrap();
     let verifier = Arc::clone(&trust.verifier);
     trust.keep_fresh(stop);
     verifier

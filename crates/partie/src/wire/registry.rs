@@ -3,6 +3,7 @@
 use partie_contract::{Call, NoContent, Outcome, Problem, contract};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A registry over the wire. An announcement lasts as long as its lease is renewed; a list is followed by asking for the
 /// next one after the one that is known.
@@ -21,7 +22,8 @@ pub trait RegistryWire {
     #[delete("/instances", authenticated)]
     async fn withdraw(&self, cx: &Call, which: Which) -> Outcome<NoContent, RegistryWireError>;
 
-    /// Certify the key of a process that may be that service. It takes the same token, and the id it is announced with.
+    /// Certify the key of a process that may be that service, and give it what else it needs to be that without the system's
+    /// key. It takes the same token; who has been let in asks again with the token he was given, and a new key.
     #[post("/certificates", authenticated)]
     async fn certify(&self, cx: &Call, apply: Apply) -> Outcome<Certificate, RegistryWireError>;
 
@@ -80,15 +82,13 @@ pub struct Admitted {
 pub struct Apply {
     /// The service it is for.
     pub service: String,
-    /// The instance it is for.
-    pub id: String,
     /// The public key, Ed25519, as base64url.
     pub public_key: String,
     /// What shows that the key is the applicant's, as base64url.
     pub proof: String,
 }
 
-/// A certificate.
+/// A certificate, and what goes with it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
     /// The certificate, as PEM.
@@ -99,6 +99,12 @@ pub struct Certificate {
     pub issued: i64,
     /// Until when.
     pub expires: i64,
+    /// What to show to the registry next time.
+    pub member: String,
+    /// What to show to other services, for an hour.
+    pub token: String,
+    /// The public keys by which the tokens of the system are known: a JWK set.
+    pub keys: Map<String, Value>,
 }
 
 /// One instance.

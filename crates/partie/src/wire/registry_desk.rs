@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partie_contract::{Call, Fault, NoContent, Outcome, Platform};
-use partie_identity::{Application, Authority, Certified, JoinError, Joins, Signer};
+use partie_identity::{Application, Authority, Certified, JoinError, Joins, ServiceTokens, Signer};
 use partie_mesh::discovery::{EmbeddedRegistry, Instance};
 use partie_runtime::{Ids, Stop};
 
@@ -42,6 +42,8 @@ pub(crate) struct Admission {
     pub(crate) joins: Option<Joins>,
     /// Certifies their keys.
     pub(crate) authority: Option<Authority>,
+    /// The names of who has the authority, which it gives to nobody.
+    pub(crate) reserved: &'static [&'static str],
 }
 
 // === impl RegistryDesk ===
@@ -66,12 +68,13 @@ impl RegistryDesk {
         Ok(Admitted { token: token.map_err(Platform::internal)? })
     }
 
-    /// Lets a join token in that nobody else has shown. Whoever has been let in comes back with what he was given.
-    fn let_in(&self, cx: &Call, id: &str) -> Result<(), Fault<RegistryWireError>> {
+    /// Lets a join token in that nobody else has shown: nobody of another id, or with another key. Whoever has been let in
+    /// comes back with what he was given.
+    fn let_in(&self, cx: &Call, who: &str) -> Result<(), Fault<RegistryWireError>> {
         let Some(joins) = &self.0.admission.joins else { return Ok(()) };
         let shown = cx.caller().identity().filter(|_| is_joiner(cx.caller()));
         let Some(identity) = shown else { return Ok(()) };
-        joins.spend(&identity.token, identity.expires, id).map_err(|error| match error {
+        joins.spend(&identity.token, identity.expires, who).map_err(|error| match error {
             JoinError::Used => RegistryWireError::JoinRefused { reason: error.to_string() }.into(),
             _ => Platform::internal(error).into(),
         })
@@ -131,19 +134,33 @@ impl RegistryWire for RegistryDesk {
     }
 
     async fn certify(&self, cx: &Call, apply: Apply) -> Outcome<Certificate, RegistryWireError> {
-        let Apply { service, id, public_key, proof } = apply;
+        let Apply { service, public_key, proof } = apply;
         check(cx, &service)?;
         let authority = self.0.admission.authority.as_ref().ok_or(RegistryWireError::NoAuthority)?;
         let refused = |reason: String| RegistryWireError::JoinRefused { reason };
-        if id.is_empty() || id.len() > LONGEST_NAME {
-            return Err(refused("names have 1 to 128 bytes".to_owned()).into());
+        if self.0.admission.reserved.contains(&&*service) {
+            return Err(refused(format!(
+                "{service} is where newcomers ask, and takes the key of the system"
+            ))
+            .into());
+        }
+        // The token to come back with is for who can also show what went with it.
+        if !is_joiner(cx.caller()) && cx.peer().is_none() {
+            return Err(refused(format!(
+                "{service} has joined, and shows its certificate when it comes back"
+            ))
+            .into());
         }
         let application = Application { service, public_key, proof };
         let certified = authority.certify(&application, &[]).map_err(|error| refused(error.to_string()))?;
         // Nothing is spent on who would get nothing.
-        self.let_in(cx, &id)?;
+        self.let_in(cx, &application.public_key)?;
+        let (service, signer) = (&application.service, &self.0.signer);
+        let token = ServiceTokens::issue(signer, &self.0.system, service).map_err(Platform::internal)?;
+        let Admitted { token: member } = self.admitted(service)?;
+        let keys = signer.jwks().as_object().cloned().unwrap_or_default();
         let Certified { certificate, authority, issued, expires } = certified;
-        Ok(Certificate { certificate, authority, issued, expires })
+        Ok(Certificate { certificate, authority, issued, expires, member, token, keys })
     }
 
     async fn list(&self, cx: &Call, after: After) -> Outcome<WireListing, RegistryWireError> {

@@ -3,6 +3,7 @@
 pub(crate) mod company;
 mod deaths;
 mod joining;
+mod keyless;
 mod replicas;
 mod rolling;
 pub(crate) mod words;

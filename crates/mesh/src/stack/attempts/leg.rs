@@ -67,6 +67,7 @@ impl<'a> Leg<'a> {
     pub(super) async fn walk(self, request: &mut Option<Request>, mut now: Ticks) -> Result<Answer, Ended> {
         let target = self.attempts.target;
         let (mut refusals, mut refused_by): (usize, Option<Arc<Endpoint>>) = (0, None);
+        let mut unsent = None;
         loop {
             let news = target.news.notified();
             let picked = if refusals < REFUSALS { self.pick(refused_by.as_ref(), now) } else { None };
@@ -86,11 +87,13 @@ impl<'a> Leg<'a> {
                         continue;
                     }
                 }
-                return Err(Ended {
-                    fault: Some(target.unknown().from_upstream()),
-                    answer: None,
-                    again: false,
-                });
+                let fault = target.unknown().from_upstream();
+                // Why the last one was not reached, if there was one.
+                let fault = match unsent {
+                    Some(cause) => fault.caused_by(cause),
+                    None => fault,
+                };
+                return Err(Ended { fault: Some(fault), answer: None, again: false });
             };
             self.complete(request, now);
             let remote = &at.under_way.endpoint().remote;
@@ -115,6 +118,7 @@ impl<'a> Leg<'a> {
                     refused_by = Some(Arc::clone(at.under_way.endpoint()));
                     at.conclude(now, Outcome::Failed);
                     tracing::debug!(service = %target.service, %fault, "an instance cannot be reached");
+                    unsent = Some(fault);
                     refusals += 1;
                     if refusals >= self.attempts.endpoints(super::EndpointSet::len) {
                         refusals = REFUSALS;

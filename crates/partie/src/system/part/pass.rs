@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use partie_contract::{BoxError, Call, Caller, Channel, Client as _, Deadline};
-use partie_identity::{KeyError, ServiceTokens, Signer, Verifier};
+use partie_identity::{Authority, KeyError, Signer, Verifier};
 use partie_mesh::discovery::Registry;
 use partie_mesh::{Mesh, Origin};
 use partie_messaging::{BrokerWireClient, RemoteBroker};
@@ -14,9 +13,10 @@ use partie_runtime::Ids;
 
 use super::super::error::StartError;
 use super::super::launch::Launch;
-use super::secured::door;
+use super::secured::{Secured, door};
 use super::{BROKER, Meeting, Place, REGISTRY};
 use crate::platform::{self, BehindClient, Hand};
+use crate::trust::shown;
 use crate::wire::{RegistryWireClient, RemoteRegistry, join_grant};
 
 /// How long a call to the platform may take. Long polls are shorter.
@@ -34,9 +34,21 @@ pub(super) struct Pass {
 
 /// The key in a file, which is the system's own: it may serve others.
 pub(crate) fn signer(path: &Path, system: &str) -> Result<Signer, KeyError> {
-    let read = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
-    let document = std::fs::read(path).map_err(read)?;
-    Signer::from_pkcs8(&document, &format!("partie:{system}"))
+    Signer::from_pkcs8(&document(path)?, &issuer(system))
+}
+
+/// The authority of all who have that key.
+pub(crate) fn authority(path: &Path, system: &str) -> Result<Authority, StartError> {
+    Ok(Authority::derived(&document(path)?, system)?)
+}
+
+fn document(path: &Path) -> Result<Vec<u8>, KeyError> {
+    std::fs::read(path).map_err(|source| KeyError::File { path: path.to_owned(), doing: "read", source })
+}
+
+/// Who signs with that key.
+pub(super) fn issuer(system: &str) -> String {
+    format!("partie:{system}")
 }
 
 // === impl Pass ===
@@ -47,27 +59,25 @@ impl Pass {
         place: &Place,
         launch: &Launch<'_>,
         verifier: &Arc<Verifier>,
-        secured: bool,
+        secured: Option<&Secured>,
     ) -> Result<Self, StartError> {
         let refused =
             |reason: BoxError| StartError::Join { service: place.part.clone(), reason: reason.to_string() };
-        let tokens = ServiceTokens::new(launch.signer.clone(), &place.system, &place.part);
+        let tokens = launch.proof.tokens(&place.system, &place.part);
         let tokens = tokens.map_err(|error| refused(error.into()))?;
         let ids = launch.environment.ids.clone();
         let calls: Arc<dyn Fn() -> Call + Send + Sync> = Arc::new({
             let (tokens, ids) = (tokens.clone(), ids.clone());
             move || Call::new(Deadline::after(CALL), ids.trace()).with_caller(tokens.caller())
         });
-        let origin = Origin::new(place.part.as_str())
-            .with_token(move || HeaderValue::from_str(&tokens.identity().token).ok());
+        let origin = Origin::new(place.part.as_str()).with_token(move || shown(&tokens));
 
         // Who has the key may be anybody. Who was given a token is what that says.
-        let join = match &place.join {
-            Some(join) => join.clone(),
-            None => launch
-                .signer
+        let join = match (&place.join, launch.proof.signer()) {
+            (None, Some(signer)) => signer
                 .issue(&join_grant(&place.system, &place.part))
                 .map_err(|error| refused(error.into()))?,
+            (join, _) => join.clone().unwrap_or_default(),
         };
         let join = verifier.verify(join.trim()).map_err(|fault| {
             refused(
@@ -114,6 +124,16 @@ impl Pass {
     /// The registry somebody else runs, if that is where they meet.
     pub(super) fn engine(&self) -> Option<&Arc<dyn Registry>> {
         self.engine.as_ref()
+    }
+
+    /// The platform's registry, as it is asked for what a process needs that has not the key.
+    pub(super) fn desk(&self, mesh: &Mesh) -> RegistryWireClient {
+        RegistryWireClient::over(self.channel(mesh, REGISTRY))
+    }
+
+    /// Makes calls under the process's own identity.
+    pub(super) fn calls(&self) -> &Arc<dyn Fn() -> Call + Send + Sync> {
+        &self.calls
     }
 
     /// A channel to a service, under the name of this one.

@@ -1,17 +1,19 @@
 //! What the processes of a system prove to each other where they leave their machine.
 //!
 //! Whoever has the system's key may be any service, and comes by itself to the authority all others believe: nobody has to
-//! be asked for a certificate, and a new one is made before the old one is over.
+//! be asked for a certificate, and a new one is made before the old one is over. Who has not is [given](super::guest) one.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use partie_identity::{Applicant, Authority, AuthorityError, Certified, KeyError};
+use partie_identity::{Applicant, Authority, AuthorityError, Certified};
 use partie_mesh::discovery::Instance;
 use partie_mesh::{Credentials, Listener, Mesh, Pem, ServerTls, Strangers};
 use partie_runtime::{Stop, trust_now};
 
 use super::super::error::StartError;
+use super::pass::authority;
 use super::{BROKER, Meeting, Place, REGISTRY};
 use crate::config::Config;
 use crate::platform;
@@ -23,14 +25,14 @@ const LOOK: Duration = Duration::from_mins(1);
 /// The credentials of this process, and how it gets new ones.
 pub(super) struct Secured {
     credentials: Credentials,
-    certified: Certified,
-    renewal: Renewal,
+    /// Nothing if they are given to it.
+    own: Option<(Certified, Renewal)>,
 }
 
 struct Renewal {
     authority: Authority,
     /// The system's key, from which it comes.
-    document: Vec<u8>,
+    key: PathBuf,
     system: String,
     part: String,
     /// What else it is known as.
@@ -47,13 +49,10 @@ impl Secured {
         if matches!(place.registry, Some(Meeting::Engine(_))) {
             return Ok(None);
         }
-        let document = std::fs::read(path).map_err(|source| {
-            StartError::from(KeyError::File { path: path.to_owned(), doing: "read", source })
-        })?;
         let also: &[&str] = if place.part == platform::NAME { &[REGISTRY, BROKER] } else { &[] };
         let renewal = Renewal {
-            authority: Authority::derived(&document, &place.system)?,
-            document,
+            authority: authority(path, &place.system)?,
+            key: path.clone(),
             system: place.system.clone(),
             part: place.part.clone(),
             also,
@@ -61,16 +60,24 @@ impl Secured {
         let (applicant, certified) = renewal.certificate()?;
         let credentials =
             Credentials::new(pem(&certified, &applicant.key_pem())).map_err(partie_mesh::BindError::from)?;
-        Ok(Some(Self { credentials, certified, renewal }))
+        Ok(Some(Self { credentials, own: Some((certified, renewal)) }))
     }
 
-    /// The listener of a process behind the edge: others of the system only, if it can be reached from elsewhere. Programs
-    /// that are no part of it still find the platform in the clear, with tokens.
+    /// With credentials that are given to the process, and renewed by whoever gives them.
+    pub(super) fn given(credentials: Credentials) -> Self {
+        Self { credentials, own: None }
+    }
+
+    /// The listener of a process behind the edge: others of the system only, if it can be reached from elsewhere. The platform
+    /// is wherever it listens who it is, to those who want to know before they show a token; and programs that are no part of
+    /// the system still find it in the clear.
     pub(super) fn protect(&self, part: &str, listener: Listener) -> Listener {
-        if part == GATEWAY || is_here(listener.local_addr()) {
-            return listener;
-        }
-        let strangers = if part == platform::NAME { Strangers::Served } else { Strangers::Refused };
+        let strangers = match part {
+            platform::NAME => Strangers::Served,
+            GATEWAY => return listener,
+            _ if is_here(listener.local_addr()) => return listener,
+            _ => Strangers::Refused,
+        };
         listener.with_tls(ServerTls::services(self.credentials.clone(), strangers))
     }
 
@@ -79,14 +86,21 @@ impl Secured {
         mesh.secure(self.credentials.clone());
     }
 
-    /// The authority, for those who have to ask it.
-    pub(super) fn authority(&self) -> Result<Authority, AuthorityError> {
-        Authority::derived(&self.renewal.document, &self.renewal.system)
+    /// The authority, for those who have to ask it, if it is here.
+    pub(super) fn authority(&self) -> Result<Option<Authority>, StartError> {
+        let own = self.own.as_ref();
+        own.map(|(_, renewal)| authority(&renewal.key, &renewal.system)).transpose()
+    }
+
+    /// Whether the platform there is spoken to through TLS: by those who have the key where others could listen, by those
+    /// who have not everywhere.
+    fn covers(&self, address: SocketAddr) -> bool {
+        self.own.is_none() || !is_here(address)
     }
 
     /// Makes new ones in time, until the process ends.
     pub(super) fn keep(self, stop: Stop) {
-        let Self { credentials, mut certified, renewal } = self;
+        let Self { credentials, own: Some((mut certified, renewal)) } = self else { return };
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -126,11 +140,12 @@ pub(super) fn is_here(address: SocketAddr) -> bool {
 }
 
 /// A door of the platform, which speaks TLS to others where it is reached from elsewhere.
-pub(super) fn door(mesh: &Mesh, name: &str, address: SocketAddr, secured: bool) {
-    let instance = Instance::new(address.to_string(), address).with_tls(secured && !is_here(address));
+pub(super) fn door(mesh: &Mesh, name: &str, address: SocketAddr, secured: Option<&Secured>) {
+    let tls = secured.is_some_and(|secured| secured.covers(address));
+    let instance = Instance::new(address.to_string(), address).with_tls(tls);
     mesh.connect_instances(name, &[instance]);
 }
 
-fn pem<'a>(certified: &'a Certified, key: &'a str) -> Pem<'a> {
+pub(super) fn pem<'a>(certified: &'a Certified, key: &'a str) -> Pem<'a> {
     Pem { certificate: &certified.certificate, key, authority: &certified.authority }
 }
