@@ -1,5 +1,6 @@
 //! The edge: what every request meets first, and what it goes by can be swapped meanwhile.
 
+mod keep;
 mod road;
 mod swap;
 
@@ -27,6 +28,7 @@ use crate::rules::ConfigError;
 use crate::table::Table;
 use crate::upstreams::{Upstreams, look_up};
 
+pub use self::keep::Watched;
 pub(crate) use self::swap::check;
 
 /// The door to all services. Made by [`Gateway::build`], served by a [`Listener`](partie_mesh::Listener).

@@ -73,5 +73,5 @@ pub use config::{
     RatesConfig, RouteAccess, RouteConfig, Sticky, To, UpstreamConfig,
 };
 pub use cors::CorsError;
-pub use edge::Edge;
+pub use edge::{Edge, Watched};
 pub use rules::ConfigError;

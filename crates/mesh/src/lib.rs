@@ -30,7 +30,7 @@
 //! of steps; `transport` is its last step, in this process or over HTTP/1.1; `listener` is the other end of the wire;
 //! `dispatch` runs a request where it arrived; `limited` bounds how long work may take; `path` and `local` say which
 //! addresses and which senders an edge takes; `tls` is who shows which certificate to whom, `upgrade` how a connection becomes
-//! a WebSocket; `service` is the mesh in somebody else's program.
+//! a WebSocket; `unhurried` is for streams of gRPC without a deadline; `service` is the mesh in somebody else's program.
 //!
 //! A caller's code does not change with where a service runs: both transports carry the same bytes, and a table of
 //! calls answered over both is a test.
@@ -47,6 +47,7 @@ mod listener;
 mod local;
 mod mesh;
 mod misdirected;
+mod moved;
 mod origin;
 mod path;
 mod request_id;
@@ -59,6 +60,7 @@ mod target;
 mod ticks;
 mod tls;
 mod transport;
+mod unhurried;
 mod upgrade;
 
 pub use handles::{Detached, Handles};
@@ -80,3 +82,4 @@ pub use target::{Known, Target};
 pub use tls::{
     ClientTls, Credentials, Pem, ServerTls, Strangers, TlsError, TlsFiles, TlsPair, Trust, refused_handshake,
 };
+pub use unhurried::Patience;

@@ -10,6 +10,7 @@ mod openapi;
 pub(crate) mod out;
 mod policies;
 mod processes;
+mod reload;
 mod restore;
 mod retention;
 mod routes;
@@ -22,7 +23,8 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
-use crate::config::{ConfigError, Effective, Layers, Origin};
+use crate::config::{Config, ConfigError, Effective, Layers, Origin};
+use crate::server::GATEWAY;
 use crate::system::System;
 
 /// The exit code of everything that was refused before it had an effect.
@@ -138,7 +140,7 @@ fn chaos_flag() -> Arg {
 }
 
 /// The seed of the chaos, if there is to be any. Only where nobody else depends on it.
-fn chaos(flags: &ArgMatches, config: &crate::Config) -> Result<Option<u64>, String> {
+fn chaos(flags: &ArgMatches, config: &Config) -> Result<Option<u64>, String> {
     let seed = flags.try_get_one::<u64>("chaos").ok().flatten().copied();
     match config.gateway.listen.ip().to_canonical().is_loopback() {
         false if seed.is_some() => Err("--chaos is for development: listen on a loopback address".to_owned()),
@@ -148,12 +150,17 @@ fn chaos(flags: &ArgMatches, config: &crate::Config) -> Result<Option<u64>, Stri
 
 /// The configuration as the layers make it: defaults, file, environment, flags.
 fn configure(system: &System, flags: &ArgMatches) -> Result<Effective, ConfigError> {
-    let mut layers = Layers::new(&system.defaults)?;
-    let file = flags.get_one::<String>("config");
-    layers.file(Path::new(file.map_or(FILE, String::as_str)), file.is_some())?;
+    configure_from(&system.defaults, flags)
+}
+
+fn configure_from(defaults: &Config, flags: &ArgMatches) -> Result<Effective, ConfigError> {
+    let mut layers = Layers::new(defaults)?;
+    layers.file(file(flags), flags.get_one::<String>("config").is_some())?;
     layers.environment(std::env::vars());
     let text = |id: &str| flags.try_get_one::<String>(id).ok().flatten();
-    if let Some(listen) = text("listen") {
+    // A service that is served alone listens somewhere else than the gateway.
+    let is_the_gateways = text("name").is_none_or(|part| part == GATEWAY);
+    if let Some(listen) = text("listen").filter(|_| is_the_gateways) {
         layers.set("gateway.listen", listen.as_str().into(), &Origin::Flag("--listen"));
     }
     if let Some(data) = text("data") {
@@ -167,6 +174,11 @@ fn configure(system: &System, flags: &ArgMatches) -> Result<Effective, ConfigErr
         layers.set("demo", false.into(), &Origin::Flag("--no-demo"));
     }
     layers.finish()
+}
+
+/// The configuration file, which may not be there.
+fn file(flags: &ArgMatches) -> &Path {
+    Path::new(flags.get_one::<String>("config").map_or(FILE, String::as_str))
 }
 
 /// One clear line, and the exit code that says nothing was touched.

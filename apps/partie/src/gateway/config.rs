@@ -1,9 +1,9 @@
 //! What can be set of the gateway: in a file, in the environment, by flags. A system's `partie.toml` says it the same way.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use partie_gateway::{Gateway, Page};
+use partie_gateway::{Gateway, Page, Watched};
 use partie_mesh::MeshConfig;
 use partie_runtime::layers::{ConfigError, Layers, Origin};
 use partie_telemetry::Logs;
@@ -39,7 +39,7 @@ pub(super) struct Admin {
 
 /// Where the settings come from, to be read again and again.
 pub(super) struct Source {
-    file: Option<PathBuf>,
+    file: Watched,
     listen: Option<String>,
     environment: Vec<(String, String)>,
 }
@@ -67,19 +67,19 @@ impl Source {
         listen: Option<&str>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Self {
-        let (file, listen) = (file.map(Path::to_owned), listen.map(str::to_owned));
+        let (file, listen) = (Watched::now(file), listen.map(str::to_owned));
         Self { file, listen, environment: environment.collect() }
     }
 
-    /// The file, if there is one.
-    pub(super) fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+    /// The file, as it was when the program began.
+    pub(super) fn watched(&self) -> Watched {
+        self.file.clone()
     }
 
     /// The configuration as the layers make it: defaults, file, environment, flags.
     pub(super) fn read(&self) -> Result<Config, ConfigError> {
         let mut layers = Layers::new(&Config::default())?;
-        if let Some(file) = &self.file {
+        if let Some(file) = self.file.file() {
             layers.file(file, true)?;
         }
         layers.environment(self.environment.iter().cloned());

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
 use partie_contract::{
-    Access, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
+    Access, BoxFuture, Deadline, FaultKind, Identity, Operation, Platform, Request, Response, grpc, wire,
 };
 use partie_identity::API_KEY_PREFIX;
-use partie_mesh::{ClientAddress, KeepHost, Moving, Peer, Target};
+use partie_mesh::{ClientAddress, KeepHost, Moving, Patience, Peer, Target};
 
 use super::Edge;
 use crate::answer::{document, options};
@@ -160,14 +160,8 @@ impl Edge {
         let target = rule.choice.pick(&known, &self.ids);
         let target = target.ok_or_else(|| Platform::new(FaultKind::UpstreamUnavailable))?;
 
-        // What it may send, and until when it is answered. A stream may take as long as anything may.
-        let longest = table.config.longest_timeout;
-        let time = if is_grpc {
-            grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest))
-        } else {
-            rule.timeout
-        };
-        let deadline = Deadline::after(time);
+        // What it may send, and until when it is answered.
+        let time = if is_grpc { grpc_timeout(table, request.headers())? } else { Some(rule.timeout) };
         squeeze(rule.compresses && table.compression().is_some() && !is_grpc, request, true, entry);
         if !is_grpc || rule.limits_grpc {
             let sent = std::mem::take(request.body_mut());
@@ -187,14 +181,19 @@ impl Edge {
             request.extensions_mut().insert(KeepHost);
         }
 
-        if is_grpc {
-            grpc::write_timeout(deadline.remaining(), request.headers_mut());
-        } else {
-            // A large answer may take longer than that, as long as it comes.
-            request.extensions_mut().insert(Moving(time));
-        }
-
-        let answer = target.forward(peer, None, std::mem::take(request), deadline).await?;
+        let answer = match time {
+            None => Box::pin(unhurried(table, target, peer, std::mem::take(request))).await?,
+            Some(time) => {
+                let deadline = Deadline::after(time);
+                if is_grpc {
+                    grpc::write_timeout(deadline.remaining(), request.headers_mut());
+                } else {
+                    // A large answer may take longer than that, as long as it comes.
+                    request.extensions_mut().insert(Moving(time));
+                }
+                target.forward(peer, None, std::mem::take(request), deadline).await?
+            }
+        };
         entry.as_it_is = true;
         Ok(answer)
     }
@@ -213,11 +212,12 @@ impl Edge {
         self.count_address(rates, client, entry)?;
         let who = identity::identify(request.headers(), false, &self.verifier).await?;
         self.count_user(rates, who.as_deref(), entry)?;
-        // A stream may take as long as anything may.
-        let longest = table.config.longest_timeout;
-        let limit = grpc::timeout(request.headers())?.map_or(longest, |wish| wish.min(longest));
+        let limit = grpc_timeout(table, request.headers())?;
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
-        target.forward(peer, None, std::mem::take(request), Deadline::after(limit)).await
+        match limit {
+            None => Box::pin(unhurried(table, target, peer, std::mem::take(request))).await,
+            Some(limit) => target.forward(peer, None, std::mem::take(request), Deadline::after(limit)).await,
+        }
     }
 
     async fn own(
@@ -267,6 +267,24 @@ impl Edge {
         }
         Ok(())
     }
+}
+
+/// How long a call of gRPC may take, if its sender says.
+fn grpc_timeout(table: &Table, headers: &HeaderMap) -> Result<Option<Duration>, Platform> {
+    Ok(grpc::timeout(headers)?.map(|wish| wish.min(table.config.longest_timeout)))
+}
+
+/// Who says nothing may have a stream, which lives as long as something moves.
+///
+/// Boxed, for it is rare, and every request carries the room for it.
+fn unhurried<'c>(
+    table: &Table,
+    target: &'c Target,
+    peer: Peer,
+    request: Request,
+) -> BoxFuture<'c, Result<Response, Platform>> {
+    let (head, idle) = (table.config.longest_timeout, table.config.limits.tunnel_idle);
+    Box::pin(target.forward_unhurried(peer, request, Patience { head, idle }))
 }
 
 /// The program that acts for the user: its API key, or what the token says.

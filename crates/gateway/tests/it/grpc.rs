@@ -37,7 +37,8 @@ async fn a_call_has_what_its_sender_leaves_within_what_the_door_allows() {
         .unwrap()
         .parse()
         .unwrap();
-    assert!(left <= 30_000 && left > 15_000);
+    // Who says nothing may have a stream: what ends that is silence.
+    assert!(left > 3_600_000);
 }
 
 #[tokio::test]

@@ -25,7 +25,10 @@ pub(super) fn admit(
     phase: Option<&Phase>,
 ) -> Result<Request, Platform> {
     let (mut head, body) = request.into_parts();
-    let body = Upload { body, limit: limits.body, sleep: None, phase: phase.cloned() };
+    // A stream of gRPC may take as long as its call does.
+    let is_stream = head.version == Version::HTTP_2 && grpc::is_call(&head.headers);
+    let limit = (!is_stream).then_some(limits.body);
+    let body = Upload { body, limit, sleep: None, phase: phase.cloned() };
     if head.version == Version::HTTP_2 {
         from_http2(&mut head, limits)?;
     }
@@ -149,7 +152,7 @@ pub(super) fn raw_answer(fault: Platform, ids: &Ids) -> Bytes {
 /// A body on its way in, with one deadline for all of it: bytes that trickle in do not buy time.
 struct Upload {
     body: Incoming,
-    limit: Duration,
+    limit: Option<Duration>,
     /// Set when the body is first waited for.
     sleep: Option<Pin<Box<Sleep>>>,
     /// Of a connection that has to be read to the end of the body before its next request.
@@ -179,8 +182,8 @@ impl http_body::Body for Upload {
                 .caused_by(error)
                 .into()
         });
-        if polled.is_pending() {
-            let sleep = this.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(this.limit)));
+        if let (true, Some(limit)) = (polled.is_pending(), this.limit) {
+            let sleep = this.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
             if sleep.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Some(Err(Platform::new(FaultKind::RequestTimeout).into())));
             }

@@ -4,9 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -16,7 +14,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::drain::Drain;
 use super::limits::Limits;
-use crate::ticks::Ticks;
+use crate::moved::Moved;
 
 /// How much of each direction is held here. Whoever sends more waits until it is taken.
 const HELD: usize = 8 << 10;
@@ -38,8 +36,8 @@ struct Shared {
     end: CancellationToken,
     /// The socket is gone.
     gone: CancellationToken,
-    /// When the last bytes went through.
-    last: AtomicU64,
+    /// Bytes went through.
+    moved: Moved,
 }
 
 struct Figures {
@@ -56,8 +54,8 @@ struct Counted;
 
 impl Tunnel {
     pub(super) fn begin() -> Self {
-        let last = AtomicU64::new(Ticks::now().as_nanos());
-        Self(Arc::new(Shared { end: CancellationToken::new(), gone: CancellationToken::new(), last }))
+        let (end, gone) = (CancellationToken::new(), CancellationToken::new());
+        Self(Arc::new(Shared { end, gone, moved: Moved::now() }))
     }
 
     /// Stays until the tunnel is over. With `to` its bytes go there; without, somebody in this process has them already.
@@ -93,7 +91,7 @@ impl Tunnel {
         let over = tokio::select! {
             done = &mut work => return done,
             () = &mut cut => "its listener is gone",
-            () = self.silent(limits.tunnel_idle) => "nothing went through it for too long",
+            () = self.0.moved.silent(limits.tunnel_idle) => "nothing went through it for too long",
             () = async {
                 (&mut closing).await;
                 tokio::time::sleep(limits.tunnel_drain).await;
@@ -108,31 +106,16 @@ impl Tunnel {
         Err(io::Error::new(io::ErrorKind::TimedOut, over))
     }
 
-    /// Ends when nothing has gone through for so long.
-    async fn silent(&self, limit: Duration) {
-        loop {
-            let quiet = Ticks::now().since(Ticks::from_nanos(self.0.last.load(Ordering::Relaxed)));
-            match limit.checked_sub(quiet).filter(|left| !left.is_zero()) {
-                Some(left) => tokio::time::sleep(left).await,
-                None => return,
-            }
-        }
-    }
-
     /// Bytes came from the client.
     pub(super) fn received(&self, bytes: usize) {
-        self.moved();
+        self.0.moved.mark();
         figures().received.increment(bytes as u64);
     }
 
     /// Bytes went to the client.
     pub(super) fn sent(&self, bytes: usize) {
-        self.moved();
+        self.0.moved.mark();
         figures().sent.increment(bytes as u64);
-    }
-
-    fn moved(&self) {
-        self.0.last.store(Ticks::now().as_nanos(), Ordering::Relaxed);
     }
 
     pub(super) fn ending(&self) -> WaitForCancellationFutureOwned {

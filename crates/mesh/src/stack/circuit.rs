@@ -1,10 +1,15 @@
 //! The breaker of a service as a whole, for callers that have something better to do than to wait for it.
 
+use std::time::Duration;
+
 use partie_contract::{Deadline, FaultKind, Platform, wire};
 
 use super::Answer;
 use crate::resilience::{Admission, Breaker, BreakerConfig};
 use crate::ticks::Ticks;
+
+/// How long a call that tries a service again may leave everybody else waiting; most end long before.
+const LONGEST_PROBE: Duration = Duration::from_secs(60);
 
 /// The breaker, if the table of policies has one for the service.
 #[derive(Debug)]
@@ -22,7 +27,7 @@ impl Circuit {
         let Some((breaker, _)) = &self.0 else { return Ok(()) };
         match breaker.admission(now) {
             Admission::Open => Ok(()),
-            Admission::Probe if breaker.probe(now, now.until(deadline)) => Ok(()),
+            Admission::Probe if breaker.probe(now, now.until(deadline).min(LONGEST_PROBE)) => Ok(()),
             Admission::Probe | Admission::Shut => Err(Platform::new(FaultKind::UpstreamUnavailable)
                 .with_detail(format!("{service} has failed too often and is left alone for a while"))
                 .from_upstream()),

@@ -1,7 +1,7 @@
 //! The life of a program: its runtime, until when it runs, and how it drains.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -74,6 +74,18 @@ pub(super) async fn until_told(
     tracing::info!("draining");
     playing.shutdown().await;
     drain(running, &mut signals.interrupt).await
+}
+
+/// Ends when the terminal the program was started from is closed, for SIGHUP says that too.
+pub(super) async fn terminal_closed() {
+    let has_terminal = || io::stdin().is_terminal();
+    if let (true, Ok(mut hangups)) = (has_terminal(), signal(SignalKind::hangup())) {
+        while has_terminal() {
+            hangups.recv().await;
+        }
+    } else {
+        std::future::pending().await
+    }
 }
 
 /// Drains within its time; a second Ctrl-C does not wait for it.

@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::life::{self, Signals};
-use super::{configure, out, refuse, up};
+use super::reload::Source;
+use super::{out, refuse, up};
 use crate::Config;
 use crate::platform;
 use crate::server::GATEWAY;
@@ -73,7 +74,8 @@ pub(super) fn command(system: &System) -> clap::Command {
 }
 
 pub(super) fn main(mut system: System, flags: &ArgMatches) -> ExitCode {
-    let (config, place) = match prepare(&system, flags) {
+    let mut source = Source::new(&system, flags);
+    let (config, place) = match prepare(&system, flags, &mut source) {
         Ok(prepared) => prepared,
         Err(error) => return refuse(&error),
     };
@@ -83,11 +85,11 @@ pub(super) fn main(mut system: System, flags: &ArgMatches) -> ExitCode {
     };
     let supervised = flags.get_flag("supervised");
     let welcomes = place.part == GATEWAY && (flags.get_flag("welcome") || !supervised);
-    life::live(config, |config| run(system, config, place, (supervised, welcomes)))
+    life::live(config, |config| run(system, config, source, place, (supervised, welcomes)))
 }
 
-fn prepare(system: &System, flags: &ArgMatches) -> Result<(Config, Place), String> {
-    let config = configure(system, flags).map_err(|error| error.to_string())?.config;
+fn prepare(system: &System, flags: &ArgMatches, source: &mut Source) -> Result<(Config, Place), String> {
+    let config = source.read().map_err(|error| error.to_string())?.config;
     let text = |id: &str| flags.get_one::<String>(id).map(String::as_str);
     let part = text("name").unwrap_or_default().to_owned();
     let registry = text("registry").map(meeting).transpose()?;
@@ -152,6 +154,7 @@ fn inherited() -> std::io::Result<TcpListener> {
 async fn run(
     mut system: System,
     config: Config,
+    source: Source,
     place: Place,
     (supervised, welcomes): (bool, bool),
 ) -> ExitCode {
@@ -163,7 +166,13 @@ async fn run(
     let demo = config.demo && place.part == GATEWAY;
     let (part, data) = (place.part.clone(), config.data.clone());
     // Whoever is told to go while it still waits for a store has nothing to drain.
-    let told = line_ends(supervised);
+    let is_watched = part == GATEWAY && !supervised;
+    let told = async {
+        tokio::select! {
+            () = line_ends(supervised) => {}
+            () = life::terminal_closed(), if is_watched => {}
+        }
+    };
     tokio::pin!(told);
     let launched = tokio::select! {
         launched = system.launch_part(place, config, Environment::default()) => launched,
@@ -178,6 +187,7 @@ async fn run(
     out::line(&format!("listening on {}", running.url()));
     out::flush();
     let mut playing = JoinSet::new();
+    playing.spawn(source.keep(Arc::clone(&running)));
     if welcomes {
         let running = Arc::clone(&running);
         playing.spawn(async move { up::welcome(&running, &guide).await });

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use clap::ArgMatches;
 
 use super::life::{self, Signals};
-use super::{configure, out, refuse, routes};
+use super::reload::Source;
+use super::{out, refuse, routes};
 use crate::system::{Environment, Guide, Running, System};
 
 pub(super) fn main(mut system: System, flags: &ArgMatches) -> ExitCode {
-    let effective = match configure(&system, flags) {
+    let mut source = Source::new(&system, flags);
+    let effective = match source.read() {
         Ok(effective) => effective,
         Err(error) => return refuse(&error),
     };
@@ -18,10 +20,10 @@ pub(super) fn main(mut system: System, flags: &ArgMatches) -> ExitCode {
         Ok(chaos) => chaos,
         Err(error) => return refuse(&error),
     };
-    life::live(effective.config, |config| run(system, config))
+    life::live(effective.config, |config| run(system, config, source))
 }
 
-async fn run(mut system: System, config: crate::Config) -> ExitCode {
+async fn run(mut system: System, config: crate::Config, source: Source) -> ExitCode {
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return refuse(&error),
@@ -34,12 +36,13 @@ async fn run(mut system: System, config: crate::Config) -> ExitCode {
     };
     announce(&running, &guide).await;
     let mut playing = tokio::task::JoinSet::new();
+    playing.spawn(source.keep(Arc::clone(&running)));
     if demo {
         for actor in actors {
             playing.spawn(actor(Arc::clone(&running)));
         }
     }
-    let code = life::until_told(&running, &mut signals, playing, std::future::pending()).await;
+    let code = life::until_told(&running, &mut signals, playing, life::terminal_closed()).await;
     if let Some(chaos) = running.chaos() {
         out::tally(chaos.tally());
     }

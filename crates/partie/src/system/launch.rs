@@ -168,17 +168,20 @@ impl System {
             .spawn(prune(stores.values().cloned().collect(), background.stages.work.clone()));
 
         // One door, or the one service itself.
-        let door: Arc<dyn Serve> = if self.has_gateway {
+        let edge = if self.has_gateway {
             let parts = launch.parts(contracts.clone(), grpc, &members, broker.as_ref(), &verifier);
             let ready = Arc::clone(&parts.ready);
             let parts =
                 Parts { ready: Arc::new(move || ready().into_iter().chain(judging()).collect()), ..parts };
-            Arc::new(config.gateway.build(parts)?)
+            Some(Arc::new(config.gateway.build(parts)?))
         } else {
-            members.values().next().map(|member| Arc::clone(&member.server)).ok_or(StartError::Service {
-                service: self.name,
-                reason: "there is no service in it".into(),
-            })?
+            None
+        };
+        let door: Arc<dyn Serve> = match &edge {
+            Some(edge) => Arc::clone(edge) as Arc<dyn Serve>,
+            None => members.values().next().map(|member| Arc::clone(&member.server)).ok_or(
+                StartError::Service { service: self.name, reason: "there is no service in it".into() },
+            )?,
         };
         let (signer, mesh) = (launch.proof.signer().cloned(), launch.mesh.clone());
         let stop = Stop::default();
@@ -189,7 +192,7 @@ impl System {
         let stages = background.stages;
         let left = Leaving { registry, ..Leaving::default() };
         let kept =
-            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, chaos, data };
+            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, edge, ready, chaos, data };
         Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use partie_contract::{Contract, Fault, FaultKind};
-use partie_gateway::{Parts, Readiness};
+use partie_gateway::{Edge, Parts, Readiness};
 use partie_identity::{Authority, Joins, Signer, Verifier};
 use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance, Registry};
 use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
@@ -218,9 +218,9 @@ impl System {
         if place.part != GATEWAY {
             left.announced = announce(&pass, &place.part, (address, tls), &environment).await?;
         }
-        let Assembly { ready, stores, broker, stages, .. } = parts;
+        let Assembly { edge, ready, stores, broker, stages, .. } = parts;
         let kept =
-            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, ready, chaos, data };
+            Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, edge, ready, chaos, data };
         Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
     }
 
@@ -292,6 +292,7 @@ struct Assembly {
     broker: Option<partie_messaging::EmbeddedBroker>,
     stages: Stages,
     desks: Stop,
+    edge: Option<Arc<Edge>>,
 }
 
 // === impl Assembly ===
@@ -305,6 +306,7 @@ impl Assembly {
             broker: None,
             stages: Stages::default(),
             desks: Stop::default(),
+            edge: None,
         }
     }
 
@@ -337,7 +339,7 @@ impl Assembly {
 
     /// The edge: every service is found in the registry.
     fn gateway(
-        &self,
+        &mut self,
         launch: &Launch<'_>,
         contracts: Vec<&'static Contract>,
         grpc: Vec<(&'static str, &'static str)>,
@@ -352,7 +354,9 @@ impl Assembly {
         };
         let parts = launch.parts(contracts, grpc, &BTreeMap::new(), None, &self.verifier);
         let parts = Parts { ready: Arc::new(ready), ..parts };
-        Ok(Arc::new(launch.config.gateway.build(parts)?))
+        let edge = Arc::new(launch.config.gateway.build(parts)?);
+        self.edge = Some(Arc::clone(&edge));
+        Ok(edge)
     }
 
     /// Registry and broker.

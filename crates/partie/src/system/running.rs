@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use partie_contract::{Call, Client, Contract, Deadline};
+use partie_gateway::Edge;
 use partie_identity::{Grant, IssueError, Signer};
 use partie_mesh::discovery::Announcement;
 use partie_mesh::{Handles, Mesh, Origin, RunError};
@@ -79,6 +80,8 @@ pub(crate) struct Kept {
     pub(crate) stages: Stages,
     pub(crate) stop: Stop,
     pub(crate) handles: Handles,
+    /// The gateway, if it is here.
+    pub(crate) edge: Option<Arc<Edge>>,
     pub(crate) ready: Arc<AtomicBool>,
     /// What goes wrong on purpose.
     pub(crate) chaos: Option<Chaos>,
@@ -146,6 +149,11 @@ impl Running {
     /// it is served on a socket of its own.
     pub fn registry_url(&self) -> Option<String> {
         self.registry.map(|address| format!("http://{address}"))
+    }
+
+    /// The gateway, if this process has one. Its settings can be swapped while it serves.
+    pub fn edge(&self) -> Option<&Arc<Edge>> {
+        self.kept.edge.as_ref()
     }
 
     /// All contracts, in order of declaration.

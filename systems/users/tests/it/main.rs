@@ -10,6 +10,7 @@ mod profiles;
 mod python;
 mod refreshing;
 mod registration;
+mod reload;
 mod schemas;
 mod sessions;
 mod signing_in;
