@@ -272,3 +272,6 @@ fn papers((system, service, anchor): (&str, &str, &str), key: String, given: Cer
 fn identity(verifier: &Verifier, token: &str) -> Arc<Identity> {
     verifier.verify(token).unwrap_or_else(|_| Arc::new(Identity::new("", token, 0)))
 }
+
+#[cfg(test)]
+mod tests;
