@@ -145,10 +145,12 @@ impl Document {
                     json!({ EVENT_STREAM: { "schema": { "type": "string" }, "x-data": schema } });
             }
         }
-        if !reply.headers.is_empty() {
+        let no_store = operation.no_store.then_some(("Cache-Control", "Always `no-store`."));
+        if !reply.headers.is_empty() || no_store.is_some() {
             success["headers"] = reply
                 .headers
                 .iter()
+                .chain(&no_store)
                 .map(|(name, text)| {
                     ((*name).to_owned(), json!({ "description": text, "schema": { "type": "string" } }))
                 })

@@ -52,6 +52,8 @@ pub struct Operation {
     pub key_optional: bool,
     /// Whether it needs `If-Match`.
     pub precondition: bool,
+    /// Whether nobody on the way may keep an answer: it has a secret in it (RFC 6749 section 5.1).
+    pub no_store: bool,
     /// Path parameters, in the order of the template.
     pub params: &'static [Param],
     /// The query's schema.

@@ -1,5 +1,6 @@
 //! The last step of a call: to a service in this process, or over the wire to an instance of one.
 
+mod connection;
 mod dial;
 mod failed;
 mod http1;

@@ -1,6 +1,9 @@
 //! Configuration: built-in defaults, `partie.toml`, the environment and flags, in that order; every value knows where
 //! it comes from, and an unknown key is an error.
 
+mod public_url;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use partie_gateway::Gateway;
@@ -11,6 +14,8 @@ use partie_telemetry::Logs;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use partie_runtime::layers::{ConfigError, Origin};
+
+pub use self::public_url::{InvalidPublicUrl, PublicUrl};
 
 use crate::system::RegistryConfig;
 
@@ -29,6 +34,9 @@ pub struct Config {
     pub ephemeral: bool,
     /// Whether the system's demo actors play.
     pub demo: bool,
+    /// Where people reach the system: what the links it sends begin with. Where the gateway listens, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<PublicUrl>,
     /// The edge.
     pub gateway: Gateway,
     /// Whose tokens are taken besides those of the system's own key.
@@ -78,12 +86,20 @@ fn hide(table: &mut toml::Table) {
     }
 }
 
+impl Config {
+    /// Where people reach a system whose gateway listens there.
+    pub(crate) fn public_url(&self, edge: SocketAddr) -> PublicUrl {
+        self.public_url.clone().unwrap_or_else(|| PublicUrl::of(edge, self.gateway.tls.is_some()))
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             data: ".partie".into(),
             ephemeral: false,
             demo: true,
+            public_url: None,
             gateway: Gateway::default(),
             identity: partie_identity::Config::default(),
             mesh: MeshConfig::default(),

@@ -45,7 +45,7 @@ pub mod wire;
 
 /// The command-line library of [`System::command`].
 pub use clap;
-pub use config::{Config, ConfigError, Origin};
+pub use config::{Config, ConfigError, InvalidPublicUrl, Origin, PublicUrl};
 pub use evolution::{Break, Comparison};
 pub use live::{Live, News, Place};
 /// What is read often and belongs to somebody else.

@@ -35,6 +35,8 @@ use self::router::{Found, Router};
 pub(crate) const LARGEST_BODY: usize = 1 << 20;
 /// How long a call may take that carries no deadline and whose operation names none.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// On answers that carry a secret, and so on every other answer of such an operation.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// The name under which the gateway hands over requests: users' requests, to be read strictly.
 pub(crate) const GATEWAY: &str = "gateway";
 
@@ -101,7 +103,7 @@ impl Server {
         let deadline = deadline_of(request.headers(), endpoint.operation, measured.since());
         let call = Call::from_headers(request.headers(), deadline, self.shared.ids.trace())
             .map(|call| call.with_presence(presence));
-        let response = match call {
+        let mut response = match call {
             Ok(call) => {
                 let request_id = call.request_id_shared();
                 let (head, body) = request.into_parts();
@@ -124,6 +126,9 @@ impl Server {
             }
             Err(fault) => self.refuse(fault, &request),
         };
+        if endpoint.operation.no_store {
+            response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+        }
         self.log(&response, endpoint.operation);
         measured.finish(response.status().as_u16());
         response

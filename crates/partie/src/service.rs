@@ -22,6 +22,7 @@ use partie_store::{Migration, Store, Tx};
 use serde::de::DeserializeOwned;
 
 use crate::background::Background;
+use crate::config::PublicUrl;
 use crate::server::{Beside, Endpoint, Endpoints};
 use crate::system::System;
 
@@ -102,6 +103,7 @@ pub struct Start {
     pub(crate) compute: Compute,
     pub(crate) tokens: ServiceTokens,
     pub(crate) settings: toml::Table,
+    pub(crate) public_url: PublicUrl,
 }
 
 /// A service that was started.
@@ -421,6 +423,11 @@ impl Start {
             .clone()
             .try_into()
             .map_err(|error| format!("[services.{}]: {}", self.service, error.message()).into())
+    }
+
+    /// Where people reach the system: what links begin with. `public-url` in the configuration, or where the gateway listens.
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.public_url
     }
 
     /// The directory the system keeps its data in, for files of the service's own.

@@ -33,9 +33,15 @@ rules = {
         "SELECT hex(id) FROM delivery.deliveries WHERE order_id NOT IN (SELECT id FROM orders.orders)",
     "a notification is not sent":
         "SELECT hex(id) || ' ' || status FROM notifications.notifications WHERE status <> 'sent'",
+    "not one key of the users signs":
+        "SELECT n FROM (SELECT count(*) AS n FROM users.signing_keys WHERE state = 'active') WHERE n <> 1",
+    "a private key of the users outlives its turn":
+        "SELECT kid FROM users.signing_keys WHERE state = 'retired' AND sealed IS NOT NULL",
+    "somebody who is gone is signed in":
+        "SELECT hex(id) FROM users.sessions WHERE ended_at IS NULL AND user_id IN (SELECT id FROM users.users WHERE status = 'deleted')",
     "a key waits": "SELECT group_name || ' ' || error FROM broker.partie_stalls",
 }
-for service in ["orders", "restaurants", "delivery", "notifications"]:
+for service in ["orders", "restaurants", "delivery", "notifications", "users"]:
     rules["an event has not left " + service] = \
         f"SELECT type FROM {service}.partie_outbox WHERE position > (SELECT sent_to FROM {service}.partie_relay)"
     rules["a saga of " + service + " has not ended"] = \
@@ -53,8 +59,8 @@ print(f"AUDITED {len(rules)} rules, {len(answered)} orders, {events} events")
 "#;
 
 /// The databases, and on which host they are.
-const DATABASES: [&str; 5] =
-    ["a/orders.db", "a/broker.db", "b/restaurants.db", "b/delivery.db", "b/notifications.db"];
+const DATABASES: [&str; 6] =
+    ["a/orders.db", "a/broker.db", "b/restaurants.db", "b/delivery.db", "b/notifications.db", "b/users.db"];
 
 /// Reads them, and says what it has read.
 pub(super) fn audit(data: &Path, answered: &[String]) -> Result<String> {

@@ -7,7 +7,7 @@ use crate::process::Result;
 
 /// Where the database is.
 const AT: &str = "machine-1";
-const SERVICES: [&str; 4] = ["orders", "restaurants", "delivery", "notifications"];
+const SERVICES: [&str; 5] = ["orders", "restaurants", "delivery", "notifications", "users"];
 /// The end of what the database says.
 const AUDITED: &str = "AUDITED ";
 
@@ -65,6 +65,19 @@ const RULES: &[(&str, &str)] = &[
     (
         "a notification is not sent",
         "SELECT encode(id, 'hex') || ' ' || status FROM notifications.notifications WHERE status <> 'sent'",
+    ),
+    (
+        "not one key of the users signs",
+        "SELECT n FROM (SELECT count(*) AS n FROM users.signing_keys WHERE state = 'active') AS keys WHERE n <> 1",
+    ),
+    (
+        "a private key of the users outlives its turn",
+        "SELECT kid FROM users.signing_keys WHERE state = 'retired' AND sealed IS NOT NULL",
+    ),
+    (
+        "somebody who is gone is signed in",
+        "SELECT encode(id, 'hex') FROM users.sessions WHERE ended_at IS NULL
+         AND user_id IN (SELECT id FROM users.users WHERE status = 'deleted')",
     ),
 ];
 

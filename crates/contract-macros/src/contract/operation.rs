@@ -26,6 +26,7 @@ pub(super) struct Operation {
     pub(super) access: Access,
     pub(super) keyed: bool,
     pub(super) precondition: bool,
+    pub(super) no_store: bool,
     pub(super) timeout: Option<Duration>,
     /// The name of the `&Call`.
     pub(super) call: Ident,
@@ -88,6 +89,7 @@ pub(super) fn read(prefix: &str, method: &TraitItemFn, errors: &mut Errors) -> O
     let access = read_access(&mut words, errors);
     let keyed = words.flag("keyed", errors);
     let precondition = words.flag("precondition", errors);
+    let no_store = words.flag("no_store", errors);
     let timeout = words.text("timeout", errors);
     if words.finish(errors) && !access_is_stated {
         let message = "say who may call it: `public`, `authenticated`, `role = \"..\"` or `roles = [..]`";
@@ -114,6 +116,7 @@ pub(super) fn read(prefix: &str, method: &TraitItemFn, errors: &mut Errors) -> O
         access: access?,
         keyed: keyed.is_some(),
         precondition: precondition.is_some(),
+        no_store: no_store.is_some(),
         timeout,
         call: parts.call,
         arguments: parts.arguments,

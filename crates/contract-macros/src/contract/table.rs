@@ -35,7 +35,7 @@ impl Contract {
     fn row(&self, operation: &Operation) -> TokenStream {
         let Self { root, args, .. } = self;
         let (service, version, contract) = (&args.service, args.version, self.text_name());
-        let Operation { doc, keyed, precondition, reply, .. } = operation;
+        let Operation { doc, keyed, precondition, no_store, reply, .. } = operation;
         let name = operation.text_name();
         let verb = operation.verb.variant();
         let path = &operation.template.path;
@@ -77,6 +77,7 @@ impl Contract {
                 keyed: #keyed,
                 key_optional: #key_optional,
                 precondition: #precondition,
+                no_store: #no_store,
                 params: &[#(#params),*],
                 query: #query,
                 body: #body,

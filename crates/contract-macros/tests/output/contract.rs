@@ -131,6 +131,7 @@ pub static ORDERS: ::partie_contract::Contract = ::partie_contract::Contract {
             keyed: true,
             key_optional: false,
             precondition: false,
+            no_store: false,
             params: &[],
             query: ::core::option::Option::None,
             body: ::core::option::Option::Some(
@@ -161,6 +162,7 @@ pub static ORDERS: ::partie_contract::Contract = ::partie_contract::Contract {
             keyed: false,
             key_optional: false,
             precondition: false,
+            no_store: false,
             params: &[
                 ::partie_contract::Param {
                     name: "id",
@@ -191,6 +193,7 @@ pub static ORDERS: ::partie_contract::Contract = ::partie_contract::Contract {
             keyed: false,
             key_optional: false,
             precondition: true,
+            no_store: false,
             params: &[
                 ::partie_contract::Param {
                     name: "id",

@@ -49,6 +49,7 @@ static SEED_NOTIFY: ::partie::contract::Contract = ::partie::contract::Contract 
             keyed: true,
             key_optional: true,
             precondition: false,
+            no_store: false,
             params: &[],
             query: ::core::option::Option::None,
             body: ::core::option::Option::Some(

@@ -68,6 +68,7 @@ const SEND: Operation = Operation {
     keyed: true,
     key_optional: false,
     precondition: false,
+    no_store: false,
     params: &[],
     query: None,
     body: Some(schema_of::<Letter>),

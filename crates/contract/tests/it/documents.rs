@@ -37,6 +37,7 @@ fn the_table_says_what_the_trait_says() {
     assert_eq!(names, ["first", "second"]);
     assert!(operation("add").keyed && !operation("add").key_optional && operation("add").is_retry_safe());
     assert!(operation("replace").precondition && operation("notes").is_stream());
+    assert!(operation("me").no_store && !operation("add").no_store);
     assert_eq!(operation("add").reply.status, 201);
     assert_eq!(operation("add").problems.len(), 3);
 
@@ -58,7 +59,9 @@ fn the_document_has_every_operation() {
         assert!(entry.is_object(), "{operation:?}");
         assert!(ids.insert(entry["operationId"].as_str().unwrap().to_owned()), "{operation:?}");
         assert_eq!(entry["requestBody"].is_object(), operation.body.is_some(), "{operation:?}");
-        assert!(entry["responses"][operation.reply.status.to_string()].is_object(), "{operation:?}");
+        let success = &entry["responses"][operation.reply.status.to_string()];
+        assert!(success.is_object(), "{operation:?}");
+        assert_eq!(success["headers"]["Cache-Control"].is_object(), operation.no_store, "{operation:?}");
         for problem in operation.problems {
             let schema = &entry["responses"][problem.status.to_string()]["content"]["application/problem+json"]
                 ["schema"];

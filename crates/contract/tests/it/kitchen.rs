@@ -110,7 +110,7 @@ pub(crate) trait Kitchen {
     async fn echo(&self, cx: &Call, second: String, first: String) -> Outcome<Vec<String>>;
 
     /// Who asks?
-    #[get("/me", authenticated)]
+    #[get("/me", authenticated, no_store)]
     async fn me(&self, cx: &Call) -> Outcome<String>;
 
     /// Follow the kitchen.

@@ -34,6 +34,7 @@ pub(crate) const fn operation(
         keyed: false,
         key_optional: false,
         precondition: false,
+        no_store: false,
         params: &[],
         query: None,
         body: None,

@@ -235,6 +235,7 @@ mod tests {
         keyed: false,
         key_optional: false,
         precondition: false,
+        no_store: false,
         params: &[],
         query: None,
         body: None,

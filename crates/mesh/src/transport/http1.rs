@@ -11,15 +11,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode, Uri, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use partie_contract::{Body, BoxError, FaultKind, Platform, Request, Response};
 
+use super::connection::Connection;
 use super::dial::Dial;
 use super::failed::Failed;
 use super::pool::Pool;
 use crate::stack::{KeepHost, SMALL};
-use crate::stream::Stream;
 use crate::tls::Speak;
 use crate::upgrade;
 
@@ -57,7 +55,8 @@ impl Http1 {
             }
         }
         // Boxed, for it is rare and large, and every call carries the room for it.
-        match Box::pin(self.dial.connect(Speak::Http1, http1_handshake)).await {
+        let open = |stream| Connection::open(stream, self.pool.watch());
+        match Box::pin(self.dial.connect(Speak::Http1, open)).await {
             Ok(connection) => self.send_on(connection, request, false).await,
             Err(error) => Err(Failed::unreachable(error)),
         }
@@ -65,13 +64,13 @@ impl Http1 {
 
     async fn send_on(
         &self,
-        mut connection: SendRequest<Body>,
+        mut connection: Box<Connection>,
         request: &mut Option<Request>,
         reused: bool,
     ) -> Result<Response, Failed> {
         let request_taken = request.take().unwrap_or_default();
         let upgrades = upgrade::is_asked(&request_taken);
-        match connection.try_send_request(request_taken).await {
+        match connection.send(request_taken, upgrades).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
                 let body = if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -83,7 +82,8 @@ impl Http1 {
                     Body::empty()
                 } else if body.size_hint().exact().is_some_and(|length| length <= SMALL) {
                     // A short body of known length comes with its head: what breaks off in it is no answer yet.
-                    let whole = collect(body).await.map_err(|error| Failed::of(error, false))?;
+                    let whole =
+                        collect(&mut connection, body).await.map_err(|error| Failed::of(error, false))?;
                     self.pool.put(connection);
                     whole.into()
                 } else {
@@ -121,9 +121,9 @@ fn keeps_host(request: &Request) -> bool {
 }
 
 /// All of a body of known length. It has no trailers, which only chunks have.
-async fn collect(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+async fn collect(connection: &mut Connection, mut body: Incoming) -> Result<Bytes, hyper::Error> {
     let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+    while let Some(frame) = poll_fn(|cx| connection.poll_body(&mut body, cx)).await {
         let Ok(data) = frame?.into_data() else { continue };
         // Most come in one piece, which is not worth a copy.
         if first.is_empty() && more.is_empty() {
@@ -136,22 +136,10 @@ async fn collect(mut body: Incoming) -> Result<Bytes, hyper::Error> {
     Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
-async fn http1_handshake(stream: Stream) -> Result<SendRequest<Body>, BoxError> {
-    // Most requests are small: copying a body behind its head costs less than a vectored write.
-    let (connection, driver) = http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await?;
-    // It ends with the last use of the connection; whoever awaits an answer learns of its errors.
-    tokio::spawn(async move {
-        if let Err(error) = driver.with_upgrades().await {
-            tracing::debug!(%error, "a connection to a service broke");
-        }
-    });
-    Ok(connection)
-}
-
 /// The body of an answer. Read to its end it gives its connection back; dropped before, the connection closes.
 struct Answer {
     body: Incoming,
-    back: Option<(Arc<Pool>, SendRequest<Body>)>,
+    back: Option<(Arc<Pool>, Box<Connection>)>,
 }
 
 impl Answer {
@@ -170,7 +158,12 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let this = &mut *self;
+        let polled = match &mut this.back {
+            Some((_, connection)) => connection.poll_body(&mut this.body, cx),
+            // It was read to its end.
+            None => Poll::Ready(None),
+        };
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 self.back = None;

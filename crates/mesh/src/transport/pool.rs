@@ -1,12 +1,13 @@
 //! Connections that wait for their next request: a stack for each thread, so that threads never wait for each other.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::SendRequest;
-use partie_contract::Body;
 use partie_runtime::monotonic;
+use tokio::runtime::Handle;
+
+use super::connection::Connection;
 
 /// Enough stacks that each worker of a usual machine has its own.
 pub(super) const STACKS: usize = 16;
@@ -20,7 +21,7 @@ pub(super) struct Pool {
 }
 
 /// Since when, and what.
-struct Unused(Instant, SendRequest<Body>);
+struct Unused(Instant, Box<Connection>);
 
 // === impl Pool ===
 
@@ -30,7 +31,7 @@ impl Pool {
     }
 
     /// The connection that came back last, if it is still good. The others get older and close when nobody needs them.
-    pub(super) fn take(&self) -> Option<SendRequest<Body>> {
+    pub(super) fn take(&self) -> Option<Box<Connection>> {
         let mut stack = self.stack();
         let oldest = monotonic().checked_sub(self.idle);
         while let Some(Unused(since, connection)) = stack.pop() {
@@ -39,7 +40,7 @@ impl Pool {
                 stack.clear();
                 return None;
             }
-            if connection.is_ready() {
+            if connection.rouse() {
                 return Some(connection);
             }
         }
@@ -47,8 +48,8 @@ impl Pool {
     }
 
     /// Keeps a connection whose answer was read to its end.
-    pub(super) fn put(&self, connection: SendRequest<Body>) {
-        if connection.is_closed() {
+    pub(super) fn put(&self, mut connection: Box<Connection>) {
+        if !connection.rest() {
             return;
         }
         let now = monotonic();
@@ -59,6 +60,24 @@ impl Pool {
         }
         if stack.len() < KEPT {
             stack.push(Unused(now, connection));
+        }
+    }
+
+    /// What a new connection tells of what happens to it while it is here: it is most likely over, and is dropped.
+    pub(super) fn watch(self: &Arc<Self>) -> impl Fn() + Send + Sync + 'static {
+        let pool = Arc::downgrade(self);
+        move || {
+            // Not at once: this is called from within the work of the runtime, and perhaps of the pool.
+            if let (Some(pool), Ok(runtime)) = (pool.upgrade(), Handle::try_current()) {
+                runtime.spawn(async move { pool.sweep() });
+            }
+        }
+    }
+
+    fn sweep(&self) {
+        for stack in &self.stacks {
+            let mut stack = stack.lock().unwrap_or_else(PoisonError::into_inner);
+            stack.retain(|Unused(_, connection)| !connection.is_disturbed());
         }
     }
 

@@ -37,6 +37,7 @@ static LOOK: Operation = Operation {
     keyed: false,
     key_optional: false,
     precondition: false,
+    no_store: false,
     params: &[Param { name: "name", schema: partie_contract::schema_of::<String> }],
     query: None,
     body: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use partie_contract::{Deadline, FaultKind, Platform, Request, wire};
 use partie_mesh::{Handles, Limits, Mesh, MeshConfig, Peer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -121,6 +122,36 @@ async fn one_connection_serves_one_call_after_the_other() {
     let (one, other) = tokio::join!(call(&mesh, Method::GET, false), call(&mesh, Method::GET, false));
     assert_ne!(one.unwrap(), other.unwrap());
     server.stopped().await;
+}
+
+#[tokio::test]
+async fn what_the_other_side_closes_is_closed_though_nobody_calls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mesh = mesh(listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut client = Client(stream);
+        client.until("\r\n\r\n").await;
+        client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        (client, listener)
+    });
+    assert_eq!(call(&mesh, Method::GET, false).await.unwrap(), "ok");
+    let (mut client, listener) = served.await.unwrap();
+    // Nobody has asked for anything, so it stays.
+    assert!(futures_util::FutureExt::now_or_never(client.0.read_u8()).is_none());
+    client.0.shutdown().await.unwrap();
+    assert_eq!(client.rest().await, "", "it was closed");
+    // The next call has one of its own.
+    let (answer, mut next) = tokio::join!(call(&mesh, Method::GET, false), async {
+        let mut next = Client(listener.accept().await.unwrap().0);
+        next.until("\r\n\r\n").await;
+        next.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes").await;
+        next
+    });
+    assert_eq!(answer.unwrap(), "yes");
+    // What was not asked for is not taken for an answer.
+    next.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").await;
+    assert_eq!(next.rest().await, "", "it was closed");
 }
 
 #[tokio::test]

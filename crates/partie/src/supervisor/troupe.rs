@@ -22,7 +22,7 @@ use super::voices::Voices;
 use super::{Player, Supervisor};
 use crate::chaos::{COUNTS, Chaos};
 use crate::cli::out;
-use crate::config::Config;
+use crate::config::{Config, PublicUrl};
 use crate::platform;
 use crate::server::GATEWAY;
 use crate::wire::join_grant;
@@ -68,7 +68,7 @@ pub(crate) async fn run(troupe: Troupe) -> ExitCode {
 // === impl Troupe ===
 
 impl Troupe {
-    async fn perform(self) -> Result<ExitCode, BoxError> {
+    async fn perform(mut self) -> Result<ExitCode, BoxError> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hang_up = signal(SignalKind::hangup())?;
@@ -82,7 +82,11 @@ impl Troupe {
         let edge = socket(self.config.gateway.listen, &self.config, claim.after_death).await?;
         let limits = &self.config.gateway.limits;
         let meeting = self.config.registry.bind::<BoxError>(limits, &Handles::default())?.socket()?;
-        let (url, registry) = (format!("http://{}", edge.local_addr()?), meeting.local_addr()?);
+        let (at, registry) = (edge.local_addr()?, meeting.local_addr()?);
+        let url = PublicUrl::of(at, self.config.gateway.tls.is_some());
+        // The services cannot know which port the gateway got, and write links to it.
+        let public_url = self.config.public_url(at);
+        self.environment.push(("PARTIE__PUBLIC_URL".to_owned(), public_url.into()));
         let requests = claim::open_door(&self.data);
 
         let (audience, mut welcome) = mpsc::channel(LONGEST_WELCOME);

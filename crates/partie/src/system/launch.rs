@@ -25,7 +25,7 @@ use super::registry::RegistryDoor;
 use super::running::{Kept, Leaving, Running};
 use crate::background::{Background, Carrier};
 use crate::chaos::Chaos;
-use crate::config::Config;
+use crate::config::{Config, PublicUrl};
 use crate::platform::{self, Backstage, Behind, Front, Hand};
 use crate::server::{Endpoint, GATEWAY, LARGEST_BODY, Server, Shared, SlowLane};
 use crate::service::{Service, Start, Started};
@@ -119,6 +119,7 @@ impl System {
             mesh: Mesh::new(config.mesh.clone(), handles.clone()),
             compute: compute()?,
             config: &config,
+            public_url: config.public_url(address),
             environment: &environment,
             data: &data,
             patience: Duration::ZERO,
@@ -210,6 +211,8 @@ pub(super) struct Launch<'l> {
     pub(super) mesh: Mesh,
     pub(super) compute: Compute,
     pub(super) config: &'l Config,
+    /// Where people reach the system.
+    pub(super) public_url: PublicUrl,
     pub(super) environment: &'l Environment,
     pub(super) data: &'l DataDir,
     /// How long to wait for a store that another process owns.
@@ -269,6 +272,7 @@ impl Launch<'_> {
             compute: self.compute.clone(),
             tokens: tokens.map_err(|error| failed(error.into()))?,
             settings: settings.unwrap_or_default(),
+            public_url: self.public_url.clone(),
         };
         let Started { mut endpoints, beside, fallback, worker } = starter(start).await.map_err(failed)?;
         if let (true, Some(worker)) = (self.alone, worker.clone()) {

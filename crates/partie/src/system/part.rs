@@ -162,6 +162,7 @@ impl System {
             mesh: Mesh::new(config.mesh.clone(), handles.clone()),
             compute: compute()?,
             config: &config,
+            public_url: config.public_url(config.gateway.listen),
             environment: &environment,
             data: &data,
             patience: PATIENCE,

@@ -11,9 +11,10 @@ pub mod seed;
 pub mod tickets;
 mod types;
 
+pub use partie_contract::EmailAddress;
 pub use types::{
-    Contact, DeliveryId, DriverId, EmailAddress, InvalidValue, ItemId, OfferId, OrderId, PhoneNumber, Place,
-    Quantity, RestaurantId, TicketId,
+    Contact, DeliveryId, DriverId, InvalidValue, ItemId, OfferId, OrderId, PhoneNumber, Place, Quantity,
+    RestaurantId, TicketId,
 };
 
 /// The contract of notifications, which other systems have too.

@@ -81,6 +81,7 @@ fn notification<E: News>(event: &E, now: Timestamp) -> Option<NewNotification> {
         template: E::TEMPLATE.name.to_owned(),
         variables: facts.variables(now),
         dedupe_key: format!("{}/{}", facts.order, E::TYPE),
+        until: None,
     })
 }
 

@@ -37,6 +37,7 @@ fn wanted(message: SeedMessage, dedupe_key: String) -> NewNotification {
         template: MESSAGE.name.to_owned(),
         variables: [("message".to_owned(), message)].into(),
         dedupe_key,
+        until: None,
     }
 }
 

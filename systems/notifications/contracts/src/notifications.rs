@@ -42,7 +42,7 @@ pub trait Notifications {
         id: NotificationId,
     ) -> Outcome<Versioned<Notification>, NotificationError>;
 
-    /// Put a dead notification back in the queue, with all its attempts before it.
+    /// Put a dead notification back in the queue, with all its attempts before it. One that has expired stays dead.
     #[post("/notifications/{id}/requeue", role = "admin", keyed)]
     async fn requeue(
         &self,
@@ -103,6 +103,9 @@ pub struct NewNotification {
     /// What makes it the same notification when it is sent again.
     #[schemars(length(min = 1, max = 255))]
     pub dedupe_key: String,
+    /// Until when it is worth sending, in business time. From then on it is not: a link in it may be over, for example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A way to tell somebody.
@@ -145,6 +148,12 @@ pub struct Notification {
     /// When the provider took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+    /// Until when it is worth sending, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// When that was over before it was sent. It is dead then, and stays so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired_at: Option<Timestamp>,
     /// The row version.
     pub version: i64,
 }

@@ -16,7 +16,7 @@ id! {
 #[contract(service = "notifications", version = 1)]
 pub trait Webhooks {
     /// Register an endpoint. This answer has the secret its messages are signed with.
-    #[post("/webhooks", roles = ["service", "admin"], keyed)]
+    #[post("/webhooks", roles = ["service", "admin"], keyed, no_store)]
     async fn register(&self, cx: &Call, webhook: NewWebhook) -> Outcome<Created<Webhook>, WebhookError>;
 
     /// List the endpoints, newest first.
@@ -28,7 +28,7 @@ pub trait Webhooks {
     async fn webhook(&self, cx: &Call, id: EndpointId) -> Outcome<Versioned<Webhook>, WebhookError>;
 
     /// Give an endpoint a new secret, which this answer has. For a day messages are signed with the one before too.
-    #[post("/webhooks/{id}/rotate", roles = ["service", "admin"], keyed)]
+    #[post("/webhooks/{id}/rotate", roles = ["service", "admin"], keyed, no_store)]
     async fn rotate(&self, cx: &Call, id: EndpointId) -> Outcome<Versioned<Webhook>, WebhookError>;
 
     /// Send to an endpoint again that was disabled.

@@ -59,7 +59,10 @@ impl<P: Provider> Desk<P> {
             Channel::Webhook => webhooks::at(tx, &record.notification.recipient)?,
             Channel::Sms | Channel::Email => None,
         };
-        let attempt = if attempt > self.attempts {
+        let attempt = if record.is_over(tx.now()) {
+            expired(tx, &mut record)?;
+            None
+        } else if attempt > self.attempts {
             let reason = record.notification.last_error.clone();
             self.failed_again(tx, &mut record, reason.as_deref().unwrap_or(NO_RESULT))?;
             None
@@ -122,6 +125,14 @@ fn failed(tx: &mut Tx, record: &mut Record, reason: &str, is_last: bool) -> Resu
     } else {
         tx.publish(&NotificationFailed { notification_id })?;
     }
+    Ok(())
+}
+
+fn expired(tx: &mut Tx, record: &mut Record) -> Result<(), Error> {
+    record.expire(tx.now());
+    let Notification { id: notification_id, attempts, .. } = record.notification;
+    tx.publish(&NotificationDead { notification_id })?;
+    tx.after_commit(move || warn!(id = %notification_id, attempts, "a notification was not sent in time"));
     Ok(())
 }
 

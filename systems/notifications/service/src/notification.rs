@@ -11,6 +11,9 @@ use crate::queue::New;
 /// What is said of an attempt whose process died, or that took too long.
 pub(crate) const NO_RESULT: &str = "nobody knows the result of the last attempt";
 
+/// What is said of one whose time was over.
+const EXPIRED: &str = "it was not sent in time";
+
 /// A notification as this service knows it: what others see, and which round it is in.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
@@ -37,6 +40,8 @@ impl Record {
             last_error: None,
             created_at: now,
             sent_at: None,
+            until: new.until,
+            expired_at: None,
             version: 1,
         };
         Self { notification, round: 0, said: new.said }
@@ -47,6 +52,11 @@ impl Record {
     pub(crate) fn is_due(&self, round: u32) -> bool {
         let status = self.notification.status;
         self.round == round && matches!(status, Status::Queued | Status::Sending | Status::Retrying)
+    }
+
+    /// Whether it is not worth sending any more.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.notification.until.is_some_and(|until| now >= until)
     }
 
     /// Whether an attempt is under way.
@@ -88,9 +98,17 @@ impl Record {
         self.turn(if is_last { Status::Dead } else { Status::Retrying });
     }
 
+    /// Nobody is helped by it any more.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        self.notification.expired_at = Some(now);
+        self.notification.last_error.get_or_insert_with(|| EXPIRED.to_owned());
+        self.said = None;
+        self.turn(Status::Dead);
+    }
+
     /// An administrator wants it tried again.
     pub(crate) fn requeue(&mut self) -> Result<(), NotificationError> {
-        if self.notification.status != Status::Dead {
+        if self.notification.status != Status::Dead || self.notification.expired_at.is_some() {
             let current_state = self.notification.status;
             return Err(NotificationError::InvalidTransition { current_state, allowed: vec![] });
         }
@@ -120,6 +138,7 @@ mod tests {
             shown: Words { subject: None, text: "***".to_owned(), html: None },
             said: Some(Words { subject: None, text: "soup".to_owned(), html: None }),
             dedupe_key: "one".to_owned(),
+            until: Some(Timestamp::from_millis(1_000)),
         };
         let id = Id::from_uuid("01931f0e-7f2a-7c3e-9a51-0d6d5f1c2b3a".parse().unwrap());
         Record::new(id, new, Timestamp::EPOCH)
@@ -159,6 +178,17 @@ mod tests {
         assert_eq!(look(&record), (Status::Sending, 2, Some(NO_RESULT), 3));
         record.failed(NO_RESULT.to_owned(), true);
         assert_eq!(look(&record), (Status::Dead, 2, Some(NO_RESULT), 4));
+    }
+
+    #[test]
+    fn one_that_was_not_sent_in_time_is_forgotten() {
+        let mut record = queued();
+        let at = Timestamp::from_millis;
+        assert_eq!((record.is_over(at(999)), record.is_over(at(1_000))), (false, true));
+        record.expire(at(1_001));
+        assert_eq!(look(&record), (Status::Dead, 0, Some(EXPIRED), 2));
+        assert_eq!((record.notification.expired_at, record.said.as_ref()), (Some(at(1_001)), None));
+        assert!(!record.is_due(0) && record.requeue().is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The way in: a notification and the job that delivers it, in the transaction that wants them.
 
 use notifications_contracts::{Channel, Notification, NotificationError, NotificationId, Words};
-use partie::contract::Fault;
+use partie::contract::{Fault, Timestamp};
 use partie::messaging::Enqueue as _;
 use partie::store::{Error, Tx};
 
@@ -23,6 +23,8 @@ pub(crate) struct New {
     pub(crate) said: Option<Words>,
     /// The same recipient, template and key are told once.
     pub(crate) dedupe_key: String,
+    /// From then on it is not sent.
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// Tells somebody something, unless that was done before. Gives back the one notification there is of it.

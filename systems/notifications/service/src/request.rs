@@ -57,6 +57,7 @@ pub(crate) fn checked(
             recipient: wanted.recipient,
             template: template.name,
             dedupe_key: wanted.dedupe_key,
+            until: wanted.until,
             // What is shown says it all, except of these.
             said: (template.has_secrets() || shown.html.is_some()).then_some(said),
             shown,

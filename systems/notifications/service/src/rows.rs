@@ -13,7 +13,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, channel, recipient, template, text, status, attempts, round, last_error, created_at, \
-             sent_at, version, subject, said FROM notifications ",
+             sent_at, version, subject, said, send_until, expired_at FROM notifications ",
             $rest
         )
     };
@@ -66,8 +66,8 @@ pub(crate) fn insert(tx: &mut Tx, record: &Record, dedupe_key: &str) -> Result<(
     let Record { notification, round, said } = record;
     tx.execute(
         "INSERT INTO notifications (id, channel, recipient, template, dedupe_key, text, status, attempts, round, \
-         last_error, created_at, sent_at, version, subject, said) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         last_error, created_at, sent_at, version, subject, said, send_until, expired_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         &[
             &notification.id,
             &notification.channel,
@@ -84,6 +84,8 @@ pub(crate) fn insert(tx: &mut Tx, record: &Record, dedupe_key: &str) -> Result<(
             &notification.version,
             &notification.subject,
             &said.as_ref().map(Json),
+            &notification.until,
+            &notification.expired_at,
         ],
     )?;
     Ok(())
@@ -94,7 +96,7 @@ pub(crate) fn update(tx: &mut Tx, changed: &Record) -> Result<(), Error> {
     let Record { notification, round, said } = changed;
     tx.execute(
         "UPDATE notifications SET status = $2, attempts = $3, round = $4, last_error = $5, sent_at = $6, \
-         version = $7, said = $8 WHERE id = $1",
+         version = $7, said = $8, expired_at = $9 WHERE id = $1",
         &[
             &notification.id,
             &notification.status,
@@ -104,6 +106,7 @@ pub(crate) fn update(tx: &mut Tx, changed: &Record) -> Result<(), Error> {
             &notification.sent_at,
             &notification.version,
             &said.as_ref().map(Json),
+            &notification.expired_at,
         ],
     )?;
     Ok(())
@@ -122,6 +125,8 @@ fn record(row: &Row<'_>) -> Result<Record, Error> {
         last_error: row.get(8)?,
         created_at: row.get(9)?,
         sent_at: row.get(10)?,
+        until: row.get(14)?,
+        expired_at: row.get(15)?,
         version: row.get(11)?,
     };
     let said: Option<Json<Words>> = row.get(13)?;

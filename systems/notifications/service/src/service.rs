@@ -30,7 +30,7 @@ pub fn serving<P: Provider>(
 ) -> Serving<Desk<P>> {
     let templates = Templates::new(templates);
     Service::new("notifications")
-        .store(migrations!["0001_notifications.sql", "0002_channels.sql"])
+        .store(migrations!["0001_notifications.sql", "0002_channels.sql", "0003_until.sql"])
         .settings(&Settings::default())
         .publishes(EVENTS)
         .start(async |s| Desk::start(&s, templates, provider(&s)?))

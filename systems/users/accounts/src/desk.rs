@@ -47,7 +47,7 @@ pub(crate) struct UserDesk {
 impl UserDesk {
     /// Opens for business.
     pub(crate) async fn start(s: Start) -> Result<Self, BoxError> {
-        let settings = Arc::new(s.settings::<Settings>()?.checked()?);
+        let settings = Arc::new(s.settings::<Settings>()?.checked()?.reached_at(s.public_url()));
         let seal = Seal::load(s.data(), settings.seal_key_file.as_deref())?;
         let minter = Minter::new(&seal.key("tokens")?);
         let keyring = Keyring::open(s.store(), seal, &settings).await?;

@@ -42,7 +42,8 @@ pub struct Config {
 }
 
 /// Where a key stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     /// Published, and signs nothing yet.
     Next,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use notifications_contracts::{Channel, NewNotification, Wording};
-use partie::contract::{Abort, Call, Id as _, NoProblem, Outcome};
+use partie::contract::{Abort, Call, Id as _, NoProblem, Outcome, Timestamp};
 use partie::messaging::{AfterCrash, Enqueue as _, Job, JobError};
 use partie::store::{Error, Tx};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ pub(crate) struct Mail {
     pub(crate) to: String,
     pub(crate) template: Template,
     pub(crate) code: Option<Uuid>,
+    /// When the token is over, and the mail with it.
+    #[serde(default)]
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Job for Mail {
@@ -101,6 +104,7 @@ impl UserDesk {
             template: mail.template.wording().name.to_owned(),
             variables,
             dedupe_key: cx.key().map(|key| key.key.to_string()).unwrap_or_default(),
+            until: mail.until,
         };
         match self.notifications.send(cx, notification).await {
             Ok(_) => Ok(()),
@@ -137,7 +141,7 @@ impl UserDesk {
 
 /// Has a mail sent that carries no token.
 pub(crate) fn send(tx: &mut Tx, to: &str, template: Template) -> Result<(), Error> {
-    tx.enqueue(&Mail { to: to.to_owned(), template, code: None })?;
+    tx.enqueue(&Mail { to: to.to_owned(), template, code: None, until: None })?;
     Ok(())
 }
 
@@ -161,6 +165,6 @@ pub(crate) fn send_code(
         Kind::ChangeEmail => Template::ChangeEmail,
         Kind::Reset => Template::Reset,
     };
-    tx.enqueue(&Mail { to: to.to_owned(), template, code: Some(id) })?;
+    tx.enqueue(&Mail { to: to.to_owned(), template, code: Some(id), until: Some(expires_at) })?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The endpoints of OAuth, as the RFCs have them: forms in, JSON out, errors by RFC 6749 section 5.2, nothing cached.
 //!
-//! Layout: `form` reads a request, `token`, `revoke` and `introspect` are the three endpoints of that name.
+//! Layout: `form` reads a request, `asked` finds out who it is by, `token`, `revoke` and `introspect` are the three endpoints of that name.
 
+mod asked;
 mod form;
 mod introspect;
 mod revoke;

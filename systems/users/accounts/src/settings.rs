@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use partie::PublicUrl;
 use partie::contract::BoxError;
 use partie::identity::passwords;
 use partie::runtime::duration;
@@ -25,7 +26,7 @@ pub struct Settings {
     pub admins: Vec<String>,
     /// Whether a registration answers the same for every address, known or not.
     pub enumeration_safe: bool,
-    /// What the links in mails begin with; `?token=..` follows.
+    /// What the links in mails begin with, a path of the system or a whole URL; `?token=..` follows.
     pub verify_link: String,
     /// The same for new passwords.
     pub reset_link: String,
@@ -69,8 +70,8 @@ impl Default for Settings {
             roles: vec!["user".to_owned()],
             admins: Vec::new(),
             enumeration_safe: false,
-            verify_link: "http://127.0.0.1:8080/verify-email".to_owned(),
-            reset_link: "http://127.0.0.1:8080/reset-password".to_owned(),
+            verify_link: "/verify-email".to_owned(),
+            reset_link: "/reset-password".to_owned(),
             access_lifetime: Duration::from_mins(5),
             session_idle: Duration::from_hours(24 * 14),
             session_longest: Duration::from_hours(24 * 90),
@@ -96,6 +97,15 @@ impl Settings {
         Self { audience: system.to_owned(), roles, ..Self::default() }
     }
 
+    /// The same, with links that lead to where the system is.
+    #[must_use]
+    pub(crate) fn reached_at(mut self, url: &PublicUrl) -> Self {
+        for link in [&mut self.verify_link, &mut self.reset_link] {
+            *link = url.link(link);
+        }
+        self
+    }
+
     /// What cannot work is refused before anything starts.
     pub(crate) fn checked(self) -> Result<Self, BoxError> {
         let reason = if self.roles.is_empty() || !self.roles.iter().all(|role| roles::may_be_chosen(role)) {
@@ -108,6 +118,8 @@ impl Settings {
             "refresh-grace: at most ten seconds"
         } else if self.attempts == 0 {
             "attempts: at least one"
+        } else if ![&self.verify_link, &self.reset_link].into_iter().all(|link| leads_somewhere(link)) {
+            "verify-link and reset-link: a path, `/verify-email`, or a whole URL"
         } else if self.keys.retire_after < self.access_lifetime {
             "keys.retire-after: a key that has signed verifies for at least `access-lifetime` more"
         } else {
@@ -115,6 +127,11 @@ impl Settings {
         };
         Err(reason.into())
     }
+}
+
+/// Whether it can be followed once it has a token behind it.
+fn leads_somewhere(link: &str) -> bool {
+    ["/", "http://", "https://"].iter().any(|begin| link.starts_with(begin)) && !link.contains(['?', '#'])
 }
 
 #[cfg(test)]
@@ -139,6 +156,8 @@ mod tests {
             r#"{"one-time-lifetime": "11m"}"#,
             r#"{"refresh-grace": "11s"}"#,
             r#"{"attempts": 0}"#,
+            r#"{"verify-link": "verify-email"}"#,
+            r#"{"reset-link": "https://food.example.org/?page=reset"}"#,
             r#"{"keys": {"retire-after": "1s"}}"#,
         ] {
             assert!(serde_json::from_str::<Settings>(bad).unwrap().checked().is_err(), "{bad}");

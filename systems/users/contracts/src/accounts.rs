@@ -345,4 +345,4 @@ impl Render for Registration {
     }
 }
 
-crate::types::stored_by_name!(UserStatus);
+partie_contract::stored_by_name!(UserStatus);

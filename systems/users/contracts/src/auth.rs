@@ -14,12 +14,12 @@ pub trait Auth {
     ///
     /// A wrong password and an unknown address are one answer. Too many wrong ones for an account from one address are
     /// refused from there for a while (429), and from nowhere else.
-    #[post("/auth/login", public)]
+    #[post("/auth/login", public, no_store)]
     async fn login(&self, cx: &Call, login: Login) -> Outcome<Tokens, AuthError>;
 
     /// Trade a refresh token for fresh tokens. It is good once: who shows it again within ten seconds gets the same
     /// successor, who shows it later ends the session.
-    #[post("/auth/refresh", public)]
+    #[post("/auth/refresh", public, no_store)]
     async fn refresh(&self, cx: &Call, refresh: Refresh) -> Outcome<Tokens, AuthError>;
 
     /// End the session of the token.

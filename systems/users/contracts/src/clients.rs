@@ -10,7 +10,7 @@ use crate::SecretText;
 #[contract(service = "users", version = 1)]
 pub trait Clients {
     /// Make a client. Its secret is shown this once.
-    #[post("/clients", role = "admin")]
+    #[post("/clients", role = "admin", no_store)]
     async fn create(&self, cx: &Call, client: NewClient) -> Outcome<Created<ClientWithSecret>, ClientError>;
 
     /// The clients.

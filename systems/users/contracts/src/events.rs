@@ -141,4 +141,4 @@ pub enum EndReason {
     Deleted,
 }
 
-crate::types::stored_by_name!(EndReason);
+partie_contract::stored_by_name!(EndReason);

@@ -17,5 +17,6 @@ pub mod seed;
 pub mod sessions;
 mod types;
 
+pub use partie_contract::EmailAddress;
 pub use partie_contract::{Revocation, RevocationNews};
-pub use types::{EmailAddress, InvalidValue, SecretText, SessionId, UserId, Username};
+pub use types::{SecretText, SessionId, UserId, Username};

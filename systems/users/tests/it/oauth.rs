@@ -21,6 +21,7 @@ async fn client(app: &App, root: &Session) -> String {
     let made = app.by(root, app.http().post("/api/v1/clients").json(&new)).await;
     assert_eq!(made.status, 201, "{}", made.text());
     assert_eq!(made.header("location"), Some("/api/v1/clients/reporting"));
+    assert_eq!(made.header("cache-control"), Some("no-store"));
     made.json()["client_secret"].as_str().unwrap().to_owned()
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use notifications::last_mail;
+use partie::Config;
 use serde_json::json;
 
 use crate::support::{App, PASSWORD, cheap, said};
@@ -28,6 +30,51 @@ async fn from_registration_to_the_first_token() {
     let session = app.session("ada@example.ORG").await;
     assert_eq!(session.id, id);
     assert_eq!(app.told(&id).await, ["user.registered", "user.email_verified"]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn links_lead_to_where_the_system_is() {
+    let link = async |app: &App| {
+        app.register("ada@example.org").await;
+        app.settled().await;
+        let mail = last_mail(app.data(), "ada@example.org").unwrap().unwrap();
+        mail.split_whitespace().find_map(|word| word.split_once("?token=")).unwrap().0.to_owned()
+    };
+    // A free port, whichever it is.
+    let app = App::start().await;
+    assert_eq!(link(&app).await, format!("{}/verify-email", app.running.url()));
+    app.stop().await;
+
+    let public = |config: &mut Config| {
+        config.public_url = Some("https://users.example.org/".to_owned().try_into().unwrap());
+    };
+    let app = App::configured(cheap(), public).await;
+    assert_eq!(link(&app).await, "https://users.example.org/verify-email");
+    app.stop().await;
+
+    let mut settings = cheap();
+    settings.verify_link = "https://app.example.org/verify".to_owned();
+    let app = App::configured(settings, public).await;
+    assert_eq!(link(&app).await, "https://app.example.org/verify");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_with_a_link_is_worth_sending_as_long_as_the_link() {
+    let app = App::start().await;
+    let root = app.signed_in("root@example.org").await;
+    app.post("/api/v1/auth/password/forgot", json!({ "email": "root@example.org" })).await;
+    app.settled().await;
+    let listed = app.by(&root, app.http().get("/api/v1/notifications?recipient=root@example.org")).await;
+    let mails = listed.json()["data"].as_array().unwrap().clone();
+    assert_eq!(mails.len(), 2, "{}", listed.text());
+    let at = |mail: &serde_json::Value, name: &str| {
+        mail[name].as_str().unwrap().parse::<partie::contract::Timestamp>().unwrap()
+    };
+    for mail in &mails {
+        assert_eq!(at(mail, "until").since(at(mail, "created_at")), Duration::from_mins(10), "{mail}");
+    }
     app.stop().await;
 }
 

@@ -23,6 +23,25 @@ async fn a_token_says_what_rfc_9068_wants() {
 }
 
 #[tokio::test]
+async fn nobody_on_the_way_keeps_what_has_a_token_in_it() {
+    let app = App::start().await;
+    let ada = app.signed_in("ada@example.org").await;
+    let bad = json!({ "email": "ada@example.org" });
+    for (status, answer) in [
+        (200, app.login("ada@example.org", PASSWORD).await),
+        (200, app.refresh(&ada.refresh).await),
+        // RFC 6749 section 5.2 has it on refusals too.
+        (401, app.login("ada@example.org", "another password").await),
+        (401, app.refresh("none").await),
+        (422, app.post("/api/v1/auth/login", bad).await),
+    ] {
+        assert_eq!((answer.status, answer.header("cache-control")), (status, Some("no-store")));
+    }
+    assert_eq!(app.by(&ada, app.http().get("/api/v1/users/me")).await.header("cache-control"), None);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn asvs_6_3_8_a_wrong_password_and_an_unknown_address_are_one_answer() {
     let app = App::start().await;
     app.signed_in("ada@example.org").await;

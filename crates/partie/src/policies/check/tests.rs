@@ -24,6 +24,7 @@ fn operation(service: &'static str, name: &'static str, verb: Verb, timeout: Opt
         keyed: false,
         key_optional: false,
         precondition: false,
+        no_store: false,
         params: &[],
         query: None,
         body: None,

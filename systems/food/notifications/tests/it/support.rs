@@ -147,5 +147,6 @@ pub(crate) fn message(recipient: &str, text: &str) -> NewNotification {
         template: "message".to_owned(),
         variables: [("message".to_owned(), text.to_owned())].into(),
         dedupe_key: text.to_owned(),
+        until: None,
     }
 }

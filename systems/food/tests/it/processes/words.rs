@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use super::company::Company;
+use super::company::{Company, until};
 use crate::faults::stage::Stage;
 use crate::program::{Food, Scratch, food};
 
@@ -70,7 +70,10 @@ fn every_line_has_the_name_of_who_says_it() {
 #[test]
 fn the_platform_looks_behind_every_service_and_long_polls_hold_up_nobody() {
     let stage = Stage::new("behind", &[]).unwatched();
-    let company = Company::start(&stage);
+    let mut command = food();
+    // A debug build hashes a hundred times as long.
+    command.env("PARTIE__SERVICES__USERS__PASSWORDS__MEMORY_KIB", "64");
+    let company = Company::start_as(&stage, command);
     let food = company.food();
     let [ada, root, dan] = [("ada", "customer"), ("root", "admin"), ("dan", "driver")]
         .map(|(subject, role)| Food::token(&stage.data(), subject, role));
@@ -81,6 +84,16 @@ fn the_platform_looks_behind_every_service_and_long_polls_hold_up_nobody() {
     assert_eq!((nobody.status, nobody.code().as_str()), (404, "saga-not-found"));
     let letters = food.get("/api/v1/dead-letters", &root);
     assert_eq!((letters.status, letters.json()["data"].as_array().unwrap().len()), (200, 0), "{letters:?}");
+
+    // The users are another process than the gateway, whose port they were told.
+    let eve = serde_json::json!({ "email": "eve@example.org", "password": "a difference engine" });
+    let registered = food.request("POST", "/api/v1/users", &[], Some(&eve));
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let link = format!("http://{}/verify-email?token=", food.address());
+    until("a mail with a link to the gateway", || {
+        let mail = food_command(&["mail", "--to", "eve@example.org"], &stage.data());
+        String::from_utf8_lossy(&mail.stdout).contains(&link)
+    });
 
     // Somebody who waits for news is asked to wait at the next one.
     let online = serde_json::json!({ "status": "available", "location": { "lat": 52.52, "lon": 13.405 } });

@@ -46,7 +46,8 @@ impl<P: Provider> Desk<P> {
         failed(tx, record, reason, false)?;
         record.round += 1;
         let timer = TryAgain { notification: record.notification.id, round: record.round };
-        tx.at(when, &timer)?;
+        // Not later than it is over, which is noted then.
+        tx.at(record.notification.until.map_or(when, |until| until.min(when)), &timer)?;
         Ok(())
     }
 

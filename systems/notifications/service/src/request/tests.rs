@@ -20,6 +20,7 @@ fn wanted(channel: Channel, recipient: &str, template: &str, variables: &[(&str,
         template: template.to_owned(),
         variables,
         dedupe_key: "one".to_owned(),
+        until: None,
     }
 }
 

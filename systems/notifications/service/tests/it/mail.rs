@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use notifications_contracts::{Channel, NotificationStatus as Status};
+use notifications_contracts::{Channel, NewNotification, NotificationError, NotificationStatus as Status};
 use partie::contract::{Fault, Timestamp};
 use partie_testkit::CallExt as _;
 use partie_testservers::MailServer;
@@ -263,4 +263,34 @@ async fn mail_is_tried_in_rounds_as_long_as_somebody_waits() {
     app.run.step(10 * minute).await;
     let dead = app.look(dead.id).await;
     assert_eq!((dead.status, dead.attempts), (Status::Dead, 5 * ATTEMPTS));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_late_is_not_sent_and_says_so() {
+    let server = MailServer::new(&[]);
+    let settings = settings(&server, CLEAR, "").replacen("[mail]", "patience = '10m'\n[mail]", 1);
+    let start = Timestamp::from_millis(1_732_159_534_000);
+    let app = App::launch(settings, |system| system.stepped(start)).await;
+    let second = Duration::from_secs(1);
+    let until = |seconds: u32| Some(start + seconds * second);
+    let [ann, bob] = [("ann@example.org", 90), ("bob@example.org", 91)]
+        .map(|(to, seconds)| NewNotification { until: until(seconds), ..reset(to) });
+    let (ann, bob) = (app.sent(ann).await, app.sent(bob).await);
+    assert_eq!((ann.status, ann.attempts, ann.until), (Status::Retrying, ATTEMPTS, until(90)));
+    // The rounds at 0 and 1 minutes; the next one would be at 2.
+    app.run.step(90 * second).await;
+    let late = app.look(ann.id).await;
+    assert_eq!((late.status, late.attempts, late.expired_at), (Status::Dead, 2 * ATTEMPTS, until(90)));
+    assert_eq!(app.look(bob.id).await.status, Status::Retrying);
+    let refused = app.client.requeue(&app.run.call_as("admin").keyed(), late.id).await.unwrap_err();
+    assert!(matches!(refused, Fault::Domain(NotificationError::InvalidTransition { .. })), "{refused:?}");
+    // The server is back, and nothing that is over goes out; nor what was over when it came.
+    server.restart();
+    let never = app.sent(NewNotification { until: until(90), ..reset("cem@example.org") }).await;
+    assert_eq!((never.status, never.attempts, never.expired_at), (Status::Dead, 0, until(90)));
+    let dan = app.sent(NewNotification { until: until(91), ..reset("dan@example.org") }).await;
+    assert_eq!(dan.status, Status::Sent);
+    app.run.step(10 * second * 60).await;
+    assert_eq!(app.look(bob.id).await.expired_at, until(91));
+    assert_eq!(mails(&server).len(), 1);
 }

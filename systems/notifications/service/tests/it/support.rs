@@ -97,6 +97,7 @@ pub(crate) fn of(channel: Channel, to: &str, template: &str, variables: &[(&str,
         template: template.to_owned(),
         variables,
         dedupe_key: partie_testkit::fresh_key(),
+        until: None,
     }
 }
 

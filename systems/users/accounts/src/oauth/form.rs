@@ -7,10 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use users_contracts::SecretText;
-use users_contracts::clients::Client;
 
 use super::OauthError;
-use crate::desk::UserDesk;
 
 /// The largest form, in bytes.
 pub(super) const LARGEST: usize = 16 << 10;
@@ -19,7 +17,7 @@ pub(super) const LARGEST: usize = 16 << 10;
 pub(super) struct Form {
     fields: BTreeMap<String, String>,
     /// The client's name and secret, and whether they were in `Authorization`.
-    credentials: Option<(String, SecretText, bool)>,
+    pub(super) credentials: Option<(String, SecretText, bool)>,
 }
 
 // === impl Form ===
@@ -62,21 +60,6 @@ impl Form {
 
     pub(super) fn optional(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)
-    }
-
-    /// The client, if one is named.
-    ///
-    /// # Errors
-    /// `invalid_client` for another secret than its own.
-    pub(super) async fn client(&self, desk: &UserDesk) -> Result<Option<Client>, OauthError> {
-        let Some((id, secret, in_header)) = &self.credentials else { return Ok(None) };
-        let found = desk.authenticated_client(id.clone(), secret.reveal()).await?;
-        found.map(Some).ok_or_else(|| OauthError::invalid_client(*in_header))
-    }
-
-    /// The client, which has to be named.
-    pub(super) async fn required_client(&self, desk: &UserDesk) -> Result<Client, OauthError> {
-        self.client(desk).await?.ok_or_else(|| OauthError::invalid_client(true))
     }
 }
 

@@ -1,34 +1,25 @@
 //! `POST /oauth/introspect` (RFC 7662): what a token says, for programs that cannot verify it themselves.
 
-use std::sync::Arc;
-
-use axum::body::Bytes;
-use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use partie::contract::{Abort, Id as _, NoProblem, Outcome};
 use serde_json::{Value, json};
 use users_contracts::SessionId;
 
-use super::form::Form;
+use super::asked::Asked;
 use super::{OauthError, uncached};
 use crate::desk::UserDesk;
 use crate::minter::Purpose;
 use crate::rows;
 use crate::session::{Record, Trade};
 
-pub(super) async fn answer(
-    State(desk): State<Arc<UserDesk>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, OauthError> {
-    let form = Form::read(&headers, &body)?;
+pub(super) async fn answer(asked: Asked) -> Result<Response, OauthError> {
     // Section 2.1: nobody tries out tokens here.
-    form.required_client(&desk).await?;
-    let token = form.required("token", "token is missing")?;
+    asked.required_client()?;
+    let (desk, token) = (&asked.desk, asked.token()?);
     let said = match desk.minter.open::<2>(Purpose::Refresh, &token.into()) {
-        Some([session, token]) => refresh(&desk, SessionId::from_uuid(session), token).await?,
-        None => access(&desk, token).await?,
+        Some([session, token]) => refresh(desk, SessionId::from_uuid(session), token).await?,
+        None => access(desk, token).await?,
     };
     Ok(uncached(StatusCode::OK, &said.unwrap_or_else(|| json!({ "active": false }))))
 }

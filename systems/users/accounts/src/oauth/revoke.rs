@@ -1,18 +1,14 @@
 //! `POST /oauth/revoke` (RFC 7009): ends the session of a token.
 
-use std::sync::Arc;
-
-use axum::body::Bytes;
-use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use partie::contract::{Abort, Id as _, NoProblem, Outcome};
 use partie::runtime::trust_now;
 use serde_json::json;
 use users_contracts::SessionId;
 use users_contracts::events::EndReason;
 
-use super::form::Form;
+use super::asked::Asked;
 use super::{OauthError, uncached};
 use crate::audit::Entry;
 use crate::desk::UserDesk;
@@ -20,14 +16,8 @@ use crate::minter::Purpose;
 use crate::{rows, session};
 
 /// Whoever has a token of a session may end that. What is no token is as good as ended (section 2.2).
-pub(super) async fn answer(
-    State(desk): State<Arc<UserDesk>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, OauthError> {
-    let form = Form::read(&headers, &body)?;
-    form.client(&desk).await?;
-    let token = form.required("token", "token is missing")?;
+pub(super) async fn answer(asked: Asked) -> Result<Response, OauthError> {
+    let (desk, token) = (&asked.desk, asked.token()?);
     let session = match desk.minter.open::<2>(Purpose::Refresh, &token.into()) {
         Some([session, _]) => Some(SessionId::from_uuid(session)),
         None => match desk.keyring.verify(token) {

@@ -1,38 +1,28 @@
 //! `POST /oauth/token`: tokens for programs by their secret, and for whoever has a refresh token.
 
-use std::sync::Arc;
-
-use axum::body::Bytes;
-use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use partie::Fault;
 use serde_json::{Value, json};
 use users_contracts::clients::Client;
 
-use super::form::Form;
+use super::asked::Asked;
 use super::{OauthError, uncached};
-use crate::desk::UserDesk;
 
-pub(super) async fn answer(
-    State(desk): State<Arc<UserDesk>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, OauthError> {
-    let form = Form::read(&headers, &body)?;
-    let granted = match form.required("grant_type", "grant_type is missing")? {
-        "client_credentials" => client(&desk, &form).await?,
-        "refresh_token" => refresh(&desk, &form, &headers).await?,
+pub(super) async fn answer(asked: Asked) -> Result<Response, OauthError> {
+    let granted = match asked.form.required("grant_type", "grant_type is missing")? {
+        "client_credentials" => client(&asked)?,
+        "refresh_token" => refresh(&asked).await?,
         _ => return Err(OauthError::new("unsupported_grant_type", "client_credentials or refresh_token")),
     };
     Ok(uncached(StatusCode::OK, &granted))
 }
 
 /// RFC 6749 section 4.4.
-async fn client(desk: &UserDesk, form: &Form) -> Result<Value, OauthError> {
-    let client = form.required_client(desk).await?;
-    let scope = scope(&client, form.optional("scope"))?;
-    let (token, lifetime) = desk.client_token(&client, &scope)?;
+fn client(asked: &Asked) -> Result<Value, OauthError> {
+    let client = asked.required_client()?;
+    let scope = scope(client, asked.form.optional("scope"))?;
+    let (token, lifetime) = asked.desk.client_token(client, &scope)?;
     let mut granted = json!({
         "access_token": token,
         "token_type": "Bearer",
@@ -56,11 +46,12 @@ fn scope(client: &Client, asked: Option<&str>) -> Result<String, OauthError> {
 }
 
 /// RFC 6749 section 6, by the rules of `POST /api/v1/auth/refresh`.
-async fn refresh(desk: &UserDesk, form: &Form, headers: &HeaderMap) -> Result<Value, OauthError> {
-    // Refresh tokens are of people, who have no secret; a program that shows one shows its own.
-    form.client(desk).await?;
-    let token = form.required("refresh_token", "refresh_token is missing")?;
-    match desk.refreshed(&desk.call(headers), &token.into()).await {
+///
+/// Refresh tokens are of people, who have no secret; a program that shows one has shown its own.
+async fn refresh(asked: &Asked) -> Result<Value, OauthError> {
+    let token = asked.form.required("refresh_token", "refresh_token is missing")?;
+    let desk = &asked.desk;
+    match desk.refreshed(&desk.call(&asked.headers), &token.into()).await {
         Ok(tokens) => Ok(json!(tokens)),
         Err(Fault::Domain(_)) => {
             Err(OauthError::new("invalid_grant", "the refresh token is none, or not good any more"))

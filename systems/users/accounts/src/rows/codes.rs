@@ -1,12 +1,14 @@
 //! The table `one_time_tokens`.
 
 use partie::contract::Timestamp;
-use partie::store::{Error, FromValue, InvalidValue, ToValue, Tx, Value};
+use partie::store::{Error, Tx};
+use serde::{Deserialize, Serialize};
 use users_contracts::UserId;
 use uuid::Uuid;
 
 /// What a token that was sent by mail is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// The address of a new account.
     Verify,
@@ -86,24 +88,4 @@ pub(crate) fn prune(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
-impl ToValue for Kind {
-    fn to_value(&self) -> Result<Value<'_>, InvalidValue> {
-        let name = match self {
-            Self::Verify => "verify",
-            Self::ChangeEmail => "change_email",
-            Self::Reset => "reset",
-        };
-        Ok(Value::Text(name.into()))
-    }
-}
-
-impl FromValue for Kind {
-    fn from_value(value: Value<'_>) -> Result<Self, InvalidValue> {
-        match value.text()? {
-            "verify" => Ok(Self::Verify),
-            "change_email" => Ok(Self::ChangeEmail),
-            "reset" => Ok(Self::Reset),
-            _ => Err(value.is_not("a kind of token")),
-        }
-    }
-}
+partie::contract::stored_by_name!(Kind);

@@ -1,6 +1,6 @@
 //! The table `signing_keys`.
 
-use partie::store::{Error, FromValue, InvalidValue, Row, ToValue, Tx, Value};
+use partie::store::{Error, Row, Tx};
 
 use crate::keyring::{State, Stored};
 
@@ -40,26 +40,4 @@ fn stored(row: &Row<'_>) -> Result<Stored, Error> {
     })
 }
 
-impl ToValue for State {
-    fn to_value(&self) -> Result<Value<'_>, InvalidValue> {
-        let name = match self {
-            Self::Next => "next",
-            Self::Active => "active",
-            Self::Retiring => "retiring",
-            Self::Retired => "retired",
-        };
-        Ok(Value::Text(name.into()))
-    }
-}
-
-impl FromValue for State {
-    fn from_value(value: Value<'_>) -> Result<Self, InvalidValue> {
-        match value.text()? {
-            "next" => Ok(Self::Next),
-            "active" => Ok(Self::Active),
-            "retiring" => Ok(Self::Retiring),
-            "retired" => Ok(Self::Retired),
-            _ => Err(value.is_not("a state of a key")),
-        }
-    }
-}
+partie::contract::stored_by_name!(State);
