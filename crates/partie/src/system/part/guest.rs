@@ -30,6 +30,10 @@ const AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_s
 /// How often it is looked whether something new is due: clocks are set, and machines sleep.
 const LOOK: Duration = Duration::from_secs(15);
 
+/// What people are told who look for the reason.
+const WAITS: &str = "no new certificate: the platform is asked again and again";
+const OVER: &str = "what it was given is over: start it again with a new join token";
+
 /// A process without the system's key. It can show who it is and tell who others are; tokens it can only pass on.
 pub(super) struct Guest {
     papers: Papers,
@@ -39,8 +43,8 @@ pub(super) struct Guest {
     verifier: Verifier,
     tokens: ServiceTokens,
     credentials: Credentials,
-    /// Whether it was told that nothing new comes.
-    told: bool,
+    /// What was said of it last, if nothing new comes.
+    told: Option<&'static str>,
 }
 
 // === impl Guest ===
@@ -116,7 +120,7 @@ impl Guest {
         let verifier = Verifier::new([issuer.clone()]);
         let tokens = ServiceTokens::given(&papers.service, identity(&verifier, &papers.token));
         let credentials = Credentials::new(pem(&papers.certified, &papers.key)).map_err(BindError::from)?;
-        Ok(Self { papers, path, issuer, verifier, tokens, credentials, told: false })
+        Ok(Self { papers, path, issuer, verifier, tokens, credentials, told: None })
     }
 
     pub(super) fn proof(&self) -> Proof {
@@ -141,17 +145,16 @@ impl Guest {
         if !self.papers.renew_in(trust_now()).is_zero() {
             return;
         }
-        let (before, renewed) = (self.told, self.renew(desk, calls()).await);
-        self.told = renewed.is_err();
+        let renewed = self.renew(desk, calls()).await;
         let (part, until) = (&self.papers.service, self.papers.certified.expires);
+        let told = renewed.as_ref().err().map(|_| if trust_now() < until { WAITS } else { OVER });
         match renewed {
-            Ok(()) if before => tracing::info!(part, "the platform certifies it again"),
+            Ok(()) if self.told.is_some() => tracing::info!(part, "the platform certifies it again"),
             Ok(()) => {}
-            Err(reason) if before => tracing::debug!(part, reason, "no new certificate"),
-            Err(reason) => {
-                tracing::error!(part, reason, until, "no new certificate: it is asked for again and again");
-            }
+            Err(reason) if self.told == told => tracing::debug!(part, reason, "no new certificate"),
+            Err(reason) => tracing::error!(part, reason, until, "{}", told.unwrap_or(WAITS)),
         }
+        self.told = told;
     }
 
     async fn renew(&mut self, desk: &RegistryWireClient, call: Call) -> Result<(), String> {

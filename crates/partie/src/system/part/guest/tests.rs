@@ -48,13 +48,20 @@ async fn what_it_was_given_is_renewed_when_it_is_due_and_stays_while_nobody_rene
     for other in [line.of("menu"), line.clone()] {
         guest.renew_if_due(&desk(&other), &line.calls()).await;
     }
-    assert!(guest.told && guest.papers == due && Papers::load(&kept.0).unwrap().is_none());
+    assert!(guest.told == Some(WAITS) && guest.papers == due && Papers::load(&kept.0).unwrap().is_none());
     assert_eq!(tokens.shown().unwrap().token, first.token);
+
+    // After a day it is too late.
+    guest.papers.certified.expires = trust_now();
+    line.stop();
+    guest.renew_if_due(&desk(&ours), &line.calls()).await;
+    assert_eq!(guest.told, Some(OVER));
+    line.restart();
 
     // It is there again: everything is new, and everybody who had the old has the new.
     guest.renew_if_due(&desk(&ours), &line.calls()).await;
     let second = guest.papers.clone();
-    assert!(!guest.told && second.renew_in(trust_now()) > Duration::ZERO);
+    assert!(guest.told.is_none() && second.renew_in(trust_now()) > Duration::ZERO);
     for (old, new) in [
         (&first.key, &second.key),
         (&first.certified.certificate, &second.certified.certificate),
