@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use partie_contract::{Call, Caller, Client as _, Deadline, Fault, Identity};
 use partie_identity::{
-    Applicant, Certified, Issuer, JwksError, Papers, ServiceTokens, Verifier, service_host,
+    Applicant, Application, AuthorityError, Certified, Issuer, JwksError, Papers, ServiceTokens, Verifier,
+    service_host,
 };
 use partie_mesh::{BindError, ClientTls, Credentials, Mesh, MeshConfig, Origin, Trust, refused_handshake};
 use partie_runtime::{Backoff, Stop, trust_now};
@@ -94,8 +95,12 @@ impl Guest {
         let papers = match (good, &token) {
             (Some(papers), _) => papers,
             (None, Some(token)) => {
-                let papers = ask(place, token, address, config, environment).await?;
+                let key = path.with_extension("key");
+                let applicant = Applicant::kept(&token.system, &token.service, &key)?;
+                let papers = ask(place, token, &applicant, address, config, environment).await?;
                 papers.save(&path)?;
+                // It is in the papers. One that stays is used by whoever joins here next.
+                std::fs::remove_file(&key).ok();
                 tracing::info!(part = place.part, system = place.system, "joined");
                 papers
             }
@@ -159,7 +164,8 @@ impl Guest {
 
     async fn renew(&mut self, desk: &RegistryWireClient, call: Call) -> Result<(), String> {
         let Papers { system, service, anchor, .. } = &self.papers;
-        let (key, apply) = applicant(system, service).map_err(|error| error.to_string())?;
+        let applicant = Applicant::new(system, service).map_err(|error| error.to_string())?;
+        let (key, apply) = application(&applicant).map_err(|error| error.to_string())?;
         let member = self.verifier.verify(&self.papers.member).map_err(|fault| fault.to_string())?;
         let call = call.within(ASK).with_caller(Caller::Verified(member));
         let given = desk.certify(&call, apply).await;
@@ -195,6 +201,7 @@ impl Guest {
 async fn ask(
     place: &Place,
     token: &JoinToken,
+    applicant: &Applicant,
     address: SocketAddr,
     config: &Config,
     environment: &Environment,
@@ -215,7 +222,7 @@ async fn ask(
     };
 
     // The same key every time: an answer may be lost, and the token lets one in.
-    let (key, apply) = applicant(&token.system, &token.service)?;
+    let (key, apply) = application(applicant)?;
     let shown = place.join.as_deref().unwrap_or_default().trim();
     // To be verified there, and by nobody here.
     let shown = Caller::Verified(Arc::new(Identity::new(&*place.part, shown, token.expires)));
@@ -249,12 +256,10 @@ async fn ask(
     }
 }
 
-/// A new key, as PEM, and what is asked for it.
-fn applicant(system: &str, service: &str) -> Result<(String, Apply), partie_identity::AuthorityError> {
-    let applicant = Applicant::new(system, service)?;
-    let application = applicant.application()?;
-    let (public_key, proof) = (application.public_key, application.proof);
-    Ok((applicant.key_pem(), Apply { service: service.to_owned(), public_key, proof }))
+/// A key, as PEM, and what is asked for it.
+fn application(applicant: &Applicant) -> Result<(String, Apply), AuthorityError> {
+    let Application { service, public_key, proof } = applicant.application()?;
+    Ok((applicant.key_pem(), Apply { service, public_key, proof }))
 }
 
 fn papers((system, service, anchor): (&str, &str, &str), key: String, given: Certificate) -> Papers {

@@ -19,7 +19,7 @@ impl Drop for Kept {
 /// Orders, joined over that line.
 async fn joined(line: &Line) -> (Guest, Kept) {
     let kept = Kept(std::env::temp_dir().join(format!("partie-guest-{}.json", std::process::id())));
-    let (key, apply) = applicant("food", "orders").unwrap();
+    let (key, apply) = application(&Applicant::new("food", "orders").unwrap()).unwrap();
     let given = line.desk().certify(&line.call(&join_grant("food", "orders")), apply).await.unwrap();
     let anchor = Authority::derived(b"the key", "food").unwrap().anchor().to_string();
     let guest = Guest::open(papers(("food", "orders", &anchor), key, given), kept.0.clone()).unwrap();
