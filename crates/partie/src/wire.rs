@@ -7,7 +7,7 @@ mod registry_desk;
 mod remote_registry;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::join::join_grant;
 pub(crate) use self::join::{JoinToken, Joined};

@@ -182,7 +182,7 @@ impl Edge {
         }
 
         let answer = match time {
-            None => Box::pin(unhurried(table, target, peer, std::mem::take(request))).await?,
+            None => unhurried(table, target, peer, std::mem::take(request)).await?,
             Some(time) => {
                 let deadline = Deadline::after(time);
                 if is_grpc {
@@ -215,7 +215,7 @@ impl Edge {
         let limit = grpc_timeout(table, request.headers())?;
         headers::outbound(request.headers_mut(), who.as_deref(), &entry.request_id);
         match limit {
-            None => Box::pin(unhurried(table, target, peer, std::mem::take(request))).await,
+            None => unhurried(table, target, peer, std::mem::take(request)).await,
             Some(limit) => target.forward(peer, None, std::mem::take(request), Deadline::after(limit)).await,
         }
     }

@@ -1,6 +1,7 @@
 //! Who wants a certificate.
 
 use std::fmt;
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authority::AuthorityError;
 use super::proof;
+use crate::keyfile::{self, KeyError};
 
 /// A process with a new key, for which it wants a certificate.
 pub struct Applicant {
@@ -37,6 +39,17 @@ impl Applicant {
     /// [`AuthorityError::Crypto`] when the operating system gives no random numbers.
     pub fn new(system: &str, service: &str) -> Result<Self, AuthorityError> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
+        Ok(Self { system: system.to_owned(), service: service.to_owned(), key })
+    }
+
+    /// The same with the key in that file, which is made if it is not there, readable by its owner only: who asks and dies
+    /// before he has the answer can ask again as the same one.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Key`] when the file cannot be made or read, or others can read it.
+    pub fn kept(system: &str, service: &str, path: &Path) -> Result<Self, AuthorityError> {
+        let document = keyfile::load_or_create(path)?;
+        let key = KeyPair::try_from(document).map_err(|_| KeyError::NotAKey { path: path.to_owned() })?;
         Ok(Self { system: system.to_owned(), service: service.to_owned(), key })
     }
 

@@ -100,6 +100,19 @@ fn whoever_has_the_key_is_certified_and_nobody_else() {
 }
 
 #[test]
+fn who_asks_again_is_the_same_one() {
+    let directory = Directory::new();
+    let path = directory.0.join("joined-orders.key");
+    let asked = || Applicant::kept("food", "orders", &path).unwrap().application().unwrap();
+    assert_eq!(asked().public_key, asked().public_key);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    Authority::derived(b"the key", "food").unwrap().certify(&asked(), &[]).unwrap();
+    std::fs::write(&path, "nonsense").unwrap();
+    let error = Applicant::kept("food", "orders", &path).unwrap_err();
+    assert!(matches!(error, AuthorityError::Key(KeyError::NotAKey { .. })), "{error}");
+}
+
+#[test]
 fn a_certificate_is_renewed_when_a_third_of_it_is_left() {
     let directory = Directory::new();
     let authority = Authority::open(&directory.0, "food").unwrap();

@@ -73,3 +73,55 @@ pub(crate) fn authorise(operation: &Operation, caller: &Caller) -> Result<(), Pl
         Access::Roles(_) => Err(Platform::new(FaultKind::Forbidden)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use partie_contract::Deadline;
+    use partie_identity::{Algorithm, Grant, ServiceTokens, Signer};
+    use partie_runtime::Ids;
+
+    use super::*;
+
+    /// Who called, and for whom, when that peer shows these tokens.
+    async fn who(
+        signer: &Signer,
+        peer: &Peer,
+        user: Option<&str>,
+        service: Option<&str>,
+    ) -> Result<(Option<String>, Option<String>), FaultKind> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = user {
+            headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        if let Some(token) = service {
+            headers.insert(wire::SERVICE_TOKEN, token.parse().unwrap());
+        }
+        let call = Call::new(Deadline::after(Duration::from_secs(10)), Ids::seeded(1).trace());
+        let call = identify(&signer.verifier("food"), peer, &headers, false, call).await;
+        call.map(|call| (call.caller().subject().map(str::to_owned), call.peer().map(str::to_owned)))
+            .map_err(|fault| fault.kind())
+    }
+
+    #[tokio::test]
+    async fn a_certificate_says_who_passes_a_call_on_and_a_token_may_only_agree() {
+        let signer = Signer::from_pkcs8(&Signer::generate(Algorithm::EdDsa).unwrap(), "partie:food").unwrap();
+        let ada = signer.issue(&Grant::new("food", "ada", Duration::from_secs(60)).role("customer")).unwrap();
+        let [orders, menu] =
+            ["orders", "menu"].map(|service| ServiceTokens::issue(&signer, "food", service).unwrap());
+        let address = "10.0.0.1:9".parse().unwrap();
+        let proven = Peer::Service { name: "orders".into(), address };
+        let known = |peer: Option<&str>| Ok((Some("ada".to_owned()), peer.map(str::to_owned)));
+        // A service that is given its tokens may be without one for a while: users' calls go on.
+        assert_eq!(who(&signer, &proven, Some(&ada), None).await, known(Some("orders")));
+        assert_eq!(who(&signer, &proven, Some(&ada), Some(&orders)).await, known(Some("orders")));
+        assert_eq!(who(&signer, &proven, Some(&ada), Some(&menu)).await, Err(FaultKind::Forbidden));
+        // The token of a user is none of a service.
+        assert_eq!(who(&signer, &proven, None, Some(&ada)).await, Err(FaultKind::Forbidden));
+        // Without a certificate only the token says it.
+        let stranger = Peer::Network(address);
+        assert_eq!(who(&signer, &stranger, Some(&ada), None).await, known(None));
+        assert_eq!(who(&signer, &stranger, Some(&ada), Some(&menu)).await, known(Some("menu")));
+    }
+}

@@ -1,5 +1,6 @@
 //! One part of a system, alone in a process: a service, the gateway, or the platform they meet at.
 
+mod announced;
 pub(super) mod doors;
 mod guest;
 mod pass;
@@ -12,15 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use partie_contract::{Contract, Fault, FaultKind};
+use partie_contract::Contract;
 use partie_gateway::{Edge, Parts, Readiness};
 use partie_identity::{Authority, Joins, Signer, Verifier};
-use partie_mesh::discovery::{Announcement, EmbeddedRegistry, EmbeddedRegistryConfig, Instance, Registry};
+use partie_mesh::discovery::{EmbeddedRegistry, EmbeddedRegistryConfig, Registry};
 use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
 use partie_messaging::{BrokerDesk, BrokerWire, Stages};
 use partie_runtime::Stop;
 use partie_telemetry::Metrics;
 
+use self::announced::{announce, refusal};
 use self::doors::Doors;
 use self::guest::Guest;
 use self::pass::Pass;
@@ -37,7 +39,7 @@ use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::platform::{self, Backstage};
 use crate::server::{Endpoint, GATEWAY, Server, Shared};
-use crate::wire::{Admission, RegistryDesk, RegistryWire, RegistryWireError, RemoteRegistry};
+use crate::wire::{Admission, RegistryDesk, RegistryWire};
 
 /// The names under which the mesh knows the platform's doors.
 const REGISTRY: &str = "registry";
@@ -50,8 +52,6 @@ const LARGEST_BATCH: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// In the platform's data directory: which join tokens have been used.
 const JOINS: &str = "joins";
-/// How long a start waits until its announcement stands.
-const STANDS: Duration = Duration::from_secs(2);
 
 /// Where and as what one process of a system runs.
 #[derive(Debug)]
@@ -232,55 +232,6 @@ impl System {
             parts.push(GATEWAY);
         }
         parts
-    }
-}
-
-/// Announces a service, if there is where.
-async fn announce(
-    pass: &Pass,
-    service: &str,
-    (address, tls): (SocketAddr, bool),
-    environment: &Environment,
-) -> Result<Option<Announcement>, StartError> {
-    let unique = environment.ids.below(u64::MAX);
-    let id = format!("{service}-{}-{unique:016x}", std::process::id());
-    let instance = Instance::new(id, address).with_tls(tls);
-    let registry: Arc<dyn Registry> = match (pass.registry(), pass.engine()) {
-        (Some(registry), _) => {
-            admitted(registry, service, &instance).await?;
-            Arc::new(registry.clone())
-        }
-        (None, Some(engine)) => Arc::clone(engine),
-        (None, None) => return Ok(None),
-    };
-    let announcement = Announcement::make(registry, service, instance, environment.ids.clone());
-    if tokio::time::timeout(STANDS, announcement.stands()).await.is_err() {
-        tracing::warn!(service, "the registry does not answer yet");
-    }
-    Ok(Some(announcement))
-}
-
-/// What the platform refuses now it will refuse later. One that does not answer is tried again.
-async fn admitted(registry: &RemoteRegistry, service: &str, instance: &Instance) -> Result<(), StartError> {
-    match registry.announce(service, instance).await.map_err(refusal) {
-        Err(Ok(reason)) => Err(StartError::Join { service: service.to_owned(), reason }),
-        Ok(()) | Err(Err(_)) => Ok(()),
-    }
-}
-
-/// Why the platform does not let a process in; or a failure that may pass.
-fn refusal(fault: Fault<RegistryWireError>) -> Result<String, Fault<RegistryWireError>> {
-    match fault {
-        Fault::Domain(RegistryWireError::JoinRefused { reason }) => Ok(reason),
-        Fault::Domain(RegistryWireError::NoAuthority) => Ok("the platform certifies nobody".to_owned()),
-        Fault::Platform(fault) => match fault.kind() {
-            FaultKind::TokenExpired => Ok("the token is over".to_owned()),
-            FaultKind::Unauthenticated | FaultKind::Forbidden => {
-                Ok(fault.detail().unwrap_or("the platform does not know the token").to_owned())
-            }
-            _ => Err(Fault::Platform(fault)),
-        },
-        other => Err(other),
     }
 }
 

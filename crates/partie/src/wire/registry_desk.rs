@@ -155,6 +155,13 @@ impl RegistryWire for RegistryDesk {
         let certified = authority.certify(&application, &[]).map_err(|error| refused(error.to_string()))?;
         // Nothing is spent on who would get nothing.
         self.let_in(cx, &application.public_key)?;
+        if is_joiner(cx.caller()) {
+            tracing::info!(
+                service = application.service,
+                key = application.public_key,
+                "a process has joined"
+            );
+        }
         let (service, signer) = (&application.service, &self.0.signer);
         let token = ServiceTokens::issue(signer, &self.0.system, service).map_err(Platform::internal)?;
         let Admitted { token: member } = self.admitted(service)?;

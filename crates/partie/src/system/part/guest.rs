@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use partie_contract::{Call, Caller, Client as _, Deadline, Fault, Identity};
 use partie_identity::{
-    Applicant, Certified, Issuer, JwksError, Papers, ServiceTokens, Verifier, service_host,
+    Applicant, Application, AuthorityError, Certified, Issuer, JwksError, Papers, ServiceTokens, Verifier,
+    service_host,
 };
 use partie_mesh::{BindError, ClientTls, Credentials, Mesh, MeshConfig, Origin, Trust, refused_handshake};
 use partie_runtime::{Backoff, Stop, trust_now};
@@ -30,6 +31,10 @@ const AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_s
 /// How often it is looked whether something new is due: clocks are set, and machines sleep.
 const LOOK: Duration = Duration::from_secs(15);
 
+/// What people are told who look for the reason.
+const WAITS: &str = "no new certificate: the platform is asked again and again";
+const OVER: &str = "what it was given is over: start it again with a new join token";
+
 /// A process without the system's key. It can show who it is and tell who others are; tokens it can only pass on.
 pub(super) struct Guest {
     papers: Papers,
@@ -39,8 +44,8 @@ pub(super) struct Guest {
     verifier: Verifier,
     tokens: ServiceTokens,
     credentials: Credentials,
-    /// Whether it was told that nothing new comes.
-    told: bool,
+    /// What was said of it last, if nothing new comes.
+    told: Option<&'static str>,
 }
 
 // === impl Guest ===
@@ -90,8 +95,12 @@ impl Guest {
         let papers = match (good, &token) {
             (Some(papers), _) => papers,
             (None, Some(token)) => {
-                let papers = ask(place, token, address, config, environment).await?;
+                let key = path.with_extension("key");
+                let applicant = Applicant::kept(&token.system, &token.service, &key)?;
+                let papers = ask(place, token, &applicant, address, config, environment).await?;
                 papers.save(&path)?;
+                // It is in the papers. One that stays is used by whoever joins here next.
+                std::fs::remove_file(&key).ok();
                 tracing::info!(part = place.part, system = place.system, "joined");
                 papers
             }
@@ -116,7 +125,7 @@ impl Guest {
         let verifier = Verifier::new([issuer.clone()]);
         let tokens = ServiceTokens::given(&papers.service, identity(&verifier, &papers.token));
         let credentials = Credentials::new(pem(&papers.certified, &papers.key)).map_err(BindError::from)?;
-        Ok(Self { papers, path, issuer, verifier, tokens, credentials, told: false })
+        Ok(Self { papers, path, issuer, verifier, tokens, credentials, told: None })
     }
 
     pub(super) fn proof(&self) -> Proof {
@@ -141,22 +150,22 @@ impl Guest {
         if !self.papers.renew_in(trust_now()).is_zero() {
             return;
         }
-        let (before, renewed) = (self.told, self.renew(desk, calls()).await);
-        self.told = renewed.is_err();
+        let renewed = self.renew(desk, calls()).await;
         let (part, until) = (&self.papers.service, self.papers.certified.expires);
+        let told = renewed.as_ref().err().map(|_| if trust_now() < until { WAITS } else { OVER });
         match renewed {
-            Ok(()) if before => tracing::info!(part, "the platform certifies it again"),
+            Ok(()) if self.told.is_some() => tracing::info!(part, "the platform certifies it again"),
             Ok(()) => {}
-            Err(reason) if before => tracing::debug!(part, reason, "no new certificate"),
-            Err(reason) => {
-                tracing::error!(part, reason, until, "no new certificate: it is asked for again and again");
-            }
+            Err(reason) if self.told == told => tracing::debug!(part, reason, "no new certificate"),
+            Err(reason) => tracing::error!(part, reason, until, "{}", told.unwrap_or(WAITS)),
         }
+        self.told = told;
     }
 
     async fn renew(&mut self, desk: &RegistryWireClient, call: Call) -> Result<(), String> {
         let Papers { system, service, anchor, .. } = &self.papers;
-        let (key, apply) = applicant(system, service).map_err(|error| error.to_string())?;
+        let applicant = Applicant::new(system, service).map_err(|error| error.to_string())?;
+        let (key, apply) = application(&applicant).map_err(|error| error.to_string())?;
         let member = self.verifier.verify(&self.papers.member).map_err(|fault| fault.to_string())?;
         let call = call.within(ASK).with_caller(Caller::Verified(member));
         let given = desk.certify(&call, apply).await;
@@ -192,6 +201,7 @@ impl Guest {
 async fn ask(
     place: &Place,
     token: &JoinToken,
+    applicant: &Applicant,
     address: SocketAddr,
     config: &Config,
     environment: &Environment,
@@ -212,7 +222,7 @@ async fn ask(
     };
 
     // The same key every time: an answer may be lost, and the token lets one in.
-    let (key, apply) = applicant(&token.system, &token.service)?;
+    let (key, apply) = application(applicant)?;
     let shown = place.join.as_deref().unwrap_or_default().trim();
     // To be verified there, and by nobody here.
     let shown = Caller::Verified(Arc::new(Identity::new(&*place.part, shown, token.expires)));
@@ -246,12 +256,10 @@ async fn ask(
     }
 }
 
-/// A new key, as PEM, and what is asked for it.
-fn applicant(system: &str, service: &str) -> Result<(String, Apply), partie_identity::AuthorityError> {
-    let applicant = Applicant::new(system, service)?;
-    let application = applicant.application()?;
-    let (public_key, proof) = (application.public_key, application.proof);
-    Ok((applicant.key_pem(), Apply { service: service.to_owned(), public_key, proof }))
+/// A key, as PEM, and what is asked for it.
+fn application(applicant: &Applicant) -> Result<(String, Apply), AuthorityError> {
+    let Application { service, public_key, proof } = applicant.application()?;
+    Ok((applicant.key_pem(), Apply { service, public_key, proof }))
 }
 
 fn papers((system, service, anchor): (&str, &str, &str), key: String, given: Certificate) -> Papers {
@@ -272,3 +280,6 @@ fn papers((system, service, anchor): (&str, &str, &str), key: String, given: Cer
 fn identity(verifier: &Verifier, token: &str) -> Arc<Identity> {
     verifier.verify(token).unwrap_or_else(|_| Arc::new(Identity::new("", token, 0)))
 }
+
+#[cfg(test)]
+mod tests;

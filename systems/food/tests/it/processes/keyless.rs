@@ -130,7 +130,9 @@ fn a_process_joins_by_token_alone_and_is_that_service_and_nothing_else() {
     // There is no key of the system where it is, and by the key it has nobody is anybody.
     let (path, papers) = machines.papers();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(!machines.data("orders").join("dev-signing-key.pk8").exists());
+    for key in ["dev-signing-key.pk8", "joined-orders.key"] {
+        assert!(!machines.data("orders").join(key).exists(), "{key}");
+    }
     let own = machines.scratch.path().join("own.key");
     decode(papers["key"].as_str().unwrap(), &own);
     let forged = Machines::token(&own, &["--sub", "ada", "--role", "customer"]);
