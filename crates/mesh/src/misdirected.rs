@@ -4,6 +4,8 @@
 use http::StatusCode;
 use partie_contract::{FaultKind, Platform, Request, Response, wire};
 
+use crate::target::TargetState;
+
 /// The answer to a call that is for another service than this one; nothing if it may be for this one.
 ///
 /// ```
@@ -25,7 +27,8 @@ pub fn refuse_misdirected(service: &str, request: &Request) -> Option<Response> 
     Some(Platform::new(FaultKind::Misdirected).into_response(Some(request.uri().path().to_owned()), id))
 }
 
-/// Whether somebody else is at the instance's address, who has done nothing.
-pub(crate) fn is_misdirected(answer: &Response) -> bool {
-    answer.status() == StatusCode::MISDIRECTED_REQUEST
+/// Whether somebody else is at the instance's address, who has done nothing. To a call that names no service 421 is an answer
+/// like any other.
+pub(crate) fn is_misdirected(answer: &Response, target: &TargetState) -> bool {
+    answer.status() == StatusCode::MISDIRECTED_REQUEST && target.addressee().is_some()
 }

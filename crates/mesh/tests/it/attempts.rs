@@ -224,6 +224,9 @@ async fn who_has_the_address_of_another_is_passed_by() {
     fleet.mesh.connect_all("orders", &fleet.addresses());
     assert!(fleet.get().await.is_ok());
     assert_eq!(fleet.members[0].said(&wire::TO), [None]);
+    // What it says with that status is its answer.
+    fleet.members[0].is(ELSEWHERE);
+    assert_eq!(fleet.get().await, Err("421".to_owned()));
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ impl<'a> Leg<'a> {
                 result = remote.send(request, true).await;
             }
             if let Ok(answer) = &result
-                && is_misdirected(answer)
+                && is_misdirected(answer, target)
             {
                 let again = self.replay.and_then(Replay::again);
                 result = Err(Failed::elsewhere(again.is_some()));
