@@ -43,6 +43,14 @@ impl Body {
         Self(Inner::Stream(Box::pin(body.map_err(Into::into))))
     }
 
+    /// The bytes, if they are here already. They stay.
+    pub const fn as_whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Inner::Whole(bytes) => Some(bytes),
+            Inner::Stream(_) => None,
+        }
+    }
+
     /// The bytes, if they are here already.
     pub fn into_whole(self) -> Option<Bytes> {
         self.try_into_whole().ok()

@@ -54,6 +54,15 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Removes from trailers what decides how a message is read or where it goes: that has no business behind it (RFC 9110
+/// section 6.5.1).
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    strip_hop_by_hop(trailers);
+    for decides in [header::CONTENT_LENGTH, header::HOST, header::TRAILER] {
+        trailers.remove(decides);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -67,7 +67,7 @@ pub(crate) async fn call(
 
     // What belongs to the connection the request came over ends here, and likewise for the answer below.
     upgrade::strip_request(request);
-    let upgrades = upgrade::is_asked(request);
+    let upgrades = upgrade::is_asked(request.extensions());
     let moving = request.extensions().get::<Moving>().copied();
 
     // The call is a span of its own: the service's span becomes its child.
@@ -97,9 +97,6 @@ pub(crate) async fn call(
             // Between processes the calling service proves itself with its token; within one it is known by type.
             if let Some(token) = origin.and_then(Origin::token) {
                 request.headers_mut().insert(wire::SERVICE_TOKEN, token);
-            }
-            if let Some(name) = target.addressee() {
-                request.headers_mut().insert(wire::TO, name.clone());
             }
             // A service that has failed again and again may be left alone as a whole, if the table says so.
             target.circuit.admit(&target.service, deadline, now)?;

@@ -31,6 +31,11 @@ impl Ticks {
         deadline.instant().saturating_duration_since(self.instant())
     }
 
+    /// The same in milliseconds, as calls say it.
+    pub(crate) fn left(self, deadline: Deadline) -> u64 {
+        u64::try_from(self.until(deadline).as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }

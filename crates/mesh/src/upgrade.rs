@@ -4,12 +4,17 @@
 //! other fields of a connection are taken away; only a 101 that agrees is an answer to it, and only then does the listener
 //! let bytes through. Any other protocol is ignored, as RFC 9110 section 7.8 allows: the request is a plain one.
 
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use partie_contract::{FaultKind, Platform, Request, Response};
 
 use crate::hop::strip_hop_by_hop;
+use crate::stream::Stream;
 
 /// The one protocol, as `Upgrade` says it.
 const WEBSOCKET: &str = "websocket";
@@ -17,6 +22,10 @@ const WEBSOCKET: &str = "websocket";
 /// A mark on a request: its sender wants the connection to become a WebSocket, and it can.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Upgrade;
+
+/// The connection to an instance that has switched, in the answer that says so, for whoever takes it first.
+#[derive(Clone)]
+pub(crate) struct Turned(Arc<Mutex<Option<(Stream, Bytes)>>>);
 
 /// Marks a request that asks for it. Returns what becomes the connection, if it does, for whatever it asks.
 ///
@@ -38,14 +47,14 @@ pub(crate) fn admit(head: &mut Parts, has_body: bool) -> Result<Option<OnUpgrade
 }
 
 /// Whether the request is marked.
-pub(crate) fn is_asked(request: &Request) -> bool {
-    request.extensions().get::<Upgrade>().is_some()
+pub(crate) fn is_asked(extensions: &Extensions) -> bool {
+    extensions.get::<Upgrade>().is_some()
 }
 
 /// Takes away what belongs to the last hop, and asks for the upgrade on this one if the request is marked.
 pub(crate) fn strip_request(request: &mut Request) {
     strip_hop_by_hop(request.headers_mut());
-    if is_asked(request) {
+    if is_asked(request.extensions()) {
         say(request.headers_mut());
     }
 }
@@ -89,6 +98,26 @@ fn is_websocket(headers: &HeaderMap) -> bool {
 fn say(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static(WEBSOCKET));
+}
+
+impl fmt::Debug for Turned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turned")
+    }
+}
+
+// === impl Turned ===
+
+impl Turned {
+    /// Over which that has come already.
+    pub(crate) fn new(stream: Stream, come: Bytes) -> Self {
+        Self(Arc::new(Mutex::new(Some((stream, come)))))
+    }
+
+    /// The connection, and what has come over it already.
+    pub(crate) fn take(self) -> Option<(Stream, Bytes)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 #[cfg(test)]

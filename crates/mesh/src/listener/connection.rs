@@ -37,7 +37,7 @@ use crate::serve::{Peer, Serve};
 use crate::stack::is_event_stream;
 use crate::stream::Stream;
 use crate::tls::ServerTls;
-use crate::upgrade;
+use crate::upgrade::{self, Turned};
 
 /// The first byte of a handshake (RFC 8446 section 5.1). No request begins with it.
 const HANDSHAKE: u8 = 0x16;
@@ -206,7 +206,7 @@ impl Connection {
                 request.headers_mut().insert(wire::REQUEST_ID, id);
                 let in_flight = InFlight::of(&mut request, &self.handles.activity);
                 let (serve, peer) = (Arc::clone(&self.serve), self.from.clone());
-                let upgrades = upgrade::is_asked(&request);
+                let upgrades = upgrade::is_asked(request.extensions());
                 let limit = Limit::After(self.limits.answer);
                 let answer = dispatch(serve, peer, request, limit, &self.handles, &about).await;
                 let mut answer = answer.unwrap_or_else(|fault| about.problem(fault));
@@ -220,7 +220,7 @@ impl Connection {
         let events = is_event_stream(&answer).then(|| (self.limits.heartbeat, self.drain.clone()));
         let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switches {
-            exchange.becomes_tunnel(answer.extensions_mut().remove::<OnUpgrade>());
+            exchange.becomes_tunnel(answer.extensions_mut().remove::<Turned>());
         }
         let headers = answer.headers_mut();
         // What was refused unread may be followed by anything. HTTP/2 says goodbye by itself.

@@ -1,9 +1,8 @@
 //! One request and its answer, as their connection sees them: the only one on HTTP/1.1, one of many on HTTP/2.
 
-use hyper::upgrade::OnUpgrade;
-
 use super::socket::Phase;
 use super::streams::Stream;
+use crate::upgrade::Turned;
 
 /// What a connection is told of a request.
 pub(super) enum Exchange {
@@ -27,7 +26,7 @@ impl Exchange {
     }
 
     /// The answer makes the connection a tunnel, to that connection or to a handler that has it already.
-    pub(super) fn becomes_tunnel(&self, to: Option<OnUpgrade>) {
+    pub(super) fn becomes_tunnel(&self, to: Option<Turned>) {
         if let Self::Http1(phase) = self {
             phase.become_tunnel(to);
         }

@@ -19,6 +19,7 @@ use super::limits::Limits;
 use super::request::raw_answer;
 use super::tunnel::Tunnel;
 use crate::stream::Stream;
+use crate::upgrade::Turned;
 
 /// Where a connection is in the cycle of its requests. Shared by the socket, which sees bytes, and by the service,
 /// which sees requests.
@@ -37,7 +38,7 @@ struct State {
     /// What the connection becomes, if the parser is asked to give it up.
     turn: Mutex<Option<OnUpgrade>>,
     /// Set when the connection becomes a tunnel, with where to if it is not a handler's.
-    tunnel: OnceLock<(Tunnel, Mutex<Option<OnUpgrade>>)>,
+    tunnel: OnceLock<(Tunnel, Mutex<Option<Turned>>)>,
 }
 
 /// Nothing of a request is there.
@@ -124,13 +125,13 @@ impl Phase {
     }
 
     /// With the answer that is about to be written the connection becomes a tunnel, to there or to a handler.
-    pub(super) fn become_tunnel(&self, to: Option<OnUpgrade>) {
+    pub(super) fn become_tunnel(&self, to: Option<Turned>) {
         self.0.tunnel.get_or_init(|| (Tunnel::begin(), Mutex::new(to)));
         self.set(TUNNEL);
     }
 
     /// The tunnel, if it has become one, and where it leads.
-    pub(super) fn tunnel(&self) -> Option<(&Tunnel, Option<OnUpgrade>)> {
+    pub(super) fn tunnel(&self) -> Option<(&Tunnel, Option<Turned>)> {
         let (tunnel, to) = self.0.tunnel.get()?;
         Some((tunnel, to.lock().unwrap_or_else(PoisonError::into_inner).take()))
     }

@@ -9,12 +9,13 @@ use std::sync::{Arc, OnceLock};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use partie_telemetry::{Counter, Definition, Gauge, Unit};
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional_with_sizes};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::drain::Drain;
 use super::limits::Limits;
 use crate::moved::Moved;
+use crate::upgrade::Turned;
 
 /// How much of each direction is held here. Whoever sends more waits until it is taken.
 const HELD: usize = 8 << 10;
@@ -62,7 +63,7 @@ impl Tunnel {
     pub(super) async fn run(
         &self,
         from: OnUpgrade,
-        to: Option<OnUpgrade>,
+        to: Option<Turned>,
         limits: &Limits,
         drain: &Drain,
     ) -> io::Result<()> {
@@ -129,9 +130,10 @@ impl Tunnel {
 }
 
 /// Takes what comes from each side to the other. It begins when both have switched: nothing is sent on before that.
-async fn join(from: OnUpgrade, to: OnUpgrade) -> io::Result<()> {
-    let (from, to) = tokio::try_join!(from, to).map_err(io::Error::other)?;
-    let (mut from, mut to) = (TokioIo::new(from), TokioIo::new(to));
+async fn join(from: OnUpgrade, to: Turned) -> io::Result<()> {
+    let mut from = TokioIo::new(from.await.map_err(io::Error::other)?);
+    let (mut to, come) = to.take().ok_or_else(|| io::Error::other("somebody else has the other end"))?;
+    from.write_all(&come).await?;
     copy_bidirectional_with_sizes(&mut from, &mut to, HELD, HELD).await?;
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::future::{Either, select};
-use partie_contract::{Deadline, FaultKind, Platform, Request, Response, wire};
+use http::request::Parts;
+use partie_contract::{Body, Deadline, FaultKind, Platform, Request, Response, wire};
 
 use self::leg::{Ended, Leg};
 use super::deadline::late;
@@ -23,6 +24,7 @@ pub(crate) type Answer = (Response, UnderWay);
 
 /// What all attempts of one call have in common.
 struct Attempts<'a> {
+    head: &'a Parts,
     target: &'a TargetState,
     policy: &'a Policy,
     deadline: Deadline,
@@ -34,7 +36,7 @@ struct Attempts<'a> {
     held: AtomicBool,
 }
 
-/// Takes the request to an instance of the service, and to another one if it has to be.
+/// Takes the request from its place to an instance of the service, and to another one if it has to be.
 pub(super) async fn run(
     target: &TargetState,
     policy: &Policy,
@@ -53,14 +55,6 @@ pub(super) async fn run(
             .with_detail(format!("{} refuses most calls, so this one was not sent", target.service)));
     }
     let safe = is_retry_safe(request);
-    let attempts = Attempts {
-        target,
-        policy,
-        deadline,
-        chance: AtomicU64::new(chance),
-        safe,
-        held: AtomicBool::new(false),
-    };
     // Exactly one hop tries again: work that is itself a second attempt is done once.
     let first = request.headers().get(wire::ATTEMPT).and_then(|number| number.to_str().ok()?.parse().ok());
     let first: u32 = first.unwrap_or(1);
@@ -68,13 +62,23 @@ pub(super) async fn run(
     let retries = if safe && !once { policy.retries } else { 0 };
     let read = is_read(request.method());
     let waits = request.headers().contains_key(wire::PREFER);
-    let replay = safe.then(|| Replay::prepare(request));
+    let (head, mut body) = std::mem::take(request).into_parts();
+    let replay = safe.then(|| Replay::prepare(&mut body));
+    let attempts = Attempts {
+        head: &head,
+        target,
+        policy,
+        deadline,
+        chance: AtomicU64::new(chance),
+        safe,
+        held: AtomicBool::new(false),
+    };
     let mut made = 0;
     loop {
         // Whoever asked to wait for news is not in a hurry.
         let second = if retries > made && !waits { attempts.second(read, now) } else { None };
         let number = first + made;
-        let ended = attempts.at_most_two(request, number, replay.as_ref(), second, &mut made, now).await?;
+        let ended = attempts.at_most_two(&mut body, number, replay.as_ref(), second, &mut made, now).await?;
         let Ended { fault, answer, again } = match ended {
             Ok(answer) => return Ok(answer),
             Err(ended) => ended,
@@ -87,7 +91,7 @@ pub(super) async fn run(
             let fault = || fault.unwrap_or_else(|| late(&target.service).from_upstream());
             return answer.map(|answer| *answer).ok_or_else(fault);
         };
-        (*request, now) = (next, Ticks::now());
+        (body, now) = (next, Ticks::now());
     }
 }
 
@@ -97,7 +101,7 @@ impl Attempts<'_> {
     /// One attempt; and a second one beside it when the first is not answered by then. The first answer counts.
     async fn at_most_two(
         &self,
-        request: &mut Request,
+        body: &mut Body,
         number: u32,
         replay: Option<&Replay>,
         second: Option<Second>,
@@ -111,7 +115,7 @@ impl Attempts<'_> {
         };
         let expired = AtomicBool::new(false);
         let mut copy;
-        let mut first = pin!(Leg::new(self, number, replay, &expired).walk(request, now));
+        let mut first = pin!(Leg::new(self, number, replay, &expired).walk(body, now));
         if let Some(second) = second.filter(|second| second.at < limit) {
             if let Some(ended) = Limited::new(Limit::At(second.at), first.as_mut()).await {
                 return Ok(ended);
@@ -179,9 +183,9 @@ impl Attempts<'_> {
         Ok(Err(Ended { fault: Some(late(&self.target.service).from_upstream()), answer: None, again: true }))
     }
 
-    /// The request for another attempt, after a while; nothing if the budget, the deadline or the body forbid it.
-    async fn again(&self, failures: u32, replay: &Replay) -> Option<Request> {
-        let request = replay.again()?;
+    /// The body for another attempt, after a while; nothing if the budget, the deadline or the body forbid it.
+    async fn again(&self, failures: u32, replay: &Replay) -> Option<Body> {
+        let body = replay.again()?;
         if !self.target.budget.withdraw(Ticks::now()) {
             tracing::debug!(service = %self.target.service, "the budget for retries is used up");
             return None;
@@ -191,7 +195,7 @@ impl Attempts<'_> {
             return None;
         }
         tokio::time::sleep(wait).await;
-        Some(request)
+        Some(body)
     }
 
     /// When a second attempt begins beside the first.

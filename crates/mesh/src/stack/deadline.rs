@@ -20,8 +20,7 @@ pub(super) fn check(deadline: Deadline, service: &str, now: Ticks) -> Result<(),
 
 /// Writes what is left.
 pub(super) fn write(deadline: Deadline, headers: &mut HeaderMap, now: Ticks) {
-    let left = now.until(deadline).as_millis();
-    headers.insert(wire::TIMEOUT_MS, HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX)));
+    headers.insert(wire::TIMEOUT_MS, HeaderValue::from(now.left(deadline)));
 }
 
 /// Gives up at the deadline.

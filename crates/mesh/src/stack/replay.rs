@@ -1,4 +1,4 @@
-//! A request that can be sent again: its body is remembered while it passes by.
+//! A body that can be sent again: it is remembered while it passes by.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,21 +7,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
-use partie_contract::{Body, BoxError, Request};
-
-use super::{KeepHost, RetrySafe};
-use crate::upgrade::Upgrade;
+use partie_contract::{Body, BoxError};
 
 /// Up to this size, in bytes, a body is remembered (linkerd has the same).
 const REMEMBERED: usize = 64 << 10;
 
-/// What is needed to send a request once more.
-pub(super) struct Replay {
-    head: http::Request<()>,
-    body: Again,
-}
-
-enum Again {
+/// What is needed to send a body once more.
+pub(super) enum Replay {
     /// All of it.
     Whole(Bytes),
     /// As far as it went. Nothing while somebody reads it.
@@ -29,7 +21,7 @@ enum Again {
 }
 
 /// A body with its beginning.
-struct Tape {
+pub(super) struct Tape {
     seen: Vec<Bytes>,
     size: usize,
     /// It was longer than can be remembered.
@@ -51,65 +43,40 @@ struct Reader {
 // === impl Replay ===
 
 impl Replay {
-    /// What it takes to send the request again, whose body it watches from now on.
-    pub(super) fn prepare(request: &mut Request) -> Self {
-        let head = copy_of(request);
-        if request.body().size_hint().upper().is_some_and(|size| size > REMEMBERED as u64) {
-            return Self { head, body: Again::Tape(Arc::new(Mutex::new(None))) };
+    /// What it takes to send the body again, which is watched from now on.
+    pub(super) fn prepare(body: &mut Body) -> Self {
+        if body.size_hint().upper().is_some_and(|size| size > REMEMBERED as u64) {
+            return Self::Tape(Arc::default());
         }
-        let body = std::mem::take(request.body_mut());
-        match body.try_into_whole() {
-            Ok(bytes) => {
-                *request.body_mut() = bytes.clone().into();
-                Self { head, body: Again::Whole(bytes) }
-            }
-            Err(rest) => {
-                let tape =
-                    Tape { seen: Vec::new(), size: 0, torn: false, rest, ended: false, trailers: None };
-                let back = Arc::new(Mutex::new(None));
-                let reader =
-                    Reader { tape: Some(tape), back: Arc::clone(&back), next: 0, trailers_sent: false };
-                *request.body_mut() = Body::stream(reader);
-                Self { head, body: Again::Tape(back) }
-            }
+        if let Some(whole) = body.as_whole() {
+            return Self::Whole(whole.clone());
         }
+        let rest = std::mem::take(body);
+        let tape = Tape { seen: Vec::new(), size: 0, torn: false, rest, ended: false, trailers: None };
+        let back = Arc::default();
+        *body = Body::stream(Reader::of(tape, &back));
+        Self::Tape(back)
     }
 
-    /// The request once more, if it is remembered whole and nobody reads it any more.
-    pub(super) fn again(&self) -> Option<Request> {
-        let body = match &self.body {
-            Again::Whole(bytes) => bytes.clone().into(),
-            Again::Tape(tape) => {
-                let back = Arc::clone(tape);
-                let tape = tape.lock().unwrap_or_else(PoisonError::into_inner).take_if(|tape| !tape.torn)?;
-                Body::stream(Reader { tape: Some(tape), back, next: 0, trailers_sent: false })
+    /// The body once more, if it is remembered whole and nobody reads it any more.
+    pub(super) fn again(&self) -> Option<Body> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.clone().into()),
+            Self::Tape(back) => {
+                let tape = back.lock().unwrap_or_else(PoisonError::into_inner).take_if(|tape| !tape.torn)?;
+                Some(Body::stream(Reader::of(tape, back)))
             }
-        };
-        Some(with_body(copy_of(&self.head), body))
+        }
     }
 }
 
-/// The head of a request. Of its extensions only what concerns the call goes along.
-fn copy_of<B>(request: &http::Request<B>) -> http::Request<()> {
-    let mut copy = http::Request::default();
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    copy.headers_mut().clone_from(request.headers());
-    *copy.version_mut() = request.version();
-    if request.extensions().get::<RetrySafe>().is_some() {
-        copy.extensions_mut().insert(RetrySafe);
-    }
-    if request.extensions().get::<KeepHost>().is_some() {
-        copy.extensions_mut().insert(KeepHost);
-    }
-    if request.extensions().get::<Upgrade>().is_some() {
-        copy.extensions_mut().insert(Upgrade);
-    }
-    copy
-}
+// === impl Reader ===
 
-fn with_body(request: http::Request<()>, body: Body) -> Request {
-    request.map(|()| body)
+impl Reader {
+    /// From the beginning.
+    fn of(tape: Tape, back: &Arc<Mutex<Option<Tape>>>) -> Self {
+        Self { tape: Some(tape), back: Arc::clone(back), next: 0, trailers_sent: false }
+    }
 }
 
 impl http_body::Body for Reader {
@@ -201,19 +168,19 @@ mod tests {
         }
     }
 
-    fn streamed(sizes: &[usize]) -> Request {
+    fn streamed(sizes: &[usize]) -> Body {
         let frames = sizes.iter().map(|size| Frame::data(Bytes::from(vec![b'x'; *size])));
-        Request::new(Body::stream(Frames(frames.collect())))
+        Body::stream(Frames(frames.collect()))
     }
 
-    async fn length(request: Request) -> usize {
-        request.into_body().collect(usize::MAX).await.unwrap().len()
+    async fn length(body: Body) -> usize {
+        body.collect(usize::MAX).await.unwrap().len()
     }
 
     #[tokio::test]
-    async fn a_request_is_the_same_again_and_again() {
-        for request in [Request::new("hello".into()), streamed(&[2, 3]), streamed(&[]), Request::default()] {
-            let mut first = request;
+    async fn a_body_is_the_same_again_and_again() {
+        for body in [Body::from("hello"), streamed(&[2, 3]), streamed(&[]), Body::empty()] {
+            let mut first = body;
             let replay = Replay::prepare(&mut first);
             let whole = length(first).await;
             for _ in 0..3 {
@@ -226,7 +193,7 @@ mod tests {
     async fn what_was_read_in_part_goes_on_from_the_beginning() {
         let mut first = streamed(&[2, 3, 4]);
         let replay = Replay::prepare(&mut first);
-        let frame = http_body_util::BodyExt::frame(first.body_mut()).await.unwrap().unwrap();
+        let frame = http_body_util::BodyExt::frame(&mut first).await.unwrap().unwrap();
         assert_eq!(frame.into_data().unwrap().len(), 2);
         assert!(replay.again().is_none(), "somebody still reads it");
         drop(first);
@@ -235,8 +202,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_long_to_remember_is_sent_once() {
-        for request in [streamed(&[REMEMBERED, 1]), Request::new(vec![0; REMEMBERED + 1].into())] {
-            let mut first = request;
+        for body in [streamed(&[REMEMBERED, 1]), vec![0; REMEMBERED + 1].into()] {
+            let mut first = body;
             let replay = Replay::prepare(&mut first);
             assert_eq!(length(first).await, REMEMBERED + 1);
             assert!(replay.again().is_none());
@@ -248,11 +215,11 @@ mod tests {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "0".parse().unwrap());
         let frames = VecDeque::from([Frame::data(Bytes::from_static(b"x")), Frame::trailers(trailers)]);
-        let mut first = Request::new(Body::stream(Frames(frames)));
+        let mut first = Body::stream(Frames(frames));
         let replay = Replay::prepare(&mut first);
         let mut next = Some(first);
         for _ in 0..3 {
-            let all = http_body_util::BodyExt::collect(next.unwrap().into_body()).await.unwrap();
+            let all = http_body_util::BodyExt::collect(next.unwrap()).await.unwrap();
             assert_eq!(all.trailers().unwrap()["grpc-status"], "0");
             assert_eq!(all.to_bytes(), "x");
             next = replay.again();

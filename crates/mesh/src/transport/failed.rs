@@ -1,8 +1,11 @@
 //! Why an instance gave no answer, and what that says about trying again.
 
 use std::error::Error;
+use std::iter;
 
 use partie_contract::{BoxError, FaultKind, Platform};
+
+use super::http1::Broke;
 
 /// No answer.
 #[derive(Debug)]
@@ -37,16 +40,19 @@ impl Failed {
         if again { Self::Unsent(fault) } else { Self::Broken(fault) }
     }
 
-    /// What hyper says became of a request that was sent. `reused` tells of the connection.
-    pub(super) fn of(error: hyper::Error, reused: bool) -> Self {
-        if let Some(own) = own(&error) {
-            return Self::Own(own);
+    /// What became of a request that was sent over HTTP/1.1. `reused` tells of the connection.
+    pub(super) fn of(broke: Broke, reused: bool) -> Self {
+        match broke {
+            Broke::Unsent(error) => Self::unreachable(error),
+            Broke::Silent(error) if reused => Self::Swallowed(broken(error)),
+            Broke::Silent(error) | Broke::Answering(error) => Self::Broken(broken(error)),
+            Broke::Own(error) => own(&*error).map_or_else(|| Self::Broken(broken(error)), Self::Own),
         }
-        let swallowed = reused && before_any_answer(&error);
-        let fault = Platform::new(FaultKind::UpstreamFailed)
-            .with_detail("a service that was called broke off before its answer")
-            .caused_by(error);
-        if swallowed { Self::Swallowed(fault) } else { Self::Broken(fault) }
+    }
+
+    /// What hyper says became of a request that was sent over HTTP/2.
+    pub(super) fn of_stream(error: hyper::Error) -> Self {
+        own(&error).map_or_else(|| Self::Broken(broken(error)), Self::Own)
     }
 
     /// What the caller learns.
@@ -57,24 +63,27 @@ impl Failed {
     }
 }
 
-/// Whether the connection died without a byte of an answer.
-fn before_any_answer(error: &hyper::Error) -> bool {
-    let reset = error.source().is_some_and(|source| source.is::<std::io::Error>());
-    error.is_incomplete_message() || error.is_canceled() || error.is_closed() || reset
+fn broken(error: impl Into<BoxError>) -> Platform {
+    Platform::new(FaultKind::UpstreamFailed)
+        .with_detail("a service that was called broke off before its answer")
+        .caused_by(error)
+}
+
+/// The fault of an answer that ended early.
+pub(super) fn broken_off(error: impl Into<BoxError>) -> Platform {
+    Platform::new(FaultKind::UpstreamFailed)
+        .with_detail("a service that was called broke off in the middle of its answer")
+        .caused_by(error)
+        .from_upstream()
 }
 
 /// A fault of our own in the request's body, such as its being too large.
-fn own(error: &hyper::Error) -> Option<Platform> {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(fault) = error.downcast_ref::<Platform>() {
-            let same = Platform::new(fault.kind());
-            return Some(match fault.detail() {
-                Some(detail) => same.with_detail(detail.to_owned()),
-                None => same,
-            });
-        }
-        source = error.source();
-    }
-    None
+fn own(error: &(dyn Error + 'static)) -> Option<Platform> {
+    let mut sources = iter::successors(Some(error), |error: &&(dyn Error + 'static)| (**error).source());
+    let fault = sources.find_map(|error| error.downcast_ref::<Platform>())?;
+    let same = Platform::new(fault.kind());
+    Some(match fault.detail() {
+        Some(detail) => same.with_detail(detail.to_owned()),
+        None => same,
+    })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
-use http::{Uri, Version, header};
+use http::{HeaderValue, Uri, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
@@ -16,9 +16,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use partie_contract::{Body, BoxError, Request, Response};
 
 use super::dial::Dial;
-use super::failed::Failed;
-use super::http1::broken_off;
+use super::failed::{Failed, broken_off};
 use super::pool::{STACKS, thread_number};
+use super::sending::Sending;
 use crate::stream::Stream as Bytestream;
 use crate::tls::Speak;
 
@@ -67,9 +67,8 @@ impl Http2 {
         Self { dial, authority, lanes: OnceLock::new() }
     }
 
-    /// Takes the request from its place, sends it, and awaits the head of the answer.
-    pub(super) async fn send(&self, request: &mut Request) -> Result<Response, Failed> {
-        self.address_to_us(request);
+    /// Sends the request, takes its body when it leaves, and awaits the head of the answer.
+    pub(super) async fn send(&self, sending: &Sending<'_>, body: &mut Body) -> Result<Response, Failed> {
         let lane = self.lane();
         // A connection may end between the look at it and its use; a second one has just been opened.
         for _ in 0..2 {
@@ -77,8 +76,8 @@ impl Http2 {
                 Ok(stream) => stream,
                 Err(error) => return Err(Failed::unreachable(error)),
             };
-            let sent = stream.0.sender.clone().try_send_request(std::mem::take(request));
-            match sent.await {
+            let request = self.request(sending, std::mem::take(body));
+            match stream.0.sender.clone().try_send_request(request).await {
                 Ok(answer) => {
                     let (head, body) = answer.into_parts();
                     let body = Body::stream(Answer { body, _stream: stream });
@@ -87,11 +86,11 @@ impl Http2 {
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => {
                         lane.forget(&stream.0);
-                        *request = unsent;
+                        *body = unsent.into_body();
                     }
                     // hyper does not give back what it sent, not even a stream that was refused unseen (RFC 9113 section
                     // 8.7): only what may be made twice is sent again.
-                    None => return Err(Failed::of(error.into_error(), false)),
+                    None => return Err(Failed::of_stream(error.into_error())),
                 },
             }
         }
@@ -117,16 +116,28 @@ impl Http2 {
         &self.lanes.get_or_init(Box::default)[thread_number() % STACKS]
     }
 
-    /// Absolute form, from which hyper makes the pseudo header fields.
-    fn address_to_us(&self, request: &mut Request) {
-        let path = request.uri().path_and_query().cloned();
+    /// The request in absolute form, from which hyper makes the pseudo header fields.
+    fn request(&self, sending: &Sending<'_>, body: Body) -> Request {
+        let path = sending.head.uri.path_and_query().cloned();
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(self.dial.scheme());
         uri.authority.clone_from(&self.authority);
         uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        let mut request = Request::new(body);
+        *request.method_mut() = sending.head.method.clone();
         *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
         *request.version_mut() = Version::HTTP_2;
-        request.headers_mut().remove(header::HOST);
+        let headers = request.headers_mut();
+        headers.reserve(sending.head.headers.len() + 3);
+        for (name, value) in sending.fields(true) {
+            headers.append(name.clone(), value.clone());
+        }
+        sending.each_own(true, |name, value| {
+            if let Ok(value) = HeaderValue::from_bytes(value) {
+                headers.insert(name, value);
+            }
+        });
+        request
     }
 }
 
@@ -220,8 +231,10 @@ mod tests {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
+                let (head, ()) = http::Request::default().into_parts();
                 for _ in 0..times {
-                    assert!(instance.send(&mut Request::new(Body::empty())).await.is_ok());
+                    let sending = Sending { head: &head, attempt: 1, left: 1_000, to: None };
+                    assert!(instance.send(&sending, &mut Body::empty()).await.is_ok());
                 }
                 together.wait().await;
             });

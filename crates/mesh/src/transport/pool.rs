@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use partie_runtime::monotonic;
 use tokio::runtime::Handle;
 
-use super::connection::Connection;
+use super::http1::Connection;
 
 /// Enough stacks that each worker of a usual machine has its own.
 pub(super) const STACKS: usize = 16;

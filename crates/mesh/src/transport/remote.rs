@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{Request, Response, grpc};
+use partie_contract::{Body, Response, grpc};
 
 use super::dial::Dial;
 use super::failed::Failed;
 use super::http1::Http1;
 use super::http2::Http2;
+use super::sending::Sending;
 use crate::tls::Secure;
 
 /// One instance, with its connections. Cheap to clone.
@@ -35,16 +36,21 @@ impl Remote {
         Self(Arc::new(Both { http1: Http1::new(dial.clone(), idle), http2: Http2::new(dial) }))
     }
 
-    /// Takes the request from its place, sends it, and awaits the head of the answer. With `fresh` not on a connection that
-    /// was used before.
-    pub(crate) async fn send(&self, request: &mut Request, fresh: bool) -> Result<Response, Failed> {
+    /// Sends the request, takes its body when it leaves, and awaits the head of the answer. With `fresh` not on a connection
+    /// that was used before.
+    pub(crate) async fn send(
+        &self,
+        sending: &Sending<'_>,
+        body: &mut Body,
+        fresh: bool,
+    ) -> Result<Response, Failed> {
         // On one machine a connection for each call under way costs less than streams that share one; gRPC knows only
         // the latter.
-        if grpc::is_call(request.headers()) {
+        if grpc::is_call(&sending.head.headers) {
             // Boxed, for it is large, and every other call carries the room for it.
-            Box::pin(self.0.http2.send(request)).await
+            Box::pin(self.0.http2.send(sending, body)).await
         } else {
-            self.0.http1.send(request, fresh).await
+            self.0.http1.send(sending, body, fresh).await
         }
     }
 }

@@ -4,17 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::HeaderValue;
-use partie_contract::{Platform, Request, Response, wire};
+use partie_contract::{Body, Platform, Response};
 
 use super::{Answer, Attempts};
 use crate::balance::{Endpoint, Outcome, UnderWay, Wish};
 use crate::misdirected::is_misdirected;
-use crate::stack::deadline;
 use crate::stack::judge::judge;
 use crate::stack::replay::Replay;
 use crate::ticks::Ticks;
-use crate::transport::Failed;
+use crate::transport::{Failed, Sending};
 
 /// At so many instances that refuse connections a call asks in a row before it waits.
 const REFUSALS: usize = 3;
@@ -64,7 +62,7 @@ impl<'a> Leg<'a> {
     }
 
     /// Picks an instance, sends the request and judges the answer.
-    pub(super) async fn walk(self, request: &mut Request, mut now: Ticks) -> Result<Answer, Ended> {
+    pub(super) async fn walk(self, body: &mut Body, mut now: Ticks) -> Result<Answer, Ended> {
         let target = self.attempts.target;
         let (mut refusals, mut refused_by): (usize, Option<Arc<Endpoint>>) = (0, None);
         let mut unsent = None;
@@ -95,22 +93,20 @@ impl<'a> Leg<'a> {
                 };
                 return Err(Ended { fault: Some(fault), answer: None, again: false });
             };
-            self.complete(request, now);
             let remote = &at.under_way.endpoint().remote;
-            let mut result = remote.send(request, false).await;
+            let mut result = remote.send(&self.sending(now), body, false).await;
             let swallowed = matches!(result, Err(Failed::Swallowed(_)));
             if let Some(again) = self.replay.filter(|_| swallowed).and_then(Replay::again) {
                 // The connection had most likely been closed before: a fresh one to the same instance.
-                *request = again;
-                self.complete(request, Ticks::now());
-                result = remote.send(request, true).await;
+                *body = again;
+                result = remote.send(&self.sending(Ticks::now()), body, true).await;
             }
             if let Ok(answer) = &result
                 && is_misdirected(answer, target)
             {
                 let again = self.replay.and_then(Replay::again);
                 result = Err(Failed::elsewhere(again.is_some()));
-                *request = again.unwrap_or_default();
+                *body = again.unwrap_or_default();
             }
             match result {
                 Ok(answer) => return at.answered(answer),
@@ -142,13 +138,11 @@ impl<'a> Leg<'a> {
         }
     }
 
-    /// Says which attempt this is, and what is left of the deadline, measured as late as possible. It is never extended.
-    fn complete(&self, request: &mut Request, now: Ticks) {
-        let headers = request.headers_mut();
-        if self.number > 1 {
-            headers.insert(wire::ATTEMPT, HeaderValue::from(self.number));
-        }
-        deadline::write(self.attempts.deadline, headers, now);
+    /// The request, with what is left of the deadline. That is never extended.
+    fn sending(&self, now: Ticks) -> Sending<'a> {
+        let Attempts { target, head, deadline, .. } = *self.attempts;
+        let left = now.left(deadline);
+        Sending { head, attempt: self.number, left, to: target.addressee() }
     }
 
     fn pick(&'a self, not: Option<&Arc<Endpoint>>, now: Ticks) -> Option<AtInstance<'a>> {
