@@ -145,6 +145,18 @@ impl Client {
         String::from_utf8_lossy(&all).into_owned()
     }
 
+    /// Reads a request without a body. Says whether there was one.
+    pub(crate) async fn next(&mut self) -> bool {
+        let mut all = Vec::new();
+        while !all.ends_with(b"\r\n\r\n") {
+            match self.0.read_u8().await {
+                Ok(byte) => all.push(byte),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
     /// Whether the other side closes without another word.
     pub(crate) async fn is_closed_silently(&mut self) -> bool {
         self.rest().await.is_empty()
