@@ -11,6 +11,9 @@ use super::chunks::Chunks;
 /// The most bytes of a head, and the most fields in it: as many as our own listeners take.
 const HEAD: usize = 64 << 10;
 const FIELDS: usize = 100;
+/// Room for those that are added on the way back. Whoever writes the answer keeps the map for its next request, which gains
+/// more of them.
+const ROOM: usize = 12;
 
 /// The head of an answer.
 #[derive(Debug)]
@@ -36,6 +39,15 @@ pub(super) enum Framing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an answer that is no HTTP/1.1: {0}")]
 pub(super) struct Malformed(pub(super) &'static str);
+
+/// What its fields say of how an answer is read.
+struct Says {
+    /// The same one twice is one.
+    length: Option<u64>,
+    /// Chunked, which is the only one there is.
+    coding: bool,
+    close: bool,
+}
 
 /// Where the fields of a head are in it: what was parsed borrows the bytes, and the fields are to share them.
 struct Spans {
@@ -66,10 +78,66 @@ impl Head {
         let is_1_0 = answer.version == Some(0);
         let spans = Spans::of(read, answer.headers);
         let mut headers = spans.cut(&read.split_to(end).freeze())?;
-        let body = framing(status, &mut headers, is_1_0, asked)?;
-        let keeps = !is_1_0 && body != Framing::Rest && !says_close(&headers);
+        let Says { length, coding, close } = Says::of(&mut headers)?;
+        let nothing = status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || asked == Method::HEAD;
+        let body = match (length, coding) {
+            _ if nothing => Framing::Length(0),
+            (Some(length), false) => Framing::Length(length),
+            (None, true) if !is_1_0 => Framing::Chunks(Chunks::Length),
+            (None, false) => Framing::Rest,
+            // Whoever reads it next may read it in the other way.
+            (Some(_), true) => return Err(Malformed("it has a length and a transfer coding")),
+            (None, true) => return Err(Malformed("it is HTTP/1.0 and has a transfer coding")),
+        };
+        let keeps = !is_1_0 && !close && body != Framing::Rest;
         Ok(Some(Self { status, headers, body, keeps }))
     }
+}
+
+// === impl Says ===
+
+impl Says {
+    /// One look at all fields is cheaper than to look for each.
+    fn of(headers: &mut HeaderMap) -> Result<Self, Malformed> {
+        let mut says = Self { length: None, coding: false, close: false };
+        let mut again = false;
+        for (name, value) in &*headers {
+            match *name {
+                header::CONTENT_LENGTH => {
+                    let length = length(value).ok_or(Malformed("its length is none"))?;
+                    again |= says.length.is_some();
+                    if says.length.is_some_and(|other| other != length) {
+                        return Err(Malformed("it has two lengths"));
+                    }
+                    says.length = Some(length);
+                }
+                header::TRANSFER_ENCODING => {
+                    if says.coding || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                        return Err(Malformed("its transfer coding is not just chunked"));
+                    }
+                    says.coding = true;
+                }
+                header::CONNECTION => {
+                    let mut options = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                    says.close |= options.any(|option| option.eq_ignore_ascii_case(b"close"));
+                }
+                _ => {}
+            }
+        }
+        if let Some(length) = says.length.filter(|_| again) {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        Ok(says)
+    }
+}
+
+/// Digits and nothing else.
+fn length(value: &HeaderValue) -> Option<u64> {
+    let digits = value.as_bytes();
+    let number = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
+    number.and_then(|digits| digits.parse().ok())
 }
 
 // === impl Spans ===
@@ -90,7 +158,7 @@ impl Spans {
 
     /// The fields, out of the same bytes.
     fn cut(&self, head: &Bytes) -> Result<HeaderMap, Malformed> {
-        let mut headers = HeaderMap::with_capacity(self.count);
+        let mut headers = HeaderMap::with_capacity(self.count.max(ROOM));
         for span in &self.fields[..self.count] {
             let [name, name_length, value, value_length] = span.map(|number| number as usize);
             let odd = Malformed("a field of its head is none");
@@ -111,58 +179,6 @@ pub(super) fn fields(trailers: &Bytes) -> Result<HeaderMap, Malformed> {
         }
         _ => Err(Malformed("its trailers are none")),
     }
-}
-
-/// How the body is read. What says so in two ways is refused: whoever reads it next may read it in the other one.
-fn framing(
-    status: StatusCode,
-    headers: &mut HeaderMap,
-    is_1_0: bool,
-    asked: &Method,
-) -> Result<Framing, Malformed> {
-    let length = length(headers)?;
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let coding = (codings.next(), codings.next());
-    if status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        || asked == Method::HEAD
-    {
-        return Ok(Framing::Length(0));
-    }
-    match (coding, length) {
-        ((None, _), Some(length)) => Ok(Framing::Length(length)),
-        ((None, _), None) => Ok(Framing::Rest),
-        ((Some(_), _), Some(_)) => Err(Malformed("it has a length and a transfer coding")),
-        (_, None) if is_1_0 => Err(Malformed("it is HTTP/1.0 and has a transfer coding")),
-        ((Some(coding), None), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
-            Ok(Framing::Chunks(Chunks::Length))
-        }
-        _ => Err(Malformed("its transfer coding is not just chunked")),
-    }
-}
-
-/// The length, if the head has one. The same one twice becomes one.
-fn length(headers: &mut HeaderMap) -> Result<Option<u64>, Malformed> {
-    let lines = headers.get_all(header::CONTENT_LENGTH);
-    let Some(first) = lines.iter().next() else { return Ok(None) };
-    let (mut others, mut same) = (false, true);
-    for other in lines.iter().skip(1) {
-        (others, same) = (true, same && other == first);
-    }
-    let digits = first.as_bytes();
-    let number = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
-    let number = number.and_then(|digits| digits.parse().ok());
-    let length = number.filter(|_| same).ok_or(Malformed("its length is none"))?;
-    if others {
-        let first = first.clone();
-        headers.insert(header::CONTENT_LENGTH, first);
-    }
-    Ok(Some(length))
-}
-
-fn says_close(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 #[cfg(test)]
