@@ -1,6 +1,7 @@
 //! Exact division: from three factorials to one binomial coefficient.
 
 use dashu_int::UBig;
+use partie::runtime::Compute;
 
 /// A binomial coefficient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,7 @@ pub(crate) struct Exact {
 pub(crate) fn divide(all: &[u8], chosen: &[u8], left: &[u8]) -> Option<Exact> {
     let [all, chosen, left] = [all, chosen, left].map(UBig::from_be_bytes);
     let ways = chosen * left;
+    Compute::give_way();
     if ways == UBig::ZERO {
         return None;
     }
@@ -22,6 +24,7 @@ pub(crate) fn divide(all: &[u8], chosen: &[u8], left: &[u8]) -> Option<Exact> {
     if rest != UBig::ZERO {
         return None;
     }
+    Compute::give_way();
     Some(Exact { small: u64::try_from(&value).ok(), text: value.to_string() })
 }
 
