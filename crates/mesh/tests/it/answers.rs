@@ -100,6 +100,7 @@ async fn an_answer_is_read_to_its_end_and_nothing_may_follow_it() {
             1,
         ),
         ("the last answer", &get, ok("Content-Length: 2\r\nConnection: close\r\n", "ab"), stay, "ab", 2),
+        ("somebody else", &get, "HTTP/1.1 421 Not me\r\nContent-Length: 2\r\n\r\nab".into(), stay, "ab", 2),
         ("to the end", &get, ok("", "ab"), close, "ab", 2),
         ("HTTP/1.0", &get, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab".into(), stay, "ab", 2),
         ("more than the length", &get, ok("Content-Length: 2\r\n", "abHTTP/1.1 200 OK\r\n"), stay, "ab", 2),
@@ -185,6 +186,42 @@ async fn an_answer_may_come_before_all_of_the_request_has_left() {
     // Nobody wants the rest of the request, and nobody else is to take it for one of his.
     within(pieces.closed()).await;
     assert_eq!(within(served).await.unwrap().rest().await, "");
+}
+
+#[tokio::test]
+async fn a_short_answer_may_begin_before_all_of_the_request_has_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mesh = mesh(listener.local_addr().unwrap());
+    let (pieces, body) = piecewise();
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    let (answer, ()) = tokio::join!(forward(&mesh, request), async {
+        let mut client = Client(listener.accept().await.unwrap().0);
+        client.until("\r\n\r\n").await;
+        client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").await;
+        // The head has come, and its body follows when all of the request has.
+        pieces.send("last".into()).await.unwrap();
+        drop(pieces);
+        assert_eq!(client.until("0\r\n\r\n").await, "4\r\nlast\r\n0\r\n\r\n");
+        client.send("ok").await;
+    });
+    assert_eq!(answer.unwrap().into_body().collect(10).await.unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn a_head_may_trickle_in() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mesh = mesh(listener.local_addr().unwrap());
+    let (answer, ()) = tokio::join!(forward(&mesh, Request::default()), async {
+        let mut client = Client(listener.accept().await.unwrap().0);
+        client.0.set_nodelay(true).unwrap();
+        client.until("\r\n\r\n").await;
+        for byte in b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" {
+            client.send([*byte]).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(answer.unwrap().into_body().collect(10).await.unwrap(), "ok");
 }
 
 #[tokio::test]

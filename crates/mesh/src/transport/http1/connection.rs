@@ -85,10 +85,12 @@ impl Connection {
         body: &mut Body,
     ) -> Result<Head, Broke> {
         self.outbox.put(sending, host, !self.introduced, body);
-        self.introduced = true;
+        self.introduced |= sending.to.is_some();
         let mut heard = false;
         let head = poll_fn(|cx| self.poll_head(&sending.head.method, &mut heard, cx)).await?;
-        (self.answer, self.keeps) = (head.body, head.keeps);
+        // Who is not who was called may be called so again, by somebody who would not say whom he wants.
+        let is_other = head.status == StatusCode::MISDIRECTED_REQUEST;
+        (self.answer, self.keeps) = (head.body, head.keeps && !is_other);
         Ok(head)
     }
 
@@ -116,9 +118,9 @@ impl Connection {
             };
             let error: BoxError = match come {
                 Ok(0) => stuck.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()).into(),
-                Ok(_) => {
+                Ok(come) => {
                     *heard = true;
-                    match self.take_head(asked) {
+                    match self.take_head(asked, come) {
                         Ok(Some(head)) => return Poll::Ready(Ok(head)),
                         Ok(None) => continue,
                         Err(error) => error.into(),
@@ -131,7 +133,12 @@ impl Connection {
     }
 
     /// The head of the answer, if all of it has come. Those before it say only that it will.
-    fn take_head(&mut self, asked: &Method) -> Result<Option<Head>, Malformed> {
+    fn take_head(&mut self, asked: &Method, come: usize) -> Result<Option<Head>, Malformed> {
+        // Where no line ends no head does: what trickles in is not read from its beginning with every byte.
+        let new = &self.read[self.read.len() - come.min(self.read.len())..];
+        if !new.contains(&b'\n') && self.read.len() < Head::MOST {
+            return Ok(None);
+        }
         while let Some(head) = Head::take(&mut self.read, asked)? {
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Some(head));
@@ -143,12 +150,7 @@ impl Connection {
     /// The next frame of the answer's body.
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.bell.is_for(cx.waker());
-        match self.poll_outbox(cx) {
-            Err(Stuck::Own(error)) => return Poll::Ready(Some(Err(error))),
-            // The answer may be whole all the same.
-            Err(Stuck::Wire(_)) => self.keeps = false,
-            Ok(()) => {}
-        }
+        self.poll_rest_of_request(cx)?;
         loop {
             match self.take_piece() {
                 Ok(Some(Piece::Data(data))) => return Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -176,6 +178,7 @@ impl Connection {
         let length = usize::try_from(length)?;
         poll_fn(|cx| {
             self.bell.is_for(cx.waker());
+            self.poll_rest_of_request(cx)?;
             while self.read.len() < length {
                 if ready!(self.poll_read())? == 0 {
                     return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()));
@@ -230,6 +233,19 @@ impl Connection {
     /// What is below, with what has come of it: the other side has switched to another protocol.
     pub(super) fn into_parts(self) -> (Stream, Bytes) {
         (self.stream, self.read.freeze())
+    }
+
+    /// Writes what can be of a request that is being answered already.
+    fn poll_rest_of_request(&mut self, user: &mut Context<'_>) -> Result<(), BoxError> {
+        match self.poll_outbox(user) {
+            Err(Stuck::Own(error)) => Err(error),
+            // The answer may be whole all the same.
+            Err(Stuck::Wire(_)) => {
+                self.keeps = false;
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Writes what can be of the request.

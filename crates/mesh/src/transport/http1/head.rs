@@ -8,8 +8,7 @@ use httparse::{Header, ParserConfig, Status};
 
 use super::chunks::Chunks;
 
-/// The most bytes of a head, and the most fields in it: as many as our own listeners take.
-const HEAD: usize = 64 << 10;
+/// The most fields of a head: as many as our own listeners take.
 const FIELDS: usize = 100;
 /// Room for those that are added on the way back. Whoever writes the answer keeps the map for its next request, which gains
 /// more of them.
@@ -61,6 +60,9 @@ type Span = [u32; 4];
 // === impl Head ===
 
 impl Head {
+    /// The most bytes of a head: as many as our own listeners take.
+    pub(super) const MOST: usize = 64 << 10;
+
     /// Takes a head out of what was read; nothing if more has to be read before. What was asked decides whether a body comes.
     pub(super) fn take(read: &mut BytesMut, asked: &Method) -> Result<Option<Self>, Malformed> {
         let mut room = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS];
@@ -68,8 +70,8 @@ impl Head {
         let parsed =
             ParserConfig::default().parse_response_with_uninit_headers(&mut answer, &read[..], &mut room);
         let end = match parsed {
-            Ok(Status::Complete(end)) if end <= HEAD => end,
-            Ok(Status::Partial) if read.len() < HEAD => return Ok(None),
+            Ok(Status::Complete(end)) if end <= Self::MOST => end,
+            Ok(Status::Partial) if read.len() < Self::MOST => return Ok(None),
             Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Malformed("its head is too large")),
             Err(_) => return Err(Malformed("its head is none")),
         };
@@ -248,8 +250,8 @@ mod tests {
 
     #[test]
     fn what_is_no_head_or_two_is_refused() {
-        let long = format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "x".repeat(HEAD));
-        let endless = format!("HTTP/1.1 200 OK\r\na: {}", "x".repeat(HEAD));
+        let long = format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "x".repeat(Head::MOST));
+        let endless = format!("HTTP/1.1 200 OK\r\na: {}", "x".repeat(Head::MOST));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: 1\r\n".repeat(FIELDS + 1));
         for sent in [
             "HTTP/2.0 200 OK\r\n\r\n",

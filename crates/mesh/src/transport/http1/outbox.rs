@@ -399,6 +399,11 @@ mod tests {
             assert_eq!(written(&second, Body::empty()).unwrap(), expected);
             request.extensions.insert(KeepHost);
         }
+        let (mut outbox, mut body) = (Outbox::default(), Body::empty());
+        let again = Sending { head: &request, attempt: 1, left: 0, to: Some(&to) };
+        outbox.put(&again, None, false, &mut body);
+        let told = String::from_utf8(outbox.bytes).unwrap();
+        assert!(!told.contains("partie-to"), "it knows: {told}");
     }
 
     #[test]
