@@ -18,8 +18,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TIMEOUT_MS: HeaderName = HeaderName::from_static("partie-timeout-ms");
 /// Which attempt this is, from 1. Between our own hops only.
 pub const ATTEMPT: HeaderName = HeaderName::from_static("partie-attempt");
-/// The service a call is for. Whoever is another one, at an address that was that service's before, answers 421. Between
-/// our own hops only.
+/// The service a call is for. Whoever is another one, at an address that was that service's before, answers 421. Over HTTP/1.1
+/// the first call on a connection says it for all. Between our own hops only.
 pub const TO: HeaderName = HeaderName::from_static("partie-to");
 /// The token of the calling service. Between our own hops only.
 pub const SERVICE_TOKEN: HeaderName = HeaderName::from_static("partie-service");

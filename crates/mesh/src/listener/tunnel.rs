@@ -134,6 +134,7 @@ async fn join(from: OnUpgrade, to: Turned) -> io::Result<()> {
     let mut from = TokioIo::new(from.await.map_err(io::Error::other)?);
     let (mut to, come) = to.take().ok_or_else(|| io::Error::other("somebody else has the other end"))?;
     from.write_all(&come).await?;
+    from.flush().await?;
     copy_bidirectional_with_sizes(&mut from, &mut to, HELD, HELD).await?;
     Ok(())
 }

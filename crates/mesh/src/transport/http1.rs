@@ -92,7 +92,7 @@ impl Http1 {
             Framing::Length(length) if length <= SMALL => {
                 // A short body of known length comes with its head: what breaks off in it is no answer yet.
                 let whole = connection.whole(length).await;
-                let whole = whole.map_err(|error| Failed::of(Broke::Answering(error), reused))?;
+                let whole = whole.map_err(|broke| Failed::of(broke, reused))?;
                 self.pool.put(connection);
                 *answer.body_mut() = whole.into();
             }

@@ -11,7 +11,7 @@ use http::Method;
 use http_body_util::BodyExt as _;
 use partie_contract::{Deadline, FaultKind, Platform, Request, Response};
 use partie_mesh::{Handles, Mesh, MeshConfig, Peer};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::support::{Client, FOREVER, piecewise, within};
@@ -189,6 +189,55 @@ async fn an_answer_may_come_before_all_of_the_request_has_left() {
 }
 
 #[tokio::test]
+async fn a_request_that_has_partly_left_is_not_sent_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mesh = mesh(listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut client = Client(stream);
+            count.fetch_add(1, Ordering::Relaxed);
+            client.until("\r\n\r\n").await;
+            client.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").await;
+            // Closed with much unread: what is still on its way here is answered by a reset.
+        }
+    });
+    let mut request = Request::new(vec![0; 16 << 20].into());
+    *request.method_mut() = Method::POST;
+    match forward(&mesh, request).await {
+        Ok(answer) => assert_eq!(answer.status(), 413),
+        // The reset may overtake the answer.
+        Err(fault) => assert_eq!(fault.kind(), FaultKind::UpstreamFailed),
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_request_comes_whole_though_it_is_there_all_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mesh = mesh(listener.local_addr().unwrap());
+    let (pieces, body) = piecewise();
+    // As frames of HTTP/2 come: more than is written at once, and nobody is woken for the others.
+    for _ in 0..6 {
+        pieces.send(vec![b'x'; 16 << 10].into()).await.unwrap();
+    }
+    drop(pieces);
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    let (answer, ()) = tokio::join!(forward(&mesh, request), async {
+        let mut client = Client(listener.accept().await.unwrap().0);
+        let mut sent = Vec::new();
+        while !sent.ends_with(b"\r\n0\r\n\r\n") {
+            assert_ne!(within(client.0.read_buf(&mut sent)).await.unwrap(), 0, "after {} bytes", sent.len());
+        }
+        assert_eq!(sent.iter().filter(|byte| **byte == b'x').count(), 6 * (16 << 10));
+        client.send("HTTP/1.1 204 No\r\n\r\n").await;
+    });
+    assert_eq!(answer.unwrap().status(), 204);
+}
+
+#[tokio::test]
 async fn a_short_answer_may_begin_before_all_of_the_request_has_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mesh = mesh(listener.local_addr().unwrap());
@@ -206,6 +255,19 @@ async fn a_short_answer_may_begin_before_all_of_the_request_has_left() {
         client.send("ok").await;
     });
     assert_eq!(answer.unwrap().into_body().collect(10).await.unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn a_task_that_calls_often_without_a_pause_keeps_its_connection() {
+    let instance = Instance::new("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Then::Stay).await;
+    for _ in 0..50 {
+        // As many turns as a task has, less those of a call, are used up before.
+        for _ in 0..125 {
+            tokio::task::coop::consume_budget().await;
+        }
+        assert_eq!(instance.ask(&Method::GET).await.unwrap().1, "ok");
+    }
+    assert_eq!(instance.connections.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

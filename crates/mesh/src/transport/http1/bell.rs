@@ -36,7 +36,9 @@ impl Bell {
         self.user.register(user);
     }
 
+    /// Nobody uses it from now on, and whoever did may go.
     pub(super) fn rest(&self) {
+        drop(self.user.take());
         self.state.store(AT_REST, Ordering::Release);
     }
 

@@ -1,9 +1,9 @@
 //! A connection over HTTP/1.1 to an instance. Whoever uses it drives it: no other task has to be woken for a call.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use partie_contract::{Body, BoxError};
 use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::task::coop::unconstrained;
 use tokio_util::io::poll_read_buf;
 
 use super::bell::Bell;
@@ -103,7 +104,10 @@ impl Connection {
         self.bell.is_for(cx.waker());
         let stuck = match self.poll_outbox(cx) {
             Err(Stuck::Own(error)) => return Poll::Ready(Err(Broke::Own(error))),
-            Err(Stuck::Wire(error)) if self.outbox.is_untouched() => {
+            // Through TLS some of it may have left without our hearing of it.
+            Err(Stuck::Wire(error))
+                if self.outbox.is_untouched() && matches!(self.stream, Stream::Plain(_)) =>
+            {
                 return Poll::Ready(Err(Broke::Unsent(error)));
             }
             // Whoever takes no more may have answered before.
@@ -117,7 +121,7 @@ impl Connection {
                 (Poll::Pending, true) => Ok(0),
             };
             let error: BoxError = match come {
-                Ok(0) => stuck.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()).into(),
+                Ok(0) => stuck.map_or_else(ended_early, Into::into),
                 Ok(come) => {
                     *heard = true;
                     match self.take_head(asked, come) {
@@ -166,7 +170,7 @@ impl Connection {
                     self.answer = Framing::Length(0);
                     return Poll::Ready(None);
                 }
-                Ok(0) => return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()))),
+                Ok(0) => return Poll::Ready(Some(Err(ended_early()))),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
@@ -174,14 +178,18 @@ impl Connection {
     }
 
     /// All of a body of so many bytes, in one piece.
-    pub(super) async fn whole(&mut self, length: u64) -> Result<Bytes, BoxError> {
-        let length = usize::try_from(length)?;
+    pub(super) async fn whole(&mut self, length: u64) -> Result<Bytes, Broke> {
+        let length = usize::try_from(length).map_err(|error| Broke::Answering(error.into()))?;
+        self.read.reserve(length.saturating_sub(self.read.len()));
         poll_fn(|cx| {
             self.bell.is_for(cx.waker());
-            self.poll_rest_of_request(cx)?;
+            // An answer that is there is one, whatever becomes of the rest of the request.
             while self.read.len() < length {
-                if ready!(self.poll_read())? == 0 {
-                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()));
+                self.poll_rest_of_request(cx).map_err(Broke::Own)?;
+                match ready!(self.poll_read()) {
+                    Ok(0) => return Poll::Ready(Err(Broke::Answering(ended_early()))),
+                    Ok(_) => {}
+                    Err(error) => return Poll::Ready(Err(Broke::Answering(error.into()))),
                 }
             }
             self.answer = Framing::Length(0);
@@ -213,10 +221,10 @@ impl Connection {
             (self.want, self.read) = (READ, BytesMut::new());
         }
         self.bell.rest();
-        // Whoever says something now says it to nobody.
-        let mut byte = [0];
-        let mut cx = Context::from_waker(&self.waker);
-        let said = Pin::new(&mut self.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+        // Whoever says something now says it to nobody. A task that has used up its turn must not take that for news.
+        let (stream, mut byte) = (&mut self.stream, [0]);
+        let said = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut byte)));
+        let said = pin!(unconstrained(said)).poll(&mut Context::from_waker(&self.waker));
         said.is_pending() && !self.bell.is_disturbed()
     }
 
@@ -288,6 +296,10 @@ impl Connection {
             }
         }
     }
+}
+
+fn ended_early() -> BoxError {
+    io::Error::from(io::ErrorKind::UnexpectedEof).into()
 }
 
 impl fmt::Debug for Connection {

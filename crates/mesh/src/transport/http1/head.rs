@@ -93,7 +93,9 @@ impl Head {
             (Some(_), true) => return Err(Malformed("it has a length and a transfer coding")),
             (None, true) => return Err(Malformed("it is HTTP/1.0 and has a transfer coding")),
         };
-        let keeps = !is_1_0 && !close && body != Framing::Rest;
+        // What says that there is a body where there cannot be one may send it after all.
+        let odd = status == StatusCode::NO_CONTENT && (coding || length.is_some_and(|length| length > 0));
+        let keeps = !is_1_0 && !close && !odd && body != Framing::Rest;
         Ok(Some(Self { status, headers, body, keeps }))
     }
 }
@@ -222,7 +224,8 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", &head, 200, Framing::Length(0), true),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", &head, 200, Framing::Length(0), true),
             ("HTTP/1.1 200 OK\r\n\r\n", &head, 200, Framing::Length(0), true),
-            ("HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n", &get, 204, Framing::Length(0), true),
+            ("HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n", &get, 204, Framing::Length(0), false),
+            ("HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", &get, 204, Framing::Length(0), true),
             ("HTTP/1.1 304 Same\r\nContent-Length: 2\r\n\r\n", &get, 304, Framing::Length(0), true),
             ("HTTP/1.1 103 Hints\r\nLink: a\r\n\r\n", &get, 103, Framing::Length(0), true),
         ] {

@@ -30,12 +30,12 @@ pub(super) struct Outbox {
     /// What is to come of it.
     body: Option<Body>,
     length: Length,
-    /// Trailers may follow: the head says so.
-    trailers: bool,
+    /// The trailers that may follow, as the head names them.
+    trailers: Vec<HeaderName>,
     /// Something was written and may not have left yet.
     unflushed: bool,
-    /// The body is still in its place.
-    in_place: bool,
+    /// Nothing of the request has left, and its body is still in its place.
+    untouched: bool,
 }
 
 /// How the other side knows where the body ends.
@@ -75,7 +75,7 @@ impl Outbox {
         match body.as_whole() {
             Some(whole) => {
                 self.rest = whole.clone();
-                self.in_place = true;
+                self.untouched = true;
             }
             None => self.body = Some(std::mem::take(body)),
         }
@@ -88,7 +88,7 @@ impl Outbox {
 
     /// Whether nothing of it has left, and the request is as it was.
     pub(super) fn is_untouched(&self) -> bool {
-        self.in_place && self.written == 0 && !self.bytes.is_empty() && !self.unflushed
+        self.untouched
     }
 
     /// Writes what can be, for whoever the first context wakes; the second one is told of what comes of the body.
@@ -99,14 +99,14 @@ impl Outbox {
         user: &mut Context<'_>,
     ) -> Poll<Result<(), Stuck>> {
         loop {
-            self.fill(user).map_err(Stuck::Own)?;
+            let waits = self.fill(user).map_err(Stuck::Own)?;
             while self.written < self.bytes.len() {
                 let written = ready!(Pin::new(&mut *wire).poll_write(cx, &self.bytes[self.written..]));
                 match written.map_err(Stuck::Wire)? {
                     0 => return Poll::Ready(Err(Stuck::Wire(io::ErrorKind::WriteZero.into()))),
                     written => self.written += written,
                 }
-                self.unflushed = true;
+                (self.unflushed, self.untouched) = (true, false);
             }
             self.bytes.clear();
             self.written = 0;
@@ -114,9 +114,12 @@ impl Outbox {
                 ready!(Pin::new(&mut *wire).poll_flush(cx)).map_err(Stuck::Wire)?;
                 self.unflushed = false;
             }
-            if self.rest.is_empty() {
-                // What is to come of the body wakes its user.
-                return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            if self.rest.is_empty() && self.body.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+            // A body that had something to give was not asked to wake anybody.
+            if waits {
+                return Poll::Pending;
             }
         }
     }
@@ -129,8 +132,9 @@ impl Outbox {
         *self = Self { bytes, ..Self::default() };
     }
 
-    /// Copies what there is of the body behind what is to be written, as long as that is not much.
-    fn fill(&mut self, user: &mut Context<'_>) -> Result<(), BoxError> {
+    /// Copies what there is of the body behind what is to be written, as long as that is not much. Says whether the body is
+    /// about to wake its user.
+    fn fill(&mut self, user: &mut Context<'_>) -> Result<bool, BoxError> {
         while self.bytes.len() < TOGETHER {
             if !self.rest.is_empty() {
                 let piece = self.rest.split_to(self.rest.len().min(PIECE));
@@ -143,7 +147,9 @@ impl Outbox {
                 break;
             }
             match Pin::new(body).poll_frame(user) {
-                Poll::Pending => break,
+                // All of it has come, whether it says so or not.
+                Poll::Pending if self.length == Length::Bytes(0) => self.end(None)?,
+                Poll::Pending => return Ok(true),
                 Poll::Ready(None) => self.end(None)?,
                 Poll::Ready(Some(frame)) => match frame?.into_data() {
                     Ok(data) => self.rest = data,
@@ -151,7 +157,7 @@ impl Outbox {
                 },
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn piece(&mut self, piece: &[u8]) -> Result<(), BoxError> {
@@ -177,10 +183,11 @@ impl Outbox {
             Length::Bytes(_) => return Err("a body is shorter than it said".into()),
             Length::Chunks => {
                 self.bytes.extend_from_slice(b"0\r\n");
-                if let Some(mut trailers) = trailers.filter(|_| self.trailers) {
-                    strip_trailers(&mut trailers);
-                    for (name, value) in &trailers {
-                        self.field(name, value.as_bytes());
+                let mut trailers = trailers.unwrap_or_default();
+                strip_trailers(&mut trailers);
+                for name in std::mem::take(&mut self.trailers) {
+                    for value in trailers.get_all(&name) {
+                        self.field(&name, value.as_bytes());
                     }
                 }
                 self.bytes.extend_from_slice(b"\r\n");
@@ -207,7 +214,10 @@ impl Outbox {
             self.field(&header::HOST, host.as_bytes());
         }
         for (name, value) in sending.fields(host.is_some()) {
-            self.trailers |= name == header::TRAILER;
+            if name == header::TRAILER {
+                let named = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                self.trailers.extend(named.filter_map(|name| HeaderName::from_bytes(name).ok()));
+            }
             self.field(name, value.as_bytes());
         }
         sending.each_own(introduce, |name, value| self.field(&name, value));
@@ -407,10 +417,10 @@ mod tests {
     }
 
     #[test]
-    fn trailers_follow_if_the_head_says_so() {
+    fn trailers_follow_if_the_head_names_them() {
         let trailers = || {
             let mut trailers = HeaderMap::new();
-            for (name, value) in [("x-sum", "1"), ("content-length", "9"), ("transfer-encoding", "gzip")] {
+            for (name, value) in [("x-sum", "1"), ("content-length", "9"), ("x-user-id", "admin")] {
                 trailers.insert(name, HeaderValue::from_static(value));
             }
             Ok(Frame::trailers(trailers))
@@ -435,6 +445,55 @@ mod tests {
         ] {
             let request = request("POST", "/", &[]);
             assert!(matches!(written(&sending(&request), body), Err(Stuck::Own(_))));
+        }
+    }
+
+    #[test]
+    fn a_body_that_has_more_to_give_is_asked_for_it() {
+        // It wakes nobody, for it was never asked in vain.
+        let frame = || Ok(Frame::data(Bytes::from(vec![b'x'; TOGETHER])));
+        let request = request("POST", "/", &[]);
+        let written = written(&sending(&request), body([frame(), frame(), data("end")], None)).unwrap();
+        assert!(written.ends_with("\r\n3\r\nend\r\n0\r\n\r\n"), "{} bytes", written.len());
+    }
+
+    /// Takes so much, and then nothing any more.
+    struct Short(usize);
+
+    impl AsyncWrite for Short {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            match self.0.min(buf.len()) {
+                0 => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                taken => {
+                    self.0 -= taken;
+                    Poll::Ready(Ok(taken))
+                }
+            }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_request_of_which_something_has_left_is_not_untouched() {
+        let request = request("POST", "/", &[]);
+        let mut head = Outbox::default();
+        head.put(&sending(&request), None, true, &mut Body::from(vec![0; PIECE]));
+        head.fill(&mut Context::from_waker(&noop_waker())).unwrap();
+        for (taken, untouched) in [(0, true), (1, false), (head.bytes.len(), false), (3 * PIECE, false)] {
+            let (mut outbox, mut body) = (Outbox::default(), Body::from(vec![0; 5 * PIECE]));
+            outbox.put(&sending(&request), None, true, &mut body);
+            let waker = noop_waker();
+            let (mut cx, mut user) = (Context::from_waker(&waker), Context::from_waker(&waker));
+            let stuck = outbox.poll_write(&mut Short(taken), &mut cx, &mut user);
+            assert!(matches!(stuck, Poll::Ready(Err(Stuck::Wire(_)))));
+            assert_eq!(outbox.is_untouched(), untouched, "after {taken} bytes");
         }
     }
 
