@@ -149,28 +149,18 @@ impl Drop for Reader {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use futures_util::stream;
+    use http_body_util::StreamBody;
 
     use super::*;
 
-    /// Frames that are there already.
-    struct Frames(VecDeque<Frame<Bytes>>);
-
-    impl http_body::Body for Frames {
-        type Data = Bytes;
-        type Error = BoxError;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-            Poll::Ready(self.0.pop_front().map(Ok))
-        }
+    fn frames(frames: impl IntoIterator<Item = Frame<Bytes>, IntoIter: Send + 'static>) -> Body {
+        Body::stream(StreamBody::new(stream::iter(frames.into_iter().map(Ok::<_, BoxError>))))
     }
 
     fn streamed(sizes: &[usize]) -> Body {
-        let frames = sizes.iter().map(|size| Frame::data(Bytes::from(vec![b'x'; *size])));
-        Body::stream(Frames(frames.collect()))
+        let sizes = sizes.to_vec();
+        frames(sizes.into_iter().map(|size| Frame::data(Bytes::from(vec![b'x'; size]))))
     }
 
     async fn length(body: Body) -> usize {
@@ -214,8 +204,7 @@ mod tests {
     async fn trailers_come_again() {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "0".parse().unwrap());
-        let frames = VecDeque::from([Frame::data(Bytes::from_static(b"x")), Frame::trailers(trailers)]);
-        let mut first = Body::stream(Frames(frames));
+        let mut first = frames([Frame::data(Bytes::from_static(b"x")), Frame::trailers(trailers)]);
         let replay = Replay::prepare(&mut first);
         let mut next = Some(first);
         for _ in 0..3 {
