@@ -202,10 +202,10 @@ fn family(eldest: u32, all: impl Iterator<Item = Stat>) -> u32 {
     all.iter().filter(|stat| members.contains(&stat.process)).map(|stat| stat.own + stat.buried).sum()
 }
 
-/// The address at the end of a line, with `http://` or without.
+/// The address at the end of a line, with a scheme or without.
 fn address(line: &str) -> Option<SocketAddr> {
     let last = line.split_whitespace().last()?;
-    last.strip_prefix("http://").unwrap_or(last).parse().ok()
+    last.split_once("://").map_or(last, |(_, address)| address).parse().ok()
 }
 
 #[cfg(test)]
@@ -214,7 +214,9 @@ mod tests {
 
     #[test]
     fn the_address_ends_a_line() {
-        for line in ["127.0.0.1:80\n", "listening on http://127.0.0.1:80\n"] {
+        for line in
+            ["127.0.0.1:80\n", "listening on http://127.0.0.1:80\n", "listening on https://127.0.0.1:80\n"]
+        {
             assert_eq!(address(line), Some(([127, 0, 0, 1], 80).into()), "{line}");
         }
         assert_eq!(address("error: the port is taken\n"), None);

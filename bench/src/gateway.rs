@@ -4,6 +4,8 @@ mod configs;
 mod drive;
 mod peer;
 mod tokens;
+mod training;
 
 pub use drive::{Driven, drive, idle};
-pub use peer::{Peer, Stage};
+pub use peer::{Peer, SHIPPED, Stage};
+pub use training::train;

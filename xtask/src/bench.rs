@@ -6,7 +6,7 @@ mod machine;
 mod running;
 
 use crate::process::{Result, cargo, root, run};
-use crate::setup;
+use crate::{dist, setup};
 
 /// Benchmarks of a whole system: their name, their binary, the system's program, and whether the tutorial's in Python is
 /// measured beside it.
@@ -18,6 +18,9 @@ const SYSTEMS: &[(&str, &str, &str, bool)] = &[
     ("users", "bench-users", "users", false),
 ];
 
+/// The environment variable in which the benchmark of the gateway looks for the program as it ships.
+const SHIPPED: &str = "BENCH_PARTIE";
+
 pub(crate) fn command(arguments: &[String]) -> Result {
     let names = names()?;
     let Some((name, rest)) = arguments.split_first().filter(|(name, _)| names.contains(name)) else {
@@ -26,9 +29,6 @@ pub(crate) fn command(arguments: &[String]) -> Result {
     machine::facts()?.iter().for_each(|(what, value)| println!("{what:<12} {value}"));
     if name == "build" {
         return build::command(rest);
-    }
-    if name == "gateway" {
-        setup::gateways()?;
     }
     let system = SYSTEMS.iter().find(|(of, ..)| of == name);
     let binary = system.map_or(name.as_str(), |(_, binary, ..)| binary);
@@ -39,6 +39,13 @@ pub(crate) fn command(arguments: &[String]) -> Result {
         run(cargo(["build", "--quiet", "--profile", "dist", "--package", system]))?;
         if *has_tutorial {
             program.env(flask::PYTHON, flask::python()?);
+        }
+    }
+    if name == "gateway" {
+        setup::gateways()?;
+        match dist::shipped() {
+            Ok(shipped) => drop(program.env(SHIPPED, shipped)),
+            Err(why) => println!("\nONLY THE PLAIN BUILD IS MEASURED, which is not what ships: {why}\n"),
         }
     }
     run(program)

@@ -1,4 +1,5 @@
-//! The repository's own commands: all of what CI runs, the house rules, the OpenAPI files, the contracts, the gRPC code, the benchmarks.
+//! The repository's own commands: all of what CI runs, the house rules, the OpenAPI files, the contracts, the gRPC code,
+//! the benchmarks, the program as it ships.
 //!
 //! It depends on no crate of Partie, so that it builds and explains when one of them does not.
 #![forbid(unsafe_code)]
@@ -10,6 +11,7 @@
 
 mod bench;
 mod contracts;
+mod dist;
 mod engines;
 mod hosts;
 mod machines;
@@ -65,6 +67,12 @@ const COMMANDS: &[Command] = &[
         arguments: "NAME [ARGS..]",
         does: "run a macro benchmark; `build` measures build times",
         run: bench::command,
+    },
+    Command {
+        name: "dist",
+        arguments: "",
+        does: "build the `partie` program as it ships, by a profile of a training load",
+        run: dist::command,
     },
     Command {
         name: "hosts",

@@ -207,6 +207,12 @@ pub(crate) fn gateways() -> Result {
     Ok(())
 }
 
+/// Installs the tools of that version of LLVM, which no test needs.
+pub(crate) fn llvm(version: &str) -> Result {
+    let package = format!("llvm-{version}");
+    if install_package(&package)? { Ok(()) } else { Err(format!("sudo apt-get install {package}")) }
+}
+
 /// Fails unless the durability test can trace system calls.
 pub(crate) fn require_tracer() -> Result {
     if present(&TRACER) { Ok(()) } else { Err(missing(&TRACER)) }
@@ -264,23 +270,28 @@ fn present(tool: &Tool) -> bool {
     succeeds(command) || (tool.name == TRACER.name && !cfg!(target_os = "linux"))
 }
 
-/// Installs without asking only where nobody else is concerned: as root on a machine with apt.
 fn install(tool: &Tool) -> Result {
+    if install_package(tool.package)? && present(tool) { Ok(()) } else { Err(missing(tool)) }
+}
+
+/// Installs without asking only where nobody else is concerned: as root on a machine with apt. Elsewhere it does nothing and
+/// says so by `false`.
+fn install_package(package: &str) -> Result<bool> {
     let mut id = program("id");
     id.arg("-u");
     let mut apt = program("apt-get");
     apt.arg("--version");
     if capture(id)?.trim() != "0" || !succeeds(apt) {
-        return Err(missing(tool));
+        return Ok(false);
     }
     for arguments in
-        [&["update", "-qq"][..], &["install", "-qq", "--yes", "--no-install-recommends", tool.package]]
+        [&["update", "-qq"][..], &["install", "-qq", "--yes", "--no-install-recommends", package]]
     {
         let mut apt = program("apt-get");
         apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         run(apt)?;
     }
-    if present(tool) { Ok(()) } else { Err(missing(tool)) }
+    Ok(true)
 }
 
 fn missing(tool: &Tool) -> String {

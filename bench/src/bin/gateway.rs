@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+use std::env;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use bench::gateway::{Driven, Peer, Stage, drive, idle};
+use bench::gateway::{Driven, Peer, SHIPPED, Stage, drive, idle, train};
 use bench::mesh::upstream;
 use bench::{Child, Error, Round, Table, facts, median, rounds_and_time};
 
@@ -35,31 +37,32 @@ struct Runner {
 }
 
 fn main() -> Result<(), Error> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve"] => upstream::serve(),
+        ["train", program] => train(Path::new(program)),
         [rounds, seconds, only] => {
             let only: Vec<&str> = only.split('+').collect();
-            let is_in = |peer: &&Peer| only.iter().any(|name| peer.name().contains(name));
-            let peers: Vec<&Peer> = Peer::ALL.iter().filter(is_in).collect();
             let (rounds, time) = rounds_and_time("gateway", &[rounds, seconds], (7, 3))?;
-            compare(&peers, rounds, time)
+            compare(|peer| only.iter().any(|name| peer.name().contains(name)), rounds, time)
         }
         ref rounds => {
             let (rounds, time) = rounds_and_time("gateway", rounds, (7, 3))?;
-            compare(&Peer::ALL.iter().collect::<Vec<_>>(), rounds, time)
+            compare(|_| true, rounds, time)
         }
     }
 }
 
-fn compare(peers: &[&Peer], rounds: usize, time: Duration) -> Result<(), Error> {
+fn compare(is_in: impl Fn(Peer) -> bool, rounds: usize, time: Duration) -> Result<(), Error> {
     facts().iter().for_each(|(what, value)| println!("{what:<12} {value}"));
     println!("{rounds} rounds of {time:?}, {CONNECTIONS} connections\n");
     make_room()?;
     let upstream = Child::start(&["serve"])?;
     let stage = Stage::new(upstream.address())?;
     let mut runners = Vec::new();
-    for &&peer in peers {
+    // Without a program of its own that ships, the plain build is all there is.
+    let is_there = |peer| peer != Peer::PartiePlain || env::var_os(SHIPPED).is_some();
+    for &peer in Peer::ALL.iter().filter(|&&peer| is_there(peer) && is_in(peer)) {
         let (child, request) = (peer.start(&stage)?, peer.request(&stage));
         runners.push(Runner { peer, child, request, rounds: Vec::new() });
     }
@@ -70,7 +73,7 @@ fn compare(peers: &[&Peer], rounds: usize, time: Duration) -> Result<(), Error> 
         for runner in &mut runners {
             let (figures, driven) = runner.round(time)?;
             println!(
-                "round {round}  {:<12} {:>8.2} us/request {:>8.0} /s, {:>3.0} % of a core",
+                "round {round}  {:<24} {:>8.2} us/request {:>8.0} /s, {:>3.0} % of a core",
                 runner.peer.name(),
                 figures.cpu_us,
                 figures.per_second,

@@ -10,24 +10,60 @@ use super::tokens::{AUDIENCE, ISSUER};
 /// Connections that are kept to each upstream.
 const KEPT: usize = 128;
 
+/// What all of ours begin with: one worker, and so many connections from this machine.
+const OURS: &str = "[gateway]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n\n\
+    [gateway.limits]\nconnections-per-address = 4096\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n";
+
 /// Ours, with the key set in that file if tokens are verified.
 pub(super) fn partie(upstreams: [SocketAddr; 2], jwks: Option<&Path>) -> String {
-    let [one, two] = upstreams;
-    let (access, identity) = match jwks {
-        Some(path) => (
-            "authenticated",
-            format!(
-                "[identity.issuers.bench]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\n\
-                 algorithms = [\"ES256\"]\njwks-file = \"{}\"\n",
-                path.display()
-            ),
-        ),
+    let (access, issuers) = match jwks {
+        Some(path) => ("authenticated", issuer(path)),
         None => ("public", String::new()),
     };
     format!(
-        "[gateway]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n\n[gateway.limits]\nconnections-per-address = 4096\n\n\
-         [admin]\nlisten = \"127.0.0.1:0\"\n\n[gateway.upstreams.menu]\nurls = [\"http://{one}\", \"http://{two}\"]\n\n\
-         [[gateway.routes]]\nprefix = \"/api\"\nto = \"menu\"\naccess = \"{access}\"\n\n{identity}"
+        "{OURS}{}{}{issuers}",
+        menu(&upstreams.map(|at| format!("http://{at}"))),
+        route("/api", "menu", &format!("access = \"{access}\""))
+    )
+}
+
+/// Ours in training: tokens and keys, rates, compression, and another upstream that speaks TLS.
+pub(super) fn trained(upstream: SocketAddr, far: &str, authority: &Path, jwks: &Path, key: &str) -> String {
+    let urls = [format!("http://{upstream}")];
+    let far =
+        format!("[gateway.upstreams.far]\nurls = [\"{far}\"]\nca-file = \"{}\"\n\n", authority.display());
+    let keys = format!("[identity.api-keys.training]\nsha256 = \"{key}\"\nsubject = \"training\"\n\n");
+    let routes = [
+        route("/api", "menu", "access = \"authenticated\""),
+        route("/open", "menu", "rates = { address = \"1000000/s\" }\ncompression = true"),
+        route("/far", "far", ""),
+    ];
+    format!("{OURS}[gateway.compression]\n\n{far}{}{}{keys}{}", menu(&urls), routes.concat(), issuer(jwks))
+}
+
+/// Ours as the upstream that speaks TLS.
+pub(super) fn behind_tls(upstream: SocketAddr, certificate: &Path, key: &Path) -> String {
+    let tls = format!(
+        "[gateway.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n",
+        certificate.display(),
+        key.display()
+    );
+    format!("{OURS}{tls}{}{}", menu(&[format!("http://{upstream}")]), route("/", "menu", ""))
+}
+
+fn menu(urls: &[String]) -> String {
+    format!("[gateway.upstreams.menu]\nurls = {urls:?}\n\n")
+}
+
+fn route(prefix: &str, to: &str, more: &str) -> String {
+    format!("[[gateway.routes]]\nprefix = \"{prefix}\"\nto = \"{to}\"\n{more}\n\n")
+}
+
+fn issuer(jwks: &Path) -> String {
+    format!(
+        "[identity.issuers.bench]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\n\
+         algorithms = [\"ES256\"]\njwks-file = \"{}\"\n",
+        jwks.display()
     )
 }
 

@@ -1,17 +1,19 @@
 //! The gateways, each a process on one core.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
+use std::{env, fs};
 
 use super::{configs, tokens};
 use crate::{Child, End, Error, request};
 
 /// The core that gateways have to themselves; everything else is on the others.
 const CORE: &str = "0";
+/// The environment variable that has the program as it ships, if there is one.
+pub const SHIPPED: &str = "BENCH_PARTIE";
 /// How long one may take until it listens, in hundredths of a second.
 const PATIENCE: u32 = 2_000;
 
@@ -22,6 +24,8 @@ pub enum Peer {
     Partie,
     /// Ours, which does not.
     PartiePublic,
+    /// Ours, which verifies tokens, as Cargo alone builds it.
+    PartiePlain,
     /// nginx.
     Nginx,
     /// HAProxy.
@@ -57,6 +61,7 @@ impl Peer {
         Self::Nginx,
         Self::EnvoyJwt,
         Self::PartiePublic,
+        Self::PartiePlain,
         Self::Haproxy,
         Self::Envoy,
         Self::Caddy,
@@ -69,6 +74,7 @@ impl Peer {
         match self {
             Self::Partie => "partie, JWT",
             Self::PartiePublic => "partie",
+            Self::PartiePlain => "partie, JWT, plain build",
             Self::Nginx => "nginx",
             Self::Haproxy => "HAProxy",
             Self::Envoy => "Envoy",
@@ -94,11 +100,13 @@ impl Peer {
         let (port, up) = (free_port()?, stage.upstreams);
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut command = match self {
-            Self::Partie | Self::PartiePublic => {
+            Self::Partie | Self::PartiePublic | Self::PartiePlain => {
                 let jwks = write("jwks.json", stage.jwks.clone())?;
-                let jwks = (self == Self::Partie).then_some(jwks.as_path());
+                let jwks = (self != Self::PartiePublic).then_some(jwks.as_path());
                 let config = write("gateway.toml", configs::partie(up, jwks))?;
-                let mut command = pinned(&beside("partie")?);
+                let plain = || beside("partie");
+                let shipped = env::var_os(SHIPPED).map(PathBuf::from).filter(|_| self != Self::PartiePlain);
+                let mut command = pinned(&shipped.map_or_else(plain, Ok)?);
                 command.args(["gateway", "--config"]).arg(config).stderr(fs::File::create(dir.join("log"))?);
                 return Child::run(command, End::Drain);
             }
@@ -171,11 +179,11 @@ impl Stage {
     /// # Errors
     /// When there is no directory, no Python with Flask, or no token.
     pub fn new(upstream: SocketAddr) -> Result<Self, Error> {
-        let dir = std::env::temp_dir().join(format!("partie-bench-gateway-{}", std::process::id()));
+        let dir = env::temp_dir().join(format!("partie-bench-gateway-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
         let upstreams = [1, 2].map(|last| SocketAddr::from(([127, 0, 0, last], upstream.port())));
         let (token, jwks) = tokens::es256()?;
-        let python = std::env::var_os("BENCH_FLASK_PYTHON").map(PathBuf::from);
+        let python = env::var_os("BENCH_FLASK_PYTHON").map(PathBuf::from);
         let python = python.ok_or("run it by `cargo xtask bench gateway`, which installs Flask")?;
         Ok(Self { dir, upstreams, token, jwks, python })
     }
@@ -205,7 +213,7 @@ fn announced(listen: SocketAddr, program: &Path) -> Command {
 
 /// A program that was built with this one.
 fn beside(name: &str) -> Result<PathBuf, Error> {
-    let path = std::env::current_exe()?.with_file_name(name);
+    let path = env::current_exe()?.with_file_name(name);
     if path.exists() { Ok(path) } else { Err(format!("{} is not built", path.display()).into()) }
 }
 
@@ -218,7 +226,7 @@ fn found(name: &str) -> Result<PathBuf, Error> {
 
 /// What `cargo xtask bench gateway` has installed in the target directory.
 fn installed(inside: &str) -> Result<PathBuf, Error> {
-    let program = std::env::current_exe()?;
+    let program = env::current_exe()?;
     let all = program.ancestors().map(|dir| dir.join("xtask").join(inside));
     let missing = || format!("{inside} is missing: cargo xtask bench gateway installs it");
     all.into_iter().find(|path| path.exists()).ok_or_else(|| missing().into())
