@@ -13,9 +13,8 @@ use std::sync::Arc;
 use clap::ArgMatches;
 use partie_gateway::{Admin, AdminParts, Edge};
 use partie_identity::Verifier;
-use partie_mesh::{Handles, Limits, Listener, Mesh, RunError};
+use partie_mesh::{Handles, Listener, Mesh, RunError};
 use partie_runtime::Stop;
-use partie_telemetry::Metrics;
 use tokio::task::JoinHandle;
 
 use self::config::Source;
@@ -70,8 +69,7 @@ impl Standalone {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let handles = Handles::default();
         let listener = config.gateway.bind(handles.clone())?;
-        let admin = config.admin.listen;
-        let admin = admin.map(|at| Listener::bind(at, Limits::default(), 0, handles.clone())).transpose()?;
+        let admin = config.admin.bind(&handles)?;
         let mesh = Mesh::new(config.mesh.clone(), handles.clone());
         if let Some(registry) = &plan.registry {
             mesh.discover(Arc::clone(registry));
@@ -122,10 +120,8 @@ impl Standalone {
 
 /// What is shown to those who run it.
 fn pages(reloader: &Arc<Reloader>) -> AdminParts {
-    let metrics = Metrics::install();
     let (config, reload, broken) = (Arc::clone(reloader), Arc::clone(reloader), Arc::clone(reloader));
     AdminParts {
-        metrics: Arc::new(move || metrics.render()),
         config: Arc::new(move || config.show()),
         reload: Arc::new(move || {
             let reloader = Arc::clone(&reload);

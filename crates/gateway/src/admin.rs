@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Method, header};
-use partie_contract::{BoxFuture, FaultKind, Platform, Request, Response, wire};
+use http::Method;
+use partie_contract::{BoxFuture, FaultKind, Platform, Request, Response};
 use partie_mesh::{Peer, Serve, check_local};
 use serde_json::{Value, json};
 
-use crate::answer::{document, problem};
+use crate::answer::document;
 use crate::edge::Edge;
+use crate::vitals::{id, read_only, said};
 
 const JSON: &str = "application/json";
 
@@ -22,8 +23,6 @@ pub struct Admin {
 
 /// What the pages are made from.
 pub struct AdminParts {
-    /// The metrics in Prometheus' text format.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The configuration that counts, secrets redacted.
     pub config: Arc<dyn Fn() -> Value + Send + Sync>,
     /// Reads the configuration again. Says why not, if it cannot be used.
@@ -34,17 +33,8 @@ pub struct AdminParts {
 
 impl Serve for Admin {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move {
-            let (asked, _) = request.into_parts();
-            let path = asked.uri.path().to_owned();
-            let id = asked.headers.get(wire::REQUEST_ID).cloned();
-            let head = asked.method == Method::HEAD;
-            let answer = self.answer(&peer, &asked).await.unwrap_or_else(|fault| {
-                let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-                problem(fault, &path, id, serde_json::Map::new())
-            });
-            if head { answer.map(|_| partie_contract::Body::empty()) } else { answer }
-        })
+        let (asked, _) = request.into_parts();
+        Box::pin(async move { said(&asked, self.answer(&peer, &asked).await) })
     }
 }
 
@@ -58,30 +48,26 @@ impl Admin {
 
     async fn answer(&self, peer: &Peer, asked: &http::request::Parts) -> Result<Response, Platform> {
         let path = asked.uri.path();
-        let verb = if path == "/reload" { Method::POST } else { Method::GET };
         let local = match path {
             "/health" | "/ready" | "/metrics" => false,
             "/config" | "/routes" | "/reload" => true,
             _ => return Err(Platform::new(FaultKind::NotFound)),
         };
-        if asked.method != verb && !(verb == Method::GET && asked.method == Method::HEAD) {
-            let allow = if verb == Method::GET { "GET, HEAD" } else { "POST" };
-            return Err(Platform::new(FaultKind::MethodNotAllowed).with_allow(allow.to_owned()));
+        if path != "/reload" {
+            read_only(&asked.method)?;
+        } else if asked.method != Method::POST {
+            return Err(Platform::new(FaultKind::MethodNotAllowed).with_allow("POST".to_owned()));
         }
         // How it does may be seen by whoever reaches it; what it is, and what it shall be, is for programs of this machine.
         if local {
             check_local(peer, &asked.headers)
                 .map_err(|stranger| Platform::new(FaultKind::Forbidden).with_detail(stranger.to_string()))?;
         }
+        let vitals = self.edge.vitals();
         Ok(match path {
             "/health" => self.health(),
-            "/ready" => self.edge.ready(asked),
-            "/metrics" => {
-                let mut answer = document("text/plain", (self.parts.metrics)().into_bytes());
-                let kind = http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-                answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-                answer
-            }
+            "/ready" => vitals.ready(path, id(asked)),
+            "/metrics" => vitals.metrics(),
             "/config" => self.show(&(self.parts.config)()),
             "/routes" => self.show(&self.edge.describe()),
             _ => {

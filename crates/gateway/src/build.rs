@@ -11,6 +11,7 @@ use crate::config::Gateway;
 use crate::edge::{Edge, check};
 use crate::routes::Routes;
 use crate::rules::ConfigError;
+use crate::vitals::Readiness;
 
 /// Gives out the identity of the demo customer, with a token that is good now; nothing when none can be issued.
 pub type DemoIdentity = Arc<dyn Fn() -> Option<Arc<Identity>> + Send + Sync>;
@@ -33,15 +34,6 @@ pub struct Parts {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// With development defaults: who an anonymous write from this machine on a compat route is by.
     pub demo: Option<DemoIdentity>,
-}
-
-/// Whether one service can do its work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readiness {
-    /// The service.
-    pub service: String,
-    /// Why it cannot, for people; `None` if it can.
-    pub problem: Option<String>,
 }
 
 /// Contracts that cannot stand behind one door.

@@ -1,5 +1,6 @@
 //! The gateway's settings.
 
+mod admin;
 mod compression;
 mod cors;
 mod network;
@@ -16,6 +17,7 @@ use partie_mesh::{BindError, Handles, Limits, Listener, ServerTls, TlsFiles};
 use partie_runtime::duration;
 use serde::{Deserialize, Serialize};
 
+pub use self::admin::AdminConfig;
 pub use self::compression::CompressionConfig;
 pub use self::cors::CorsConfig;
 pub use self::network::{Network, NotANetwork};

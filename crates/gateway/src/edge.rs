@@ -21,12 +21,13 @@ use crate::build::{DemoIdentity, Parts};
 use crate::compress::compress;
 use crate::config::Gateway;
 use crate::log::Entry;
-use crate::own::{Own, Pages};
+use crate::own::Pages;
 use crate::rates::Buckets;
 use crate::routes::Routes;
 use crate::rules::ConfigError;
 use crate::table::Table;
 use crate::upstreams::{Upstreams, look_up};
+use crate::vitals::Vitals;
 
 pub use self::keep::Watched;
 pub(crate) use self::swap::check;
@@ -121,10 +122,9 @@ impl Edge {
         }
     }
 
-    /// Whether it can do its work, as its own page says it.
-    pub(crate) fn ready(&self, asked: &http::request::Parts) -> Response {
-        let id = request_id(&asked.headers, &self.ids);
-        self.pages.show(Own::Ready, asked.uri.path(), id.to_str().unwrap_or_default())
+    /// How it does.
+    pub(crate) fn vitals(&self) -> &Vitals {
+        &self.pages.vitals
     }
 
     fn explain(&self, fault: Platform, uri: &Uri, entry: &Entry<'_>) -> Response {

@@ -37,7 +37,7 @@
 //! says how an address reads, `routes` finds the operation of a contract, `rules` the route of the configuration, `client`
 //! and `identity` who calls, `rates` how often, `cors` from whose pages, `headers` what goes on, `body` how much;
 //! `upstreams` tells the mesh where routes lead; `compress` makes answers smaller; `answer` is what the gateway says
-//! itself; `own` are the gateway's own addresses, `openapi` joins descriptions; `log` has the access log; `admin` is for
+//! itself; `own` are the gateway's own addresses, `vitals` those by which it is watched, `openapi` joins descriptions; `log` has the access log; `admin` is for
 //! those who run it.
 //!
 //! What the gateway promises to the services behind it: the address it routed by is the address they get, byte for
@@ -65,13 +65,15 @@ mod routes;
 mod rules;
 mod table;
 mod upstreams;
+mod vitals;
 
 pub use admin::{Admin, AdminParts};
-pub use build::{BuildError, DemoIdentity, Parts, Readiness};
+pub use build::{BuildError, DemoIdentity, Parts};
 pub use config::{
-    CompressionConfig, CorsConfig, Gateway, Lenience, Network, NotANetwork, NotARate, Page, Rate,
-    RatesConfig, RouteAccess, RouteConfig, Sticky, To, UpstreamConfig,
+    AdminConfig, CompressionConfig, CorsConfig, Gateway, Lenience, Network, NotANetwork, NotARate, Page,
+    Rate, RatesConfig, RouteAccess, RouteConfig, Sticky, To, UpstreamConfig,
 };
 pub use cors::CorsError;
 pub use edge::{Edge, Watched};
 pub use rules::ConfigError;
+pub use vitals::{Readiness, Vitals};

@@ -4,14 +4,15 @@ mod description;
 
 use std::sync::Arc;
 
-use partie_contract::{FaultKind, Platform, Response};
+use partie_contract::Response;
 use partie_identity::Verifier;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use self::description::Description;
-use crate::answer::{document, page, problem};
-use crate::build::{Parts, Readiness};
+use crate::answer::{document, page};
+use crate::build::Parts;
 use crate::config::Page;
+use crate::vitals::Vitals;
 
 const JSON: &str = "application/json";
 
@@ -32,11 +33,9 @@ pub(crate) enum Own {
 
 /// What they show.
 pub(crate) struct Pages {
-    title: String,
+    pub(crate) vitals: Vitals,
     verifier: Arc<Verifier>,
     pub(crate) description: Description,
-    ready: Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>,
-    metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 // === impl Own ===
@@ -76,50 +75,26 @@ impl Own {
 impl Pages {
     pub(crate) fn new(openapi: Value, parts: &Parts) -> Self {
         Self {
-            title: parts.title.clone(),
+            vitals: Vitals {
+                title: parts.title.clone(),
+                ready: Arc::clone(&parts.ready),
+                metrics: Arc::clone(&parts.metrics),
+            },
             verifier: Arc::clone(&parts.verifier),
             description: Description::new(openapi),
-            ready: Arc::clone(&parts.ready),
-            metrics: Arc::clone(&parts.metrics),
         }
     }
 
     pub(crate) fn show(&self, own: Own, path: &str, request_id: &str) -> Response {
         match own {
-            Own::Health => document(
-                JSON,
-                json!({ "status": "healthy", "emoji": "\u{1F49A}", "system": self.title })
-                    .to_string()
-                    .into_bytes(),
-            ),
-            Own::Ready => self.ready(path, request_id),
-            Own::Metrics => {
-                document("text/plain; version=0.0.4; charset=utf-8", (self.metrics)().into_bytes())
-            }
+            Own::Health => self.vitals.health(),
+            Own::Ready => self.vitals.ready(path, request_id),
+            Own::Metrics => self.vitals.metrics(),
             Own::Jwks => document("application/jwk-set+json", self.verifier.jwks().to_string().into_bytes()),
             Own::OpenApi => document(JSON, self.description.own()),
             Own::Docs => page("text/html; charset=utf-8", include_str!("pages/docs.html")),
             Own::DocsScript => page("text/javascript; charset=utf-8", include_str!("pages/docs.js")),
             Own::DocsStyle => page("text/css; charset=utf-8", include_str!("pages/docs.css")),
         }
-    }
-
-    fn ready(&self, path: &str, request_id: &str) -> Response {
-        let services = (self.ready)();
-        let state = |service: &Readiness| {
-            let state = service.problem.as_deref().unwrap_or("ready");
-            (service.service.clone(), Value::from(state))
-        };
-        let states: Map<String, Value> = services.iter().map(state).collect();
-        let waiting: Vec<&str> =
-            services.iter().filter(|s| s.problem.is_some()).map(|s| s.service.as_str()).collect();
-        if waiting.is_empty() {
-            let body = json!({ "status": "ready", "services": states });
-            return document(JSON, body.to_string().into_bytes());
-        }
-        let fault = Platform::new(FaultKind::UpstreamUnavailable)
-            .with_detail(format!("not ready: {}", waiting.join(", ")));
-        let members = Map::from_iter([("services".to_owned(), Value::Object(states))]);
-        problem(fault, path, request_id, members)
     }
 }

@@ -6,7 +6,7 @@ mod public_url;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use partie_gateway::Gateway;
+use partie_gateway::{AdminConfig, Gateway};
 use partie_mesh::MeshConfig;
 use partie_messaging::BrokerConfig;
 use partie_runtime::{HIDDEN, layers};
@@ -39,6 +39,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// The edge.
     pub gateway: Gateway,
+    /// Where those who run this process find out how it does.
+    pub admin: AdminConfig,
     /// Whose tokens are taken besides those of the system's own key.
     pub identity: partie_identity::Config,
     /// Calls between services.
@@ -101,6 +103,7 @@ impl Default for Config {
             demo: true,
             public_url: None,
             gateway: Gateway::default(),
+            admin: AdminConfig::default(),
             identity: partie_identity::Config::default(),
             mesh: MeshConfig::default(),
             store: partie_store::Config::default(),

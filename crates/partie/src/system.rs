@@ -1,5 +1,6 @@
 //! A system: services composed into one program, which is also its command line.
 
+mod door;
 mod edges;
 mod error;
 mod launch;
@@ -9,6 +10,7 @@ mod proof;
 mod registry;
 mod running;
 mod store_doors;
+mod watch;
 
 use std::fmt;
 use std::future::Future;

@@ -1,9 +1,8 @@
 //! What can be set of the gateway: in a file, in the environment, by flags. A system's `partie.toml` says it the same way.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
-use partie_gateway::{Gateway, Page, Watched};
+use partie_gateway::{AdminConfig, Gateway, Page, Watched};
 use partie_mesh::MeshConfig;
 use partie_runtime::layers::{ConfigError, Layers, Origin};
 use partie_telemetry::Logs;
@@ -18,7 +17,7 @@ pub(super) struct Config {
     /// The edge, with its routes.
     pub(super) gateway: Gateway,
     /// Where those who run it find out how it does.
-    pub(super) admin: Admin,
+    pub(super) admin: AdminConfig,
     /// Where services are found, as [`partie_mesh::discovery::RegistryUrl`] has it; nowhere if empty.
     pub(super) registry: String,
     /// Whose tokens and API keys are taken. Tokens are for the gateway's title, unless an issuer says otherwise.
@@ -27,14 +26,6 @@ pub(super) struct Config {
     pub(super) mesh: MeshConfig,
     /// What is logged, and how.
     pub(super) logs: Logs,
-}
-
-/// Where those who run the gateway find out how it does. There is no such place unless `listen` says so.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Admin {
-    /// Where it listens. Off loopback it shows health and metrics only.
-    pub(super) listen: Option<SocketAddr>,
 }
 
 /// Where the settings come from, to be read again and again.
@@ -50,7 +41,7 @@ impl Default for Config {
             title: "gateway".into(),
             // In front of anything, most addresses are somebody else's.
             gateway: Gateway { pages: vec![Page::Openapi, Page::Docs], ..Gateway::default() },
-            admin: Admin::default(),
+            admin: AdminConfig::default(),
             registry: String::new(),
             identity: partie_identity::Config::default(),
             mesh: MeshConfig::default(),

@@ -27,7 +27,6 @@ async fn who_runs_it_sees_what_counts() {
     let good = Arc::new(AtomicBool::new(true));
     let (asked, told) = (Arc::clone(&good), Arc::clone(&good));
     let parts = AdminParts {
-        metrics: Arc::new(|| "up 1\n".into()),
         config: Arc::new(|| json!({ "gateway": { "body": 7 } })),
         reload: Arc::new(move || {
             let good = asked.load(Ordering::Relaxed);

@@ -89,13 +89,17 @@ pub(super) fn main(mut system: System, flags: &ArgMatches) -> ExitCode {
 }
 
 fn prepare(system: &System, flags: &ArgMatches, source: &mut Source) -> Result<(Config, Place), String> {
-    let config = source.read().map_err(|error| error.to_string())?.config;
+    let mut config = source.read().map_err(|error| error.to_string())?.config;
     let text = |id: &str| flags.get_one::<String>(id).map(String::as_str);
     let part = text("name").unwrap_or_default().to_owned();
     let registry = text("registry").map(meeting).transpose()?;
     let broker = text("broker").map(|url| address("broker", url)).transpose()?;
     if part != platform::NAME && registry.is_none() {
         return Err(format!("{part} finds the others through a registry: say --registry URL"));
+    }
+    if flags.get_flag("supervised") && part != GATEWAY {
+        // All processes of a supervisor read the same settings, and one address is for one of them.
+        config.admin.listen = None;
     }
     let listen = if flags.get_flag("inherited") {
         Listen::Inherited(inherited().map_err(|error| format!("no socket was handed over: {error}"))?)
@@ -185,6 +189,9 @@ async fn run(
         Err(error) => return refuse(&error),
     };
     out::line(&format!("listening on {}", running.url()));
+    if let Some(admin) = running.admin_url() {
+        out::line(&format!("admin on {admin}"));
+    }
     out::flush();
     let mut playing = JoinSet::new();
     playing.spawn(source.keep(Arc::clone(&running)));

@@ -55,6 +55,9 @@ async fn announce(running: &Arc<Running>, guide: &Guide) {
     if let Some(registry) = running.registry_url() {
         out::line(&format!("registry on {registry}"));
     }
+    if let Some(admin) = running.admin_url() {
+        out::line(&format!("admin on {admin}"));
+    }
     out::flush();
     welcome(running, guide).await;
 }

@@ -23,6 +23,7 @@ use super::prepare::DataDir;
 use super::proof::Proof;
 use super::registry::RegistryDoor;
 use super::running::{Kept, Leaving, Running};
+use super::watch::{Ready, Watch};
 use crate::background::{Background, Carrier};
 use crate::chaos::Chaos;
 use crate::config::{Config, PublicUrl};
@@ -103,6 +104,7 @@ impl System {
             true => Some(config.registry.bind::<StartError>(&RegistryDoor::limits(), &handles)?),
             false => None,
         };
+        let watch = Watch::open(config.admin.bind(&handles)?, self.name, self.name);
         let data = if config.ephemeral {
             DataDir::temporary(self.name, environment.ids.below(u64::MAX))?
         } else {
@@ -168,11 +170,9 @@ impl System {
             .spawn(prune(stores.values().cloned().collect(), background.stages.work.clone()));
 
         // One door, or the one service itself.
+        let able = launch.ready(&members, broker.as_ref(), judging);
         let edge = if self.has_gateway {
-            let parts = launch.parts(contracts.clone(), grpc, &members, broker.as_ref(), &verifier);
-            let ready = Arc::clone(&parts.ready);
-            let parts =
-                Parts { ready: Arc::new(move || ready().into_iter().chain(judging()).collect()), ..parts };
+            let parts = launch.parts(contracts.clone(), grpc, Arc::clone(&able), &verifier);
             Some(Arc::new(config.gateway.build(parts)?))
         } else {
             None
@@ -190,7 +190,7 @@ impl System {
         // Services of this process are asked for their keys too, so they have to be there.
         trust.keep_fresh(&background.stages.work);
         let stages = background.stages;
-        let left = Leaving { registry, ..Leaving::default() };
+        let left = Leaving { registry, admin: watch.started(able), ..Leaving::default() };
         let kept =
             Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, edge, ready, chaos, data };
         Ok(Arc::new(Running::new(self.name, address, environment, kept, left, serving)))
@@ -348,21 +348,34 @@ impl Launch<'_> {
         config
     }
 
-    pub(super) fn parts(
+    /// Whether what is in this process can do its work, and judge tokens.
+    pub(super) fn ready(
         &self,
-        contracts: Vec<&'static partie_contract::Contract>,
-        grpc: Vec<(&'static str, &'static str)>,
         members: &BTreeMap<&'static str, Member>,
         broker: Option<&EmbeddedBroker>,
-        verifier: &Arc<Verifier>,
-    ) -> Parts {
+        judging: impl Fn() -> Option<Readiness> + Send + Sync + 'static,
+    ) -> Ready {
         let mut dependencies: Vec<Dependency> = members.iter().map(Dependency::of).collect();
         dependencies.extend(broker.map(|broker| Dependency {
             name: "broker",
             store: Some(broker.store().clone()),
             worker: None,
         }));
-        let (ready, metrics) = (Arc::clone(&self.ready), Metrics::install());
+        let ready = Arc::clone(&self.ready);
+        Arc::new(move || {
+            let starting = !ready.load(Ordering::Acquire);
+            dependencies.iter().map(|dependency| dependency.readiness(starting)).chain(judging()).collect()
+        })
+    }
+
+    pub(super) fn parts(
+        &self,
+        contracts: Vec<&'static partie_contract::Contract>,
+        grpc: Vec<(&'static str, &'static str)>,
+        ready: Ready,
+        verifier: &Arc<Verifier>,
+    ) -> Parts {
+        let metrics = Metrics::install();
         let (demo_verifier, audience) = (Arc::clone(verifier), self.audience.to_owned());
         // Whoever has not the key makes up nobody.
         let demo = self.proof.signer().cloned().map(|signer| {
@@ -380,10 +393,7 @@ impl Launch<'_> {
             grpc,
             mesh: self.mesh.clone(),
             verifier: Arc::clone(verifier),
-            ready: Arc::new(move || {
-                let starting = !ready.load(Ordering::Acquire);
-                dependencies.iter().map(|dependency| dependency.readiness(starting)).collect()
-            }),
+            ready,
             metrics: Arc::new(move || metrics.render()),
             demo,
         }

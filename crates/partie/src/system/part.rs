@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use partie_contract::Contract;
-use partie_gateway::{Edge, Parts, Readiness};
+use partie_gateway::{Edge, Readiness};
 use partie_identity::{Authority, Joins, Signer, Verifier};
 use partie_mesh::discovery::{EmbeddedRegistry, EmbeddedRegistryConfig, Registry};
 use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
@@ -29,10 +29,11 @@ use self::pass::Pass;
 pub(crate) use self::pass::{authority, signer};
 use self::secured::Secured;
 use super::error::StartError;
-use super::launch::{Environment, Launch, Member, compute, prune};
+use super::launch::{Environment, Launch, compute, prune};
 use super::prepare::DataDir;
 use super::proof::Proof;
 use super::running::{Kept, Leaving, Running};
+use super::watch::{Ready, Watch};
 use super::{System, edges};
 use crate::background::{Background, Carrier};
 use crate::chaos::Chaos;
@@ -122,6 +123,7 @@ impl System {
         let handles = environment.mesh_handles();
         let listener = place.listen.bind(&place.part, &config, handles.clone())?;
         let address = listener.local_addr();
+        let watch = Watch::open(config.admin.bind(&handles)?, &place.system, &place.part);
         let data = if config.ephemeral {
             DataDir::temporary(self.name, environment.ids.below(u64::MAX))?
         } else {
@@ -182,8 +184,8 @@ impl System {
         let mut parts = Assembly::new(Arc::clone(&trust.verifier), Arc::clone(&launch.ready));
         let judging = trust.readiness();
         trust.keep_fresh(&parts.stages.work);
-        let door = match service {
-            Some(service) => parts.service(&launch, &pass, service).await?,
+        let (door, able) = match service {
+            Some(service) => parts.service(&launch, &pass, service, judging).await?,
             None if place.part == GATEWAY => {
                 let services = self.services.iter().map(|service| service.declared.name);
                 parts.gateway(&launch, contracts.clone(), grpc, services, judging)?
@@ -195,6 +197,7 @@ impl System {
                 parts.platform(&launch, &pass, names, &known, authority).await?
             }
         };
+        let admin = watch.started(able);
 
         let (signer, mesh) = (launch.proof.signer().cloned(), launch.mesh.clone());
         let stop = Stop::default();
@@ -214,6 +217,7 @@ impl System {
             lame_duck: config.gateway.limits.lame_duck,
             desks: parts.desks,
             registry: None,
+            admin,
         };
         if place.part != GATEWAY {
             left.announced = announce(&pass, &place.part, (address, tls), &environment).await?;
@@ -267,7 +271,8 @@ impl Assembly {
         launch: &Launch<'_>,
         pass: &Pass,
         service: crate::Service,
-    ) -> Result<Arc<dyn Serve>, StartError> {
+        judging: impl Fn() -> Option<Readiness> + Send + Sync + 'static,
+    ) -> Result<(Arc<dyn Serve>, Ready), StartError> {
         let name = service.declared.name;
         let carrier = match Carrier::vendor(&launch.config.broker)? {
             Some(vendor) => Some(vendor),
@@ -279,13 +284,14 @@ impl Assembly {
             stages: self.stages.clone(),
             config: launch.config.messaging.clone(),
         };
-        let Member { server, store, .. } = launch.service(service, &background, &self.verifier).await?;
-        if let Some(store) = store {
+        let member = launch.service(service, &background, &self.verifier).await?;
+        let server = Arc::clone(&member.server);
+        if let Some(store) = member.store.clone() {
             let work = &self.stages.work;
             work.spawn(prune(vec![store.clone()], work.clone()));
             self.stores.insert(name, store);
         }
-        Ok(server)
+        Ok((server, launch.ready(&BTreeMap::from([(name, member)]), None, judging)))
     }
 
     /// The edge: every service is found in the registry.
@@ -296,18 +302,17 @@ impl Assembly {
         grpc: Vec<(&'static str, &'static str)>,
         services: impl Iterator<Item = &'static str>,
         judging: impl Fn() -> Option<Readiness> + Send + Sync + 'static,
-    ) -> Result<Arc<dyn Serve>, StartError> {
+    ) -> Result<(Arc<dyn Serve>, Ready), StartError> {
         let found: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
         let starting = Arc::clone(&self.ready);
-        let ready = move || {
+        let able: Ready = Arc::new(move || {
             let starting = !starting.load(Ordering::Acquire);
             found.iter().map(|target| readiness(target, starting)).chain(judging()).collect()
-        };
-        let parts = launch.parts(contracts, grpc, &BTreeMap::new(), None, &self.verifier);
-        let parts = Parts { ready: Arc::new(ready), ..parts };
+        });
+        let parts = launch.parts(contracts, grpc, Arc::clone(&able), &self.verifier);
         let edge = Arc::new(launch.config.gateway.build(parts)?);
         self.edge = Some(Arc::clone(&edge));
-        Ok(edge)
+        Ok((edge, able))
     }
 
     /// Registry and broker.
@@ -318,7 +323,7 @@ impl Assembly {
         services: impl Iterator<Item = &'static str>,
         reserved: &[&'static str],
         authority: Option<Authority>,
-    ) -> Result<Arc<dyn Serve>, StartError> {
+    ) -> Result<(Arc<dyn Serve>, Ready), StartError> {
         let ids = &launch.environment.ids;
         let registry = EmbeddedRegistry::start(EmbeddedRegistryConfig::default());
         if pass.engine().is_none() {
@@ -362,7 +367,9 @@ impl Assembly {
         let server = Server::new(platform::NAME, endpoints, Vec::new(), None, shared);
         let server =
             server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
-        Ok(Arc::new(Doors { consul, server: Arc::new(server) }))
+        // Those who issue tokens find each other here, so it cannot wait for them.
+        let able = launch.ready(&BTreeMap::new(), self.broker.as_ref(), || None);
+        Ok((Arc::new(Doors { consul, server: Arc::new(server) }), able))
     }
 }
 

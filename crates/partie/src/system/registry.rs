@@ -8,7 +8,8 @@ use partie_mesh::discovery::ConsulApi;
 use partie_mesh::{BindError, Handles, Limits, Listener};
 use partie_runtime::Stop;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinHandle;
+
+use super::door::Door;
 
 /// How long requests to the registry may take to end: nobody waits for news any more then.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -39,10 +40,8 @@ pub struct RegistryOffLoopback {
 /// The registry, served.
 #[derive(Debug)]
 pub(crate) struct RegistryDoor {
-    address: SocketAddr,
+    door: Door,
     polls: Stop,
-    stop: Stop,
-    serving: JoinHandle<()>,
 }
 
 // === impl RegistryConfig ===
@@ -90,27 +89,17 @@ impl RegistryDoor {
 
     /// Serves from now on. `polls` is what the API is stopped by.
     pub(super) fn open(listener: Listener, api: ConsulApi, polls: Stop) -> Self {
-        let (address, stop) = (listener.local_addr(), Stop::default());
-        let running = listener.run(Arc::new(api), stop.clone());
-        // The system does without: what is found already stays found.
-        let serving = tokio::spawn(async move {
-            if let Err(error) = running.await {
-                tracing::error!(%error, "the registry is gone");
-            }
-        });
-        Self { address, polls, stop, serving }
+        // What is found already stays found without it.
+        Self { door: Door::open("the registry", listener, Arc::new(api)), polls }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        self.door.address()
     }
 
     /// Answers who waits for news, and then those who are left.
     pub(super) async fn close(self) {
         self.polls.stop();
-        self.stop.stop();
-        if let Err(error) = self.serving.await {
-            tracing::error!(%error, "the registry died");
-        }
+        self.door.close().await;
     }
 }

@@ -21,6 +21,7 @@ use partie_store::Store;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use super::door::Door;
 use super::launch::Environment;
 use super::prepare::DataDir;
 use super::registry::RegistryDoor;
@@ -42,6 +43,8 @@ pub struct Running {
     address: SocketAddr,
     /// Where the registry listens, if it has a socket of its own.
     registry: Option<SocketAddr>,
+    /// Where those who run it find out how it does, if they can.
+    admin: Option<SocketAddr>,
     environment: Environment,
     kept: Kept,
     /// Where commands reach the stores.
@@ -103,8 +106,10 @@ pub(crate) struct Leaving {
     pub(crate) lame_duck: Duration,
     /// The registry's own socket. It drains first of all: nobody else need be there for it.
     pub(crate) registry: Option<RegistryDoor>,
-    /// Ended last: what serves the other processes.
+    /// Ended when nothing is under way any more: what serves the other processes.
     pub(crate) desks: Stop,
+    /// Closed last of all: how the process does can be seen to its end.
+    pub(crate) admin: Option<Door>,
 }
 
 // === impl Running ===
@@ -119,10 +124,11 @@ impl Running {
         serving: Serving,
     ) -> Self {
         let registry = left.registry.as_ref().map(RegistryDoor::address);
+        let admin = left.admin.as_ref().map(Door::address);
         let (left, serving) = (Mutex::new(left), Mutex::new(Some(serving)));
         let owned = kept.stores.values().chain(kept.broker.as_ref().map(EmbeddedBroker::store)).cloned();
         let doors = StoreDoors::open(kept.data.path(), owned);
-        Self { name, address, registry, environment, kept, doors, left, serving }
+        Self { name, address, registry, admin, environment, kept, doors, left, serving }
     }
 
     /// The system's name.
@@ -149,6 +155,11 @@ impl Running {
     /// it is served on a socket of its own.
     pub fn registry_url(&self) -> Option<String> {
         self.registry.map(|address| format!("http://{address}"))
+    }
+
+    /// `http://ADDRESS` of the pages `/health`, `/ready` and `/metrics` of this process, if `admin.listen` asks for them.
+    pub fn admin_url(&self) -> Option<String> {
+        self.admin.map(|address| format!("http://{address}"))
     }
 
     /// The gateway, if this process has one. Its settings can be swapped while it serves.
@@ -262,6 +273,9 @@ impl Running {
         }
         for store in self.kept.stores.values() {
             store.close().await;
+        }
+        if let Some(admin) = left.admin {
+            admin.close().await;
         }
         ended
     }

@@ -6,4 +6,5 @@ mod joining;
 mod keyless;
 mod replicas;
 mod rolling;
+mod watched;
 pub(crate) mod words;
