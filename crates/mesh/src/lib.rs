@@ -58,6 +58,7 @@ mod stack;
 mod stream;
 mod target;
 mod ticks;
+mod timer;
 mod tls;
 mod transport;
 mod unhurried;

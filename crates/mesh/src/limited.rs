@@ -1,13 +1,14 @@
 //! A bound on how long work may take. It costs nothing until the work has to wait.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use partie_contract::Deadline;
 use tokio::task::coop::unconstrained;
-use tokio::time::Sleep;
+
+use crate::timer::{Timer, now};
 
 /// Until when work may take.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ pub enum Limit {
 pub struct Limited<F> {
     work: F,
     limit: Limit,
-    sleep: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
 }
 
 // === impl Limited ===
@@ -32,7 +33,7 @@ pub struct Limited<F> {
 impl<F: Future + Unpin> Limited<F> {
     /// That work, so long.
     pub fn new(limit: Limit, work: F) -> Self {
-        Self { work, limit, sleep: None }
+        Self { work, limit, timer: None }
     }
 }
 
@@ -44,14 +45,15 @@ impl<F: Future + Unpin> Future for Limited<F> {
             return Poll::Ready(Some(output));
         }
         let limit = self.limit;
-        let sleep = self.sleep.get_or_insert_with(|| {
-            Box::pin(match limit {
-                Limit::At(deadline) => tokio::time::sleep_until(deadline.instant().into()),
-                Limit::After(wait) => tokio::time::sleep(wait),
+        let timer = self.timer.get_or_insert_with(|| {
+            Timer::at(match limit {
+                Limit::At(deadline) => deadline.instant().into(),
+                Limit::After(wait) => now() + wait,
             })
         });
         // Work that has used up the task's turns must not keep the time from passing.
-        Pin::new(&mut unconstrained(sleep.as_mut())).poll(cx).map(|()| None)
+        let mut rings = unconstrained(poll_fn(|cx| timer.poll(cx)));
+        Pin::new(&mut rings).poll(cx).map(|()| None)
     }
 }
 

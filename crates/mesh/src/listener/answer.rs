@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use partie_contract::{Body, BoxError, Presence};
-use tokio::time::{Instant, Sleep};
 
 use super::drain::Drain;
 use super::exchange::Exchange;
 use crate::in_flight::InFlight;
+use crate::timer::{Timer, now};
 
 /// A comment, which readers skip.
 const HEARTBEAT: &[u8] = b":\n\n";
@@ -32,7 +32,7 @@ pub(super) struct Outgoing {
 /// What an event stream needs beyond its events.
 struct Events {
     interval: Duration,
-    heartbeat: Pin<Box<Sleep>>,
+    heartbeat: Timer,
     closing: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Whether the last byte sent ended an event. In the middle of one nothing may be put in.
     between: bool,
@@ -53,7 +53,7 @@ impl Outgoing {
         let events = events.map(|(interval, drain)| {
             Box::new(Events {
                 interval,
-                heartbeat: Box::pin(tokio::time::sleep(interval)),
+                heartbeat: Timer::at(now() + interval),
                 closing: Box::pin(drain.closing()),
                 between: true,
                 ended: false,
@@ -83,7 +83,7 @@ impl Outgoing {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Pending if events.between && events.heartbeat.as_mut().poll(cx).is_ready() => {
+            Poll::Pending if events.between && events.heartbeat.poll(cx).is_ready() => {
                 events.rest();
                 Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(HEARTBEAT)))))
             }
@@ -143,9 +143,7 @@ impl Drop for Outgoing {
 impl Events {
     /// The next heartbeat is due a whole interval from now.
     fn rest(&mut self) {
-        #[expect(clippy::disallowed_methods, reason = "tokio's timers count in tokio's time")]
-        let now = Instant::now();
-        self.heartbeat.as_mut().reset(now + self.interval);
+        self.heartbeat.set(now() + self.interval);
     }
 
     fn set_parked(&mut self, in_flight: Option<&InFlight>, parked: bool) {

@@ -12,13 +12,14 @@ use hyper::upgrade::OnUpgrade;
 use partie_contract::{FaultKind, Platform};
 use partie_runtime::Ids;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::limits::Limits;
 use super::request::raw_answer;
 use super::tunnel::Tunnel;
 use crate::stream::Stream;
+use crate::timer::{Timer, now};
 use crate::upgrade::Turned;
 
 /// Where a connection is in the cycle of its requests. Shared by the socket, which sees bytes, and by the service,
@@ -69,11 +70,9 @@ pub(super) struct Socket {
     phase: Phase,
     clocks: Clocks,
     /// One timer for the waits of the reading side. Set only when there is something to wait for.
-    read: Pin<Box<Sleep>>,
+    read: Timer,
     /// For which phase the time was taken.
     read_for: Option<u8>,
-    /// How long that phase may last. The timer may be set to ring before that, never after.
-    read_until: Instant,
     stall: Option<Pin<Box<Sleep>>>,
     /// Set when our side is closed and theirs is not.
     linger: Option<Pin<Box<Sleep>>>,
@@ -176,15 +175,13 @@ impl Socket {
             header: limits.header,
             stall: limits.write_stall,
         };
-        let read = Box::pin(tokio::time::sleep(clocks.waiting));
-        let read_until = read.deadline();
+        let read = Timer::at(now() + clocks.waiting);
         Self {
             stream,
             phase,
             clocks,
             read,
             read_for: None,
-            read_until,
             stall: None,
             linger: None,
             instead: None,
@@ -205,18 +202,9 @@ impl Socket {
         };
         if self.read_for != Some(phase) {
             self.read_for = Some(phase);
-            self.read_until = now() + limit;
-            // Moving the timer with every request costs more than letting it ring early once in a while.
-            if self.read_until < self.read.deadline() {
-                self.read.as_mut().reset(self.read_until);
-            }
+            self.read.set(now() + limit);
         }
-        ready!(self.read.as_mut().poll(cx));
-        while self.read.deadline() < self.read_until {
-            let until = self.read_until;
-            self.read.as_mut().reset(until);
-            ready!(self.read.as_mut().poll(cx));
-        }
+        ready!(self.read.poll(cx));
         if phase == WAITING {
             // Nobody is owed an answer: as if the client had closed.
             return Poll::Ready(Ok(()));
@@ -352,11 +340,6 @@ fn unparsable(answer: &[u8]) -> Platform {
         Some(b"431") => FaultKind::HeadersTooLarge,
         _ => FaultKind::MalformedRequest,
     })
-}
-
-#[expect(clippy::disallowed_methods, reason = "tokio's timers count in tokio's time")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 impl AsyncRead for Socket {

@@ -17,6 +17,7 @@ use tokio::time::Sleep;
 use super::drain::Watch;
 use super::limits::Limits;
 use super::socket::Phase;
+use crate::timer::{Timer, now};
 
 /// Frames are as small as the protocol allows, so that small answers are not held up by large ones.
 const FRAME: u32 = 16 << 10;
@@ -57,7 +58,7 @@ pub(super) struct Stream {
 /// The time a connection may go without a request.
 struct Idle {
     limit: Duration,
-    sleep: Pin<Box<Sleep>>,
+    timer: Timer,
     /// Whether anything was going on since it was last set.
     worked: bool,
 }
@@ -206,15 +207,13 @@ pub(super) async fn run<I, S, B>(
 
 impl Idle {
     fn new(limit: Duration) -> Self {
-        Self { limit, sleep: Box::pin(tokio::time::sleep(limit)), worked: false }
+        Self { limit, timer: Timer::at(now() + limit), worked: false }
     }
 
     /// Waits that long, now and whenever there is nothing to do again.
     fn begin(&mut self, wait: Duration) {
         self.limit = wait;
-        #[expect(clippy::disallowed_methods, reason = "tokio's timers count in tokio's time")]
-        let now = tokio::time::Instant::now();
-        self.sleep.as_mut().reset(now + wait);
+        self.timer.set(now() + wait);
     }
 
     /// Ready when nothing was going on for too long.
@@ -226,7 +225,7 @@ impl Idle {
         if std::mem::take(&mut self.worked) {
             self.begin(self.limit);
         }
-        self.sleep.as_mut().poll(cx)
+        self.timer.poll(cx)
     }
 }
 
