@@ -23,6 +23,7 @@ const TOOLS: &[Tool] = &[
         probe: &["cc", "--version"],
         package: "build-essential",
     },
+    Tool { name: "make", why: "jemalloc is built with it", probe: &["make", "--version"], package: "make" },
     Tool {
         name: "python3 with venv",
         why: "outside programs validate the OpenAPI files, use the registry and call gRPC and WebSockets",

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 /// A proxied request is a dozen small buffers that live for a moment, at which glibc's allocator is slow.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     cli::main()

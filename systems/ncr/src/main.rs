@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// Each gRPC call takes buffers of 8 KiB, over which glibc's allocator tidies up every time: a seventh of all CPU time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     ncr::system_in(|name| std::env::var(name).ok()).main()
