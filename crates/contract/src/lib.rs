@@ -114,7 +114,7 @@ pub use platform::{BoxError, FaultKind, Origin, Platform};
 pub use problem::{NoProblem, Problem, ProblemDetails, ProblemKind, Violation};
 pub use reply::{Accepted, Created, Entity, NoContent, Render, Rendered, Reply, Settled, Versioned};
 pub use revocation::{Revocation, RevocationNews};
-pub use routes::{Answer, BoxFuture, Endpoint, Routes};
+pub use routes::{Answer, BoxFuture, Endpoint, Routes, boxed};
 pub use schema::schema_of;
 pub use stream::{EventStream, StreamItem};
 pub use text::{EmailAddress, InvalidText};

@@ -20,6 +20,12 @@ use crate::wire::{self, PROBLEM_JSON};
 /// A boxed future: the one allocation a call through a contract costs.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Boxes a future where it is to lie. `Box::pin(async { .. })` makes it on the stack and copies all of its room afterwards: for
+/// the road of a request that is some kilobytes, of which next to nothing has a value yet.
+pub fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::into_pin(Box::write(Box::new_uninit(), make()))
+}
+
 /// Runs one operation on the state `S`.
 pub type Endpoint<S> = fn(Arc<S>, Inbound) -> BoxFuture<'static, Response>;
 

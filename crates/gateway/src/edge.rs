@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use http::{Method, Uri, header};
 use http_body::Body as _;
-use partie_contract::{Body, BoxFuture, FaultKind, Platform, Request, Response, grpc, wire};
+use partie_contract::{Body, BoxFuture, FaultKind, Platform, Request, Response, boxed, grpc, wire};
 use partie_identity::Verifier;
 use partie_mesh::{Mesh, Peer, Serve, request_id};
 use partie_runtime::Ids;
@@ -55,7 +55,7 @@ pub struct Edge {
 impl Serve for Edge {
     fn serve(self: Arc<Self>, peer: Peer, mut request: Request) -> BoxFuture<'static, Response> {
         // Whatever takes a request by value has room for two of them; there is one for each request under way.
-        Box::pin(async move { self.answer(peer, &mut request).await })
+        boxed(move || async move { self.answer(peer, &mut request).await })
     }
 }
 

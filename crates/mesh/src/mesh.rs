@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 use partie_contract::{
-    BoxFuture, Call, Channel, Deadline, Operation, Platform, Request, Response, Transport,
+    BoxFuture, Call, Channel, Deadline, Operation, Platform, Request, Response, Transport, boxed,
 };
 
 use crate::discovery::{Following, Instance, Registry};
@@ -204,7 +204,7 @@ impl Transport for Line {
         if call.is_once() {
             request.extensions_mut().insert(Once);
         }
-        Box::pin(async move {
+        boxed(move || async move {
             let sent =
                 stack::call(&target.0, from, Some(&origin), Some(operation), &mut request, call.deadline());
             sent.await

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use partie_contract::{Body, BoxError, BoxFuture, Deadline, Platform, Response, wire};
+use partie_contract::{Body, BoxError, BoxFuture, Deadline, Platform, Response, boxed, wire};
 
 use crate::origin::Origin;
 use crate::serve::Peer;
@@ -79,7 +79,7 @@ where
         let mut request =
             request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::stream(body) });
         let name = origin.as_ref().map_or_else(|| "program".into(), |origin| origin.service().clone());
-        Box::pin(async move {
+        boxed(move || async move {
             let from = Peer::InProcess(name);
             stack::call(&target.0, from, origin.as_ref(), None, &mut request, deadline).await
         })

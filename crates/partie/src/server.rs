@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use partie_contract::{
     Body, BoxFuture, Call, Deadline, FaultKind, IfMatch, Inbound, Operation, Platform, Request, Response,
-    Verb, grpc, wire,
+    Verb, boxed, grpc, wire,
 };
 use partie_identity::Verifier;
 use partie_mesh::{ClientAddress, InFlight, Limit, Limited, Peer, Serve, refuse_misdirected};
@@ -225,7 +225,7 @@ impl Server {
 
 impl Serve for Server {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move {
+        boxed(move || async move {
             if self.stalls(&request) {
                 let this = Arc::clone(&self);
                 return self.shared.lane.answer(async move { this.answer(peer, request).await }).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, grpc, wire};
+use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, boxed, grpc, wire};
 use partie_mesh::{Peer, Serve, Target, check_path, refuse_misdirected};
 use partie_telemetry::HttpServerMetrics;
 
@@ -22,7 +22,7 @@ pub(super) struct Inbound {
 
 impl Serve for Inbound {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move { self.answer(peer, request).await })
+        boxed(move || async move { self.answer(peer, request).await })
     }
 }
 

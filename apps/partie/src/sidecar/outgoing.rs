@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, header};
-use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, grpc, wire};
+use partie_contract::{BoxFuture, Deadline, FaultKind, Platform, Request, Response, boxed, grpc, wire};
 use partie_mesh::{Known, Mesh, Peer, Serve, check_local};
 use partie_telemetry::{HttpServerMetrics, Metrics};
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(super) struct Outgoing {
 
 impl Serve for Outgoing {
     fn serve(self: Arc<Self>, peer: Peer, request: Request) -> BoxFuture<'static, Response> {
-        Box::pin(async move { self.answer(&peer, request).await })
+        boxed(move || async move { self.answer(&peer, request).await })
     }
 }
 

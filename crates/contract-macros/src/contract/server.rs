@@ -41,7 +41,7 @@ impl Contract {
                 #service: ::std::sync::Arc<__S>,
                 #mutability #inbound: #root::Inbound,
             ) -> #root::BoxFuture<'static, #root::Response> {
-                ::std::boxed::Box::pin(async move {
+                #root::boxed(move || async move {
                     #binds
                     let #outcome = __S::#name(&#service, &#inbound.call, #(#arguments),*).await;
                     #answer

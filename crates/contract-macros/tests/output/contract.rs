@@ -35,7 +35,7 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
             service: ::std::sync::Arc<__S>,
             mut inbound: ::partie_contract::Inbound,
         ) -> ::partie_contract::BoxFuture<'static, ::partie_contract::Response> {
-            ::std::boxed::Box::pin(async move {
+            ::partie_contract::boxed(move || async move {
                 let order = match <NewOrder as ::partie_contract::Argument>::from_body(
                     &mut inbound,
                 ) {
@@ -53,7 +53,7 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
             service: ::std::sync::Arc<__S>,
             inbound: ::partie_contract::Inbound,
         ) -> ::partie_contract::BoxFuture<'static, ::partie_contract::Response> {
-            ::std::boxed::Box::pin(async move {
+            ::partie_contract::boxed(move || async move {
                 let id = match <OrderId as ::partie_contract::PathParam>::from_path(
                     &inbound,
                     "id",
@@ -85,7 +85,7 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
             service: ::std::sync::Arc<__S>,
             inbound: ::partie_contract::Inbound,
         ) -> ::partie_contract::BoxFuture<'static, ::partie_contract::Response> {
-            ::std::boxed::Box::pin(async move {
+            ::partie_contract::boxed(move || async move {
                 let id = match <OrderId as ::partie_contract::PathParam>::from_path(
                     &inbound,
                     "id",

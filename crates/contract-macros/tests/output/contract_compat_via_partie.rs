@@ -14,7 +14,7 @@ trait SeedNotify: ::core::marker::Send + ::core::marker::Sync + 'static {
             service: ::std::sync::Arc<__S>,
             mut inbound: ::partie::contract::Inbound,
         ) -> ::partie::contract::BoxFuture<'static, ::partie::contract::Response> {
-            ::std::boxed::Box::pin(async move {
+            ::partie::contract::boxed(move || async move {
                 let message = match <Message as ::partie::contract::Argument>::from_body(
                     &mut inbound,
                 ) {
