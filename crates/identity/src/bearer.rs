@@ -5,6 +5,8 @@ use partie_contract::{FaultKind, Platform};
 
 use crate::api_keys::API_KEY_PREFIX;
 
+/// The one scheme.
+const BEARER: &str = "bearer";
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What the request shows of its sender: the token in `Authorization`, as [`bearer`] reads it, or the API key in
@@ -46,16 +48,23 @@ pub fn bearer(headers: &HeaderMap, lenient: bool) -> Result<Option<&str>, Platfo
     // A token is some hundred bytes, of every request: all of them are looked at at once, here and below, rather than one
     // after the other.
     let value = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim_matches(' ');
-    let token = match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start_matches(' '),
-        None if lenient && !value.eq_ignore_ascii_case("bearer") => value,
-        _ => return Err(unauthenticated("the Authorization header must be: Bearer TOKEN")),
+    let token = match after_scheme(value) {
+        Some(token) => token,
+        None if lenient && !value.contains(' ') && !value.eq_ignore_ascii_case(BEARER) => value,
+        None => return Err(unauthenticated("the Authorization header must be: Bearer TOKEN")),
     };
     // One word; which characters it may have is for the verifier to say, who knows what a token looks like.
     if token.is_empty() || !is_one_word(token) {
         return Err(unauthenticated("what follows Bearer is not a token"));
     }
     Ok(Some(token))
+}
+
+/// What follows the scheme, which is looked for where it has to be: the end of a word is far in a token.
+fn after_scheme(value: &str) -> Option<&str> {
+    let (scheme, rest) = value.split_at_checked(BEARER.len())?;
+    let token = rest.trim_start_matches(' ');
+    (scheme.eq_ignore_ascii_case(BEARER) && token.len() < rest.len()).then_some(token)
 }
 
 /// Visible ASCII and nothing else. Without an early end it is a few steps for the whole.
