@@ -26,7 +26,8 @@ pub(crate) struct Entry<'t> {
     pub(crate) squeeze: Option<Squeeze>,
     /// Whether the answer is an upstream's own, also to `HEAD`.
     pub(crate) as_it_is: bool,
-    since: Instant,
+    /// When it was taken in hand.
+    pub(crate) since: Instant,
 }
 
 /// How an answer may be compressed.

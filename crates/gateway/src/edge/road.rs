@@ -85,7 +85,7 @@ impl Edge {
         }
         let route = resource.route(&entry.method)?;
         entry.route = route.operation.path;
-        entry.active = Some(route.metrics.begin());
+        entry.active = Some(route.metrics.begun(entry.since));
 
         // How much it has sent already, which is cheaper to find out than who it is.
         let rates = table.rates.as_ref();
@@ -140,7 +140,7 @@ impl Edge {
             return Ok(answer);
         }
         entry.route = &rule.name;
-        entry.active = Some(rule.metrics.begin());
+        entry.active = Some(rule.metrics.begun(entry.since));
         let is_grpc = grpc::is_call(request.headers());
 
         // How much it has sent already, who it is, and whether that is enough.

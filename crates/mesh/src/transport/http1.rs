@@ -53,7 +53,7 @@ impl Http1 {
         body: &mut Body,
         fresh: bool,
     ) -> Result<Response, Failed> {
-        let kept = if fresh { None } else { self.pool.take() };
+        let kept = if fresh { None } else { self.pool.take(sending.at) };
         if let Some(connection) = kept {
             match self.send_on(connection, sending, body, true).await {
                 // It was closed before a byte was written. Those below it may be too: a fresh one then.

@@ -221,6 +221,7 @@ mod tests {
 
     use hyper::server::conn::http2::Builder;
     use hyper::service::service_fn;
+    use partie_runtime::monotonic;
     use tokio::net::TcpListener;
     use tokio::sync::Barrier;
 
@@ -233,7 +234,7 @@ mod tests {
             runtime.block_on(async {
                 let (head, ()) = http::Request::default().into_parts();
                 for _ in 0..times {
-                    let sending = Sending { head: &head, attempt: 1, left: 1_000, to: None };
+                    let sending = Sending { head: &head, at: monotonic(), attempt: 1, left: 1_000, to: None };
                     assert!(instance.send(&sending, &mut Body::empty()).await.is_ok());
                 }
                 together.wait().await;

@@ -31,9 +31,9 @@ impl Pool {
     }
 
     /// The connection that came back last, if it is still good. The others get older and close when nobody needs them.
-    pub(super) fn take(&self) -> Option<Box<Connection>> {
+    pub(super) fn take(&self, now: Instant) -> Option<Box<Connection>> {
         let mut stack = self.stack();
-        let oldest = monotonic().checked_sub(self.idle);
+        let oldest = now.checked_sub(self.idle);
         while let Some(Unused(since, connection)) = stack.pop() {
             if oldest.is_some_and(|oldest| since < oldest) {
                 // Those below have waited even longer.

@@ -1,5 +1,7 @@
 //! A request as one attempt takes it to an instance.
 
+use std::time::Instant;
+
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use partie_contract::wire;
@@ -11,6 +13,8 @@ use crate::stack::KeepHost;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sending<'a> {
     pub(crate) head: &'a Parts,
+    /// When it leaves.
+    pub(crate) at: Instant,
     /// Which attempt it is, from 1.
     pub(crate) attempt: u32,
     /// How many milliseconds of the deadline are left, measured as late as possible.

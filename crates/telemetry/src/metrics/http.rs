@@ -72,8 +72,13 @@ impl HttpServerMetrics {
 
     /// Begins a request: it is active until the guard is finished or dropped.
     pub fn begin(&self) -> ActiveRequest {
+        self.begun(now())
+    }
+
+    /// The same for a request that began then.
+    pub fn begun(&self, since: Instant) -> ActiveRequest {
         self.0.active.increment(1.0);
-        ActiveRequest { metrics: self.clone(), since: now(), until: None, class: CANCELLED }
+        ActiveRequest { metrics: self.clone(), since, until: None, class: CANCELLED }
     }
 
     /// Counts a request that was measured elsewhere.

@@ -142,7 +142,7 @@ impl<'a> Leg<'a> {
     fn sending(&self, now: Ticks) -> Sending<'a> {
         let Attempts { target, head, deadline, .. } = *self.attempts;
         let left = now.left(deadline);
-        Sending { head, attempt: self.number, left, to: target.addressee() }
+        Sending { head, at: now.instant(), attempt: self.number, left, to: target.addressee() }
     }
 
     fn pick(&'a self, not: Option<&Arc<Endpoint>>, now: Ticks) -> Option<AtInstance<'a>> {

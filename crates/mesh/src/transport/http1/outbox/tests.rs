@@ -6,6 +6,7 @@ use std::pin::pin;
 use futures_util::task::noop_waker;
 use http::request::Parts;
 use http_body::{Frame, SizeHint};
+use partie_runtime::monotonic;
 
 use super::*;
 use crate::stack::KeepHost;
@@ -48,7 +49,7 @@ fn request(method: &str, uri: &str, fields: &[(&'static str, &'static str)]) -> 
 }
 
 fn sending(head: &Parts) -> Sending<'_> {
-    Sending { head, attempt: 1, left: 70, to: None }
+    Sending { head, at: monotonic(), attempt: 1, left: 70, to: None }
 }
 
 /// What leaves when nothing is in the way.
@@ -149,13 +150,13 @@ fn an_attempt_says_which_it_is_and_for_whom() {
     let to = HeaderValue::from_static("orders");
     let own = "partie-timeout-ms: 0\r\npartie-attempt: 2\r\npartie-to: orders\r\n\r\n";
     for host in ["h:1", "shop.example"] {
-        let second = Sending { head: &request, attempt: 2, left: 0, to: Some(&to) };
+        let second = Sending { head: &request, at: monotonic(), attempt: 2, left: 0, to: Some(&to) };
         let expected = format!("GET / HTTP/1.1\r\nhost: {host}\r\n{own}");
         assert_eq!(written(&second, Body::empty()).unwrap(), expected);
         request.extensions.insert(KeepHost);
     }
     let (mut outbox, mut body) = (Outbox::default(), Body::empty());
-    let again = Sending { head: &request, attempt: 1, left: 0, to: Some(&to) };
+    let again = Sending { head: &request, at: monotonic(), attempt: 1, left: 0, to: Some(&to) };
     outbox.put(&again, None, false, &mut body);
     let told = String::from_utf8(outbox.bytes).unwrap();
     assert!(!told.contains("partie-to"), "it knows: {told}");
