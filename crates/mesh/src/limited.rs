@@ -8,7 +8,7 @@ use std::time::Duration;
 use partie_contract::Deadline;
 use tokio::task::coop::unconstrained;
 
-use crate::timer::{Timer, now};
+use crate::timer::Timer;
 
 /// Until when work may take.
 #[derive(Debug, Clone, Copy)]
@@ -45,11 +45,9 @@ impl<F: Future + Unpin> Future for Limited<F> {
             return Poll::Ready(Some(output));
         }
         let limit = self.limit;
-        let timer = self.timer.get_or_insert_with(|| {
-            Timer::at(match limit {
-                Limit::At(deadline) => deadline.instant().into(),
-                Limit::After(wait) => now() + wait,
-            })
+        let timer = self.timer.get_or_insert_with(|| match limit {
+            Limit::At(deadline) => Timer::at(deadline.instant().into()),
+            Limit::After(wait) => Timer::after(wait),
         });
         // Work that has used up the task's turns must not keep the time from passing.
         let mut rings = unconstrained(poll_fn(|cx| timer.poll(cx)));

@@ -13,7 +13,7 @@ use partie_contract::{Body, BoxError, Presence};
 use super::drain::Drain;
 use super::exchange::Exchange;
 use crate::in_flight::InFlight;
-use crate::timer::{Timer, now};
+use crate::timer::Timer;
 
 /// A comment, which readers skip.
 const HEARTBEAT: &[u8] = b":\n\n";
@@ -53,7 +53,7 @@ impl Outgoing {
         let events = events.map(|(interval, drain)| {
             Box::new(Events {
                 interval,
-                heartbeat: Timer::at(now() + interval),
+                heartbeat: Timer::after(interval),
                 closing: Box::pin(drain.closing()),
                 between: true,
                 ended: false,
@@ -143,7 +143,7 @@ impl Drop for Outgoing {
 impl Events {
     /// The next heartbeat is due a whole interval from now.
     fn rest(&mut self) {
-        self.heartbeat.set(now() + self.interval);
+        self.heartbeat.set(self.interval);
     }
 
     fn set_parked(&mut self, in_flight: Option<&InFlight>, parked: bool) {

@@ -19,7 +19,7 @@ use super::limits::Limits;
 use super::request::raw_answer;
 use super::tunnel::Tunnel;
 use crate::stream::Stream;
-use crate::timer::{Timer, now};
+use crate::timer::Timer;
 use crate::upgrade::Turned;
 
 /// Where a connection is in the cycle of its requests. Shared by the socket, which sees bytes, and by the service,
@@ -175,7 +175,7 @@ impl Socket {
             header: limits.header,
             stall: limits.write_stall,
         };
-        let read = Timer::at(now() + clocks.waiting);
+        let read = Timer::after(clocks.waiting);
         Self {
             stream,
             phase,
@@ -202,7 +202,7 @@ impl Socket {
         };
         if self.read_for != Some(phase) {
             self.read_for = Some(phase);
-            self.read.set(now() + limit);
+            self.read.set(limit);
         }
         ready!(self.read.poll(cx));
         if phase == WAITING {

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use super::drain::Watch;
 use super::limits::Limits;
 use super::socket::Phase;
-use crate::timer::{Timer, now};
+use crate::timer::Timer;
 
 /// Frames are as small as the protocol allows, so that small answers are not held up by large ones.
 const FRAME: u32 = 16 << 10;
@@ -207,13 +207,13 @@ pub(super) async fn run<I, S, B>(
 
 impl Idle {
     fn new(limit: Duration) -> Self {
-        Self { limit, timer: Timer::at(now() + limit), worked: false }
+        Self { limit, timer: Timer::after(limit), worked: false }
     }
 
     /// Waits that long, now and whenever there is nothing to do again.
     fn begin(&mut self, wait: Duration) {
         self.limit = wait;
-        self.timer.set(now() + wait);
+        self.timer.set(wait);
     }
 
     /// Ready when nothing was going on for too long.
