@@ -5,14 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Method, StatusCode};
 use partie_contract::{Body, Request};
-use partie_gateway::{Admin, AdminParts, Gateway, Page, UpstreamConfig};
+use partie_gateway::{Admin, AdminParts, Gateway, Page, Readiness, UpstreamConfig, Vitals};
 use partie_mesh::{Peer, Serve};
 use serde_json::{Value, json};
 
 use crate::support::{edge_with, send};
 use crate::upstream::{Program, at, edge_of, route, shop};
 
-async fn ask(admin: &Arc<Admin>, from: &str, method: Method, path: &str) -> (StatusCode, Value) {
+async fn ask<S: Serve + 'static>(
+    admin: &Arc<S>,
+    from: &str,
+    method: Method,
+    path: &str,
+) -> (StatusCode, Value) {
     let mut request = Request::new(Body::empty());
     (*request.method_mut(), *request.uri_mut()) = (method, path.parse().unwrap());
     request.headers_mut().insert("host", "localhost:9901".parse().unwrap());
@@ -114,4 +119,35 @@ async fn upstreams_describe_themselves() {
     assert_eq!(whole["paths"]["/menu/items"]["get"]["operationId"], "items");
     assert_eq!(whole["paths"].get("/elsewhere"), None);
     assert_eq!(whole["info"]["title"], "food");
+}
+
+#[tokio::test]
+async fn a_process_is_watched_by_whoever_reaches_it_and_nothing_more() {
+    let able = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&able);
+    let vitals = Arc::new(Vitals {
+        title: "food".into(),
+        ready: Arc::new(move || {
+            let problem = (!told.load(Ordering::Relaxed)).then(|| "the disk is full".to_owned());
+            vec![Readiness { service: "orders".into(), problem }]
+        }),
+        metrics: Arc::new(|| "up 1\n".into()),
+    });
+    let away = "203.0.113.5:1";
+    for (method, path, status) in [
+        (Method::GET, "/health", 200),
+        (Method::HEAD, "/health", 200),
+        (Method::GET, "/ready", 200),
+        (Method::GET, "/metrics", 200),
+        (Method::POST, "/ready", 405),
+        (Method::GET, "/config", 404),
+        (Method::POST, "/reload", 404),
+    ] {
+        assert_eq!(ask(&vitals, away, method, path).await.0, status, "{path}");
+    }
+    assert_eq!(ask(&vitals, away, Method::HEAD, "/health").await.1, Value::Null);
+    assert_eq!(ask(&vitals, away, Method::GET, "/health").await.1["system"], "food");
+    able.store(false, Ordering::Relaxed);
+    let (status, said) = ask(&vitals, away, Method::GET, "/ready").await;
+    assert_eq!((status.as_u16(), &said["services"]["orders"]), (503, &"the disk is full".into()));
 }

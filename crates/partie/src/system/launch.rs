@@ -104,7 +104,7 @@ impl System {
             true => Some(config.registry.bind::<StartError>(&RegistryDoor::limits(), &handles)?),
             false => None,
         };
-        let watch = Watch::open(config.admin.bind(&handles)?, self.name, self.name);
+        let watch = Watch::open(&config.admin, &handles, self.name, self.name)?;
         let data = if config.ephemeral {
             DataDir::temporary(self.name, environment.ids.below(u64::MAX))?
         } else {
@@ -170,7 +170,8 @@ impl System {
             .spawn(prune(stores.values().cloned().collect(), background.stages.work.clone()));
 
         // One door, or the one service itself.
-        let able = launch.ready(&members, broker.as_ref(), judging);
+        let dependencies = members.iter().map(|(name, member)| Dependency::of(name, member));
+        let able = launch.ready(dependencies.chain(broker.as_ref().map(Dependency::broker)), judging);
         let edge = if self.has_gateway {
             let parts = launch.parts(contracts.clone(), grpc, Arc::clone(&able), &verifier);
             Some(Arc::new(config.gateway.build(parts)?))
@@ -348,19 +349,13 @@ impl Launch<'_> {
         config
     }
 
-    /// Whether what is in this process can do its work, and judge tokens.
+    /// Whether all that can do its work, and tokens can be judged.
     pub(super) fn ready(
         &self,
-        members: &BTreeMap<&'static str, Member>,
-        broker: Option<&EmbeddedBroker>,
+        dependencies: impl IntoIterator<Item = Dependency>,
         judging: impl Fn() -> Option<Readiness> + Send + Sync + 'static,
     ) -> Ready {
-        let mut dependencies: Vec<Dependency> = members.iter().map(Dependency::of).collect();
-        dependencies.extend(broker.map(|broker| Dependency {
-            name: "broker",
-            store: Some(broker.store().clone()),
-            worker: None,
-        }));
+        let dependencies: Vec<Dependency> = dependencies.into_iter().collect();
         let ready = Arc::clone(&self.ready);
         Arc::new(move || {
             let starting = !ready.load(Ordering::Acquire);
@@ -401,15 +396,24 @@ impl Launch<'_> {
 }
 
 /// What has to work for the system to be ready.
-struct Dependency {
+pub(super) struct Dependency {
     name: &'static str,
     store: Option<Store>,
     worker: Option<Worker>,
 }
 
 impl Dependency {
-    fn of((name, member): (&&'static str, &Member)) -> Self {
+    pub(super) fn of(name: &'static str, member: &Member) -> Self {
         Self { name, store: member.store.clone(), worker: member.worker.clone() }
+    }
+
+    pub(super) fn broker(broker: &EmbeddedBroker) -> Self {
+        Self { name: "broker", store: Some(broker.store().clone()), worker: None }
+    }
+
+    /// What needs nothing but to have started.
+    pub(super) fn started(name: &'static str) -> Self {
+        Self { name, store: None, worker: None }
     }
 
     fn readiness(&self, starting: bool) -> Readiness {

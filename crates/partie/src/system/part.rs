@@ -29,7 +29,7 @@ use self::pass::Pass;
 pub(crate) use self::pass::{authority, signer};
 use self::secured::Secured;
 use super::error::StartError;
-use super::launch::{Environment, Launch, compute, prune};
+use super::launch::{Dependency, Environment, Launch, compute, prune};
 use super::prepare::DataDir;
 use super::proof::Proof;
 use super::running::{Kept, Leaving, Running};
@@ -123,7 +123,7 @@ impl System {
         let handles = environment.mesh_handles();
         let listener = place.listen.bind(&place.part, &config, handles.clone())?;
         let address = listener.local_addr();
-        let watch = Watch::open(config.admin.bind(&handles)?, &place.system, &place.part);
+        let watch = Watch::open(&config.admin, &handles, &place.system, &place.part)?;
         let data = if config.ephemeral {
             DataDir::temporary(self.name, environment.ids.below(u64::MAX))?
         } else {
@@ -197,7 +197,6 @@ impl System {
                 parts.platform(&launch, &pass, names, &known, authority).await?
             }
         };
-        let admin = watch.started(able);
 
         let (signer, mesh) = (launch.proof.signer().cloned(), launch.mesh.clone());
         let stop = Stop::default();
@@ -217,11 +216,13 @@ impl System {
             lame_duck: config.gateway.limits.lame_duck,
             desks: parts.desks,
             registry: None,
-            admin,
+            admin: None,
         };
         if place.part != GATEWAY {
             left.announced = announce(&pass, &place.part, (address, tls), &environment).await?;
         }
+        // Whoever is told that it is ready may take it that others find it.
+        left.admin = watch.started(able);
         let Assembly { edge, ready, stores, broker, stages, .. } = parts;
         let kept =
             Kept { signer, mesh, contracts, stores, broker, stages, stop, handles, edge, ready, chaos, data };
@@ -291,7 +292,7 @@ impl Assembly {
             work.spawn(prune(vec![store.clone()], work.clone()));
             self.stores.insert(name, store);
         }
-        Ok((server, launch.ready(&BTreeMap::from([(name, member)]), None, judging)))
+        Ok((server, launch.ready([Dependency::of(name, &member)], judging)))
     }
 
     /// The edge: every service is found in the registry.
@@ -368,7 +369,8 @@ impl Assembly {
         let server =
             server.map_err(|error| StartError::Service { service: platform::NAME, reason: error.into() })?;
         // Those who issue tokens find each other here, so it cannot wait for them.
-        let able = launch.ready(&BTreeMap::new(), self.broker.as_ref(), || None);
+        let own = [Dependency::started(platform::NAME)];
+        let able = launch.ready(own.into_iter().chain(self.broker.as_ref().map(Dependency::broker)), || None);
         Ok((Arc::new(Doors { consul, server: Arc::new(server) }), able))
     }
 }

@@ -236,7 +236,8 @@ impl Running {
         self.kept.chaos.as_ref()
     }
 
-    /// Drains the system: the registry's socket and the edge first, then what runs in the background, then the stores.
+    /// Drains the system: the registry's socket and the edge first, then what runs in the background, then the
+    /// stores, and last the pages by which it is watched.
     ///
     /// # Errors
     /// [`Ended`], when it had ended by itself before.

@@ -2,16 +2,19 @@
 
 use std::sync::{Arc, OnceLock};
 
-use partie_gateway::{Readiness, Vitals};
-use partie_mesh::Listener;
+use partie_gateway::{AdminConfig, Readiness, Vitals};
+use partie_mesh::{BindError, Handles, Serve};
 use partie_telemetry::Metrics;
 
 use super::door::Door;
 
+/// For the log.
+const NAME: &str = "the admin listener";
+
 /// Whether what is in a process can do its work.
 pub(super) type Ready = Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>;
 
-/// The pages of a process that may not have started yet.
+/// The pages of a process that may not have started yet. They end with it, if it does not start.
 pub(super) struct Watch {
     started: Arc<OnceLock<Ready>>,
     door: Option<Door>,
@@ -20,18 +23,31 @@ pub(super) struct Watch {
 // === impl Watch ===
 
 impl Watch {
-    /// Shows that `part` is starting, if there is a listener to show it on. Call it inside a tokio runtime.
-    pub(super) fn open(listener: Option<Listener>, title: &str, part: &str) -> Self {
+    /// Shows that `part` is starting, if it is to be shown at all. In a rolling restart the process before this one still has
+    /// the address for a while. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub(super) fn open(
+        config: &AdminConfig,
+        handles: &Handles,
+        title: &str,
+        part: &str,
+    ) -> Result<Self, BindError> {
         let started = Arc::<OnceLock<Ready>>::default();
+        if config.listen.is_none() {
+            return Ok(Self { started, door: None });
+        }
         let (told, metrics) = (Arc::clone(&started), Metrics::install());
         let starting = vec![Readiness { service: part.to_owned(), problem: Some("is starting".to_owned()) }];
-        let vitals = Vitals {
+        let vitals: Arc<dyn Serve> = Arc::new(Vitals {
             title: title.to_owned(),
             ready: Arc::new(move || told.get().map_or_else(|| starting.clone(), |ready| ready())),
             metrics: Arc::new(move || metrics.render()),
-        };
-        let door = listener.map(|listener| Door::open("the admin listener", listener, Arc::new(vitals)));
-        Self { started, door }
+        });
+        let (config, handles) = (config.clone(), handles.clone());
+        let bind = move || config.bind(&handles);
+        Ok(Self { started, door: Door::open_when_free(NAME, bind, vitals)? })
     }
 
     /// From now on it is up to what has started.

@@ -9,18 +9,22 @@ use std::thread;
 use super::company::until;
 use crate::program::{Food, Scratch, food};
 
-/// How long a process that ends takes no more than before.
+/// How long a process that ends still answers: long enough to be seen.
 const LAME_DUCK: (&str, &str) = ("PARTIE__GATEWAY__LIMITS__LAME_DUCK", "2s");
 
 /// A part, with its admin pages on a port of their own.
 fn serve(part: &str, registry: Option<&str>, data: &Path) -> (Command, String) {
-    // Free a moment ago; the system does not give it out again at once.
+    // Free a moment ago; the system does not give it out again at once. If it does, the pages only come later.
     let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    (serve_at(&admin, part, registry, data), admin)
+}
+
+fn serve_at(admin: &str, part: &str, registry: Option<&str>, data: &Path) -> Command {
     let mut command = food();
     command.args(["serve", part, "--data"]).arg(data);
     command.args(registry.map(|registry| format!("--registry={registry}")));
-    command.env("PARTIE__ADMIN__LISTEN", &admin).env(LAME_DUCK.0, LAME_DUCK.1).stderr(Stdio::null());
-    (command, admin)
+    command.env("PARTIE__ADMIN__LISTEN", admin).env(LAME_DUCK.0, LAME_DUCK.1).stderr(Stdio::null());
+    command
 }
 
 /// The status of the page, and what it says; nothing if nobody listens.
@@ -75,4 +79,19 @@ fn a_process_is_seen_from_its_first_moment_to_its_last() {
     for path in ["/config", "/api/v1/drivers/7", "/"] {
         assert_eq!(status(&of_next, path), Some(404), "{path}");
     }
+}
+
+#[test]
+fn an_address_that_is_taken_keeps_nobody_from_starting() {
+    let data = Scratch::new("watched-taken");
+    let (mut platform, admin) = serve("platform", None, data.path());
+    let platform = Food::launch(&mut platform).expect("it starts");
+    let registry = format!("http://{}", platform.address());
+    let mut successor = serve_at(&admin, "notifications", Some(&registry), data.path());
+    let _successor = Food::launch(&mut successor).expect("it starts all the same");
+    assert!(page(&admin, "/ready").unwrap().1.contains("\"platform\""));
+    platform.drain();
+    until("the pages of the other one", || {
+        page(&admin, "/ready").is_some_and(|(_, told)| told.contains("\"notifications\""))
+    });
 }
