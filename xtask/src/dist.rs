@@ -13,6 +13,11 @@ use crate::setup;
 /// The package of the program, and its name.
 const PACKAGE: &str = "partie-app";
 const PROGRAM: &str = "partie";
+/// The program that has the training load, and how many processes it trains.
+const LOAD: &str = "gateway";
+const TRAINED: usize = 2;
+/// What separates flags that are encoded.
+const NEXT: &str = "\x1f";
 /// The profile of Cargo's that benchmarks measure, and what ships.
 const PROFILE: [&str; 2] = ["--profile", "dist"];
 
@@ -33,9 +38,10 @@ pub(crate) fn shipped() -> Result<PathBuf> {
     let dir = target_dir()?.join("pgo");
     let counts = dir.join("counts");
     let counting = build(&rustc, &dir.join("counting"), &format!("-Cprofile-generate={}", counts.display()))?;
-    let profile = dir.join(profile_name(&counting)?);
+    let load = load()?;
+    let profile = dir.join(format!("{}-{}.profdata", written(&counting)?, written(&load)?));
     if !profile.exists() {
-        train(&counting, &counts)?;
+        train(&load, &counting, &counts)?;
         add_up(&merge, &counts, &profile)?;
     }
     build(&rustc, &dir.join("shipped"), &format!("-Cprofile-use={}", profile.display()))
@@ -89,29 +95,47 @@ fn profdata(rustc: &Rustc) -> Result<PathBuf> {
 fn build(rustc: &Rustc, target_dir: &Path, flag: &str) -> Result<PathBuf> {
     let mut command = cargo(["build", "--quiet", "--package", PACKAGE, "--target", &rustc.host]);
     command.args(PROFILE).arg("--target-dir").arg(target_dir);
-    let others = std::env::var("RUSTFLAGS").unwrap_or_default();
-    command.env("RUSTFLAGS", format!("{others} {flag}").trim());
+    // Encoded, so that spaces in a path are no ends of a flag; this goes before whatever else says flags.
+    let others = std::env::var("CARGO_ENCODED_RUSTFLAGS").ok().filter(|flags| !flags.is_empty());
+    let others = others
+        .or_else(|| Some(std::env::var("RUSTFLAGS").ok()?.split_whitespace().collect::<Vec<_>>().join(NEXT)));
+    let flags: Vec<&str> =
+        others.iter().map(String::as_str).filter(|flags| !flags.is_empty()).chain([flag]).collect();
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join(NEXT));
     run(command)?;
     Ok(target_dir.join(&rustc.host).join(PROFILE[1]).join(PROGRAM))
 }
 
-/// What a program has counted. Cargo knows a profile by its name alone, so that another program's has another one.
-fn profile_name(counting: &Path) -> Result<String> {
-    let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", counting.display());
-    let written = fs::metadata(counting).and_then(|facts| facts.modified()).map_err(|e| failed(&e))?;
-    let since = written.duration_since(SystemTime::UNIX_EPOCH).map_err(|e| failed(&e))?;
-    Ok(format!("{}.profdata", since.as_millis()))
+/// The training load: a program of the benchmarks.
+fn load() -> Result<PathBuf> {
+    let mut command = cargo(["build", "--quiet", "--package", "bench", "--bin", LOAD]);
+    command.args(PROFILE);
+    run(command)?;
+    Ok(target_dir()?.join(PROFILE[1]).join(LOAD))
+}
+
+/// When a program was built, for the name of its profile: Cargo knows a profile by its name alone.
+fn written(path: &Path) -> Result<u128> {
+    let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let written = fs::metadata(path).and_then(|facts| facts.modified()).map_err(|e| failed(&e))?;
+    Ok(written.duration_since(SystemTime::UNIX_EPOCH).map_err(|e| failed(&e))?.as_millis())
 }
 
 /// Runs the program under the training load.
-fn train(counting: &Path, counts: &Path) -> Result {
+fn train(load: &Path, counting: &Path, counts: &Path) -> Result {
     if counts.exists() {
         fs::remove_dir_all(counts).map_err(|e| format!("{}: {e}", counts.display()))?;
     }
-    let mut load = cargo(["run", "--quiet", "--package", "bench", "--bin", "gateway"]);
-    load.args(PROFILE).args(["--", "train"]).arg(counting);
-    load.env("LLVM_PROFILE_FILE", counts.join("%p-%m.profraw"));
-    run(load)
+    let mut load = program(load);
+    load.arg("train").arg(counting).env("LLVM_PROFILE_FILE", counts.join("%p-%m.profraw"));
+    run(load)?;
+    // Each of its processes leaves one, if it ends as it should.
+    let left = fs::read_dir(counts).map_or(0, Iterator::count);
+    if left == TRAINED {
+        Ok(())
+    } else {
+        Err(format!("{left} processes of {TRAINED} have said what they counted"))
+    }
 }
 
 /// Makes one profile of the counts of several processes.

@@ -1,7 +1,7 @@
 //! The load by which a build of ours is laid out: a little of everything an edge is asked.
 //!
-//! A compiler with a profile takes what it has not seen for rare, and builds that for size. So nothing may be missing that
-//! somebody asks for: tokens and keys, refusals, uploads, compression, event streams, gRPC, HTTP/2, TLS on both sides.
+//! A compiler with a profile takes what it has not seen for rare, and builds that for size. So nothing should be missing that
+//! an edge spends its time on: tokens and keys, refusals, uploads, compression, event streams, gRPC, HTTP/2, TLS on both sides.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

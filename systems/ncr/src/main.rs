@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-/// Each gRPC call takes buffers of 8 KiB, over which glibc's allocator tidies up every time: a seventh of all CPU time.
+/// Each gRPC call takes buffers of 8 KiB, over which glibc's allocator tidies up every time.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
