@@ -40,6 +40,7 @@ const EMBEDDED_ONLY: &[(&str, &str)] = &[
     ("processes::joining", "is about the registry"),
     ("processes::keyless", "is about who may join, whatever carries the events"),
     ("processes::replicas", "starts servers of its own, and runs with all other tests"),
+    ("processes::watched", "one waits for the lock of a store in files"),
     ("processes::words::what_cannot_be", "refusals, of which one is about SQLite"),
     ("refusals::", "a foreign file, a locked directory"),
     ("registry::", "is about the registry"),
