@@ -7,13 +7,12 @@ use http::Method;
 use http::request::Parts;
 use partie_contract::{Body, BoxFuture, FaultKind, Platform, Request, Response, wire};
 use partie_mesh::{Peer, Serve};
+use partie_telemetry::Metrics;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{document, problem};
 
 const JSON: &str = "application/json";
-/// Prometheus' text format.
-const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const READ: &str = "GET, HEAD";
 
 /// How a program does. Served, it has the pages `/health`, `/ready` and `/metrics`, for whoever reaches them.
@@ -86,7 +85,7 @@ impl Vitals {
 
     /// What it has counted.
     pub(crate) fn metrics(&self) -> Response {
-        document(METRICS, (self.metrics)().into_bytes())
+        document(Metrics::MEDIA_TYPE, (self.metrics)().into_bytes())
     }
 }
 

@@ -7,6 +7,7 @@ mod launch;
 mod part;
 mod prepare;
 mod proof;
+mod readiness;
 mod registry;
 mod running;
 mod store_doors;

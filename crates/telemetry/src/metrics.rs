@@ -61,6 +61,9 @@ impl Metrics {
             .clone()
     }
 
+    /// The media type of [`render`](Self::render).
+    pub const MEDIA_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
+
     /// Everything in Prometheus' text format 0.0.4, with the figures of the process read now.
     pub fn render(&self) -> String {
         let mut text = self.text.render();

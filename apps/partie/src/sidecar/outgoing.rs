@@ -135,7 +135,7 @@ impl Outgoing {
                 .with_allow(ALLOW.to_owned()));
         }
         let (kind, text) = if request.uri().path() == "/metrics" {
-            ("text/plain; version=0.0.4; charset=utf-8", Metrics::install().render())
+            (Metrics::MEDIA_TYPE, Metrics::install().render())
         } else {
             let app = json!({ "healthy": self.pulse.is_well(), "announced": self.pulse.is_announced() });
             let health = json!({ "status": "healthy", "service": &*self.service, "app": app });

@@ -12,7 +12,7 @@ use partie_identity::{DevelopmentKeyOffLoopback, Grant, Signer, Verifier};
 use partie_mesh::{Handles, Mesh, Serve};
 use partie_messaging::{EmbeddedBroker, Stages, Worker};
 use partie_runtime::{Activity, Clock, Compute, Ids, Stop, monotonic};
-use partie_store::{Durability, Health, Migration, MigrationSet, OpenError, Store};
+use partie_store::{Durability, Migration, MigrationSet, OpenError, Store};
 use partie_telemetry::Metrics;
 
 use super::System;
@@ -21,9 +21,10 @@ use super::error::StartError;
 use super::part::doors;
 use super::prepare::DataDir;
 use super::proof::Proof;
+use super::readiness::{Dependency, Ready};
 use super::registry::RegistryDoor;
 use super::running::{Kept, Leaving, Running};
-use super::watch::{Ready, Watch};
+use super::watch::Watch;
 use crate::background::{Background, Carrier};
 use crate::chaos::Chaos;
 use crate::config::{Config, PublicUrl};
@@ -392,40 +393,6 @@ impl Launch<'_> {
             metrics: Arc::new(move || metrics.render()),
             demo,
         }
-    }
-}
-
-/// What has to work for the system to be ready.
-pub(super) struct Dependency {
-    name: &'static str,
-    store: Option<Store>,
-    worker: Option<Worker>,
-}
-
-impl Dependency {
-    pub(super) fn of(name: &'static str, member: &Member) -> Self {
-        Self { name, store: member.store.clone(), worker: member.worker.clone() }
-    }
-
-    pub(super) fn broker(broker: &EmbeddedBroker) -> Self {
-        Self { name: "broker", store: Some(broker.store().clone()), worker: None }
-    }
-
-    /// What needs nothing but to have started.
-    pub(super) fn started(name: &'static str) -> Self {
-        Self { name, store: None, worker: None }
-    }
-
-    fn readiness(&self, starting: bool) -> Readiness {
-        let problem = match self.store.as_ref().map(Store::health) {
-            _ if starting => Some("is starting or draining".to_owned()),
-            None | Some(Health::Ready) => None,
-            Some(Health::Closed) => Some("its store is closed".to_owned()),
-            Some(Health::Degraded(reason) | Health::Failed(reason)) => Some(reason.to_string()),
-            Some(other) => Some(format!("its store is {other:?}")),
-        };
-        let backlog = || Some(format!("events wait for {} s", self.worker.as_ref()?.backlog()?.as_secs()));
-        Readiness { service: self.name.to_owned(), problem: problem.or_else(backlog) }
     }
 }
 

@@ -17,7 +17,7 @@ use partie_contract::Contract;
 use partie_gateway::{Edge, Readiness};
 use partie_identity::{Authority, Joins, Signer, Verifier};
 use partie_mesh::discovery::{EmbeddedRegistry, EmbeddedRegistryConfig, Registry};
-use partie_mesh::{BindError, Listener, Mesh, Serve, Target};
+use partie_mesh::{BindError, Listener, Mesh, Serve};
 use partie_messaging::{BrokerDesk, BrokerWire, Stages};
 use partie_runtime::Stop;
 use partie_telemetry::Metrics;
@@ -29,11 +29,12 @@ use self::pass::Pass;
 pub(crate) use self::pass::{authority, signer};
 use self::secured::Secured;
 use super::error::StartError;
-use super::launch::{Dependency, Environment, Launch, compute, prune};
+use super::launch::{Environment, Launch, compute, prune};
 use super::prepare::DataDir;
 use super::proof::Proof;
+use super::readiness::{Dependency, Ready, found};
 use super::running::{Kept, Leaving, Running};
-use super::watch::{Ready, Watch};
+use super::watch::Watch;
 use super::{System, edges};
 use crate::background::{Background, Carrier};
 use crate::chaos::Chaos;
@@ -304,11 +305,11 @@ impl Assembly {
         services: impl Iterator<Item = &'static str>,
         judging: impl Fn() -> Option<Readiness> + Send + Sync + 'static,
     ) -> Result<(Arc<dyn Serve>, Ready), StartError> {
-        let found: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
+        let targets: Vec<_> = services.map(|name| launch.mesh.target(name)).collect();
         let starting = Arc::clone(&self.ready);
         let able: Ready = Arc::new(move || {
             let starting = !starting.load(Ordering::Acquire);
-            found.iter().map(|target| readiness(target, starting)).chain(judging()).collect()
+            targets.iter().map(|target| found(target, starting)).chain(judging()).collect()
         });
         let parts = launch.parts(contracts, grpc, Arc::clone(&able), &self.verifier);
         let edge = Arc::new(launch.config.gateway.build(parts)?);
@@ -373,15 +374,6 @@ impl Assembly {
         let able = launch.ready(own.into_iter().chain(self.broker.as_ref().map(Dependency::broker)), || None);
         Ok((Arc::new(Doors { consul, server: Arc::new(server) }), able))
     }
-}
-
-fn readiness(target: &Target, starting: bool) -> Readiness {
-    let problem = match target.is_known() {
-        _ if starting => Some("is starting or draining".to_owned()),
-        false => Some("no instance is announced".to_owned()),
-        true => None,
-    };
-    Readiness { service: target.service().to_owned(), problem }
 }
 
 // === impl Listen ===

@@ -7,12 +7,10 @@ use partie_mesh::{BindError, Handles, Serve};
 use partie_telemetry::Metrics;
 
 use super::door::Door;
+use super::readiness::Ready;
 
 /// For the log.
 const NAME: &str = "the admin listener";
-
-/// Whether what is in a process can do its work.
-pub(super) type Ready = Arc<dyn Fn() -> Vec<Readiness> + Send + Sync>;
 
 /// The pages of a process that may not have started yet. They end with it, if it does not start.
 pub(super) struct Watch {
